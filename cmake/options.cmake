@@ -1,0 +1,26 @@
+# Compiler options every target of ours gets through faultline_options.
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+
+find_program(CCACHE ccache)
+if(CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+endif()
+
+# For everything, generated code included: a double-rounding fused multiply-add would make state
+# depend on the compiler, and replay must be equal bit for bit.
+add_compile_options(-ffp-contract=off -fno-omit-frame-pointer)
+if(FAULTLINE_SANITIZE)
+  add_compile_options(-fsanitize=${FAULTLINE_SANITIZE} -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${FAULTLINE_SANITIZE})
+endif()
+
+add_library(faultline_options INTERFACE)
+target_compile_options(faultline_options INTERFACE
+  -Wall -Wextra -Werror -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual
+  -fstack-protector-strong)
+target_compile_definitions(faultline_options INTERFACE _GLIBCXX_ASSERTIONS)
+target_include_directories(faultline_options INTERFACE ${PROJECT_SOURCE_DIR})

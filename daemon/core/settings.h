@@ -1,0 +1,113 @@
+#pragma once
+
+#include <absl/status/statusor.h>
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "detectors/catalog.h"
+#include "faultline/v1/config.pb.h"
+
+namespace faultline {
+
+enum class RecordPolicy : uint8_t { kKeep, kHash, kDrop };
+
+// A detector of a model with everything resolved.
+struct DetectorSettings {
+  const CatalogEntry* entry = nullptr;
+  Detector detector;
+  std::vector<std::string> signals;  // patterns; empty = all
+  v1::Severity severity = v1::SEVERITY_WARNING;
+  bool has_threshold = false;
+  std::string fingerprint;  // changes when the options do: follow state starts afresh
+};
+
+struct ColumnSettings {
+  std::string pattern;
+  RecordPolicy record_numbers = RecordPolicy::kKeep;
+  RecordPolicy record_strings = RecordPolicy::kDrop;
+  SketchChoice sketches;
+  bool ignore = false;
+};
+
+// What the configuration says of one model: defaults filled in, ranges checked.
+struct ModelSettings {
+  int64_t pane_length_ns = 0;  // 0: panes are by rows
+  uint32_t pane_rows = 0;
+  uint32_t window_panes = 30;
+  uint32_t learn_rows = 5'000;
+  int64_t idle_close_ns = 0;
+  uint32_t fire_panes = 2;
+  uint32_t resolve_panes = 3;
+  double resolve_margin = 0.1;
+  v1::Severity severity = v1::SEVERITY_WARNING;
+  std::vector<DetectorSettings> detectors;
+  std::vector<ColumnSettings> columns;
+  std::map<std::string, std::string> labels;
+  std::string runbook_url;
+  bool learn_unknown_columns = true;
+
+  // The first entry that fits, or the defaults.
+  ColumnSettings ForColumn(std::string_view name) const;
+};
+
+// What the configuration says, ready for use: strings parsed, detectors made. Immutable; a reload
+// makes a new one.
+class Settings {
+ public:
+  // INVALID_ARGUMENT naming the field by its path, for example
+  // "models[0].pane.length: 5 minutes: expected a duration such as 10s, 5m, 2h".
+  static absl::StatusOr<std::shared_ptr<const Settings>> Make(const v1::Config& config);
+
+  // Settings of a model by name; made on first use. Thread-safe.
+  std::shared_ptr<const ModelSettings> ForModel(std::string_view name) const;
+
+  std::string data_folder;
+  std::string grpc_address;    // empty: off
+  std::string socket_path;     // empty: off
+  std::string http_address;
+  uint32_t connections_max = 1'000;
+  int64_t commit_interval_ns = 100'000'000;
+  bool commit_sync = false;
+  uint64_t commit_bytes_per_second = 64ull << 20;
+  uint32_t models_max = 1'000;
+  uint32_t signals_per_model_max = 2'000;
+  uint32_t signals_max = 50'000;
+  uint32_t producers_max = 10'000;
+  uint64_t queue_bytes_max = 64ull << 20;
+  uint64_t message_bytes_max = 4ull << 20;
+  uint64_t reference_bytes_max = 256ull << 20;
+  int64_t future_ns = 10'000'000'000;
+  std::string log_level = "info";
+  bool log_json = false;
+  bool recorder_enabled = false;
+  uint64_t recorder_bytes_per_second = 8ull << 20;
+  uint64_t recorder_bytes_max = 1ull << 30;
+  int64_t recorder_age_max_ns = 0;
+  int64_t panes_age_max_ns = 0;
+  uint64_t panes_bytes_max = 256ull << 20;
+  uint32_t incidents_max = 100'000;
+  uint32_t signals_top = 20;
+  std::vector<std::string> signals_always;
+  bool register_unknown_models = true;
+  uint32_t shards = 1;
+
+ private:
+  Settings() = default;
+  v1::Config config_;
+  mutable std::mutex mutex_;
+  mutable std::map<std::string, std::shared_ptr<const ModelSettings>, std::less<>> by_model_;
+};
+
+// "*" stands for any run of characters; everything else for itself.
+bool MatchesPattern(std::string_view pattern, std::string_view text);
+// "10s", "1500ms", "5m", "2h", "7d" in nanoseconds; "64MiB", "8KiB", "1GiB", "4096" in bytes.
+absl::StatusOr<int64_t> ParseDuration(std::string_view text);
+absl::StatusOr<uint64_t> ParseBytes(std::string_view text);
+
+}  // namespace faultline

@@ -1,0 +1,65 @@
+#pragma once
+
+#include <absl/status/status.h>
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "daemon/core/command.h"
+#include "daemon/core/effects.h"
+#include "daemon/core/event.h"
+#include "daemon/core/settings.h"
+
+namespace faultline {
+
+class ModelState;
+
+// The core: owns the state of the models that hash to it and folds events, commands and ticks into
+// it, one after the other.
+//
+// Operation:    Apply counts rows into open panes and closes panes; closing a pane judges it,
+//               moves alerts, opens and resolves incidents. Cut asks for the bytes that make all
+//               of it survive. Restore is the reverse.
+// Concurrency:  none: one thread at a time, no lock, no I/O, no clock. Time comes in as now_ns.
+//               State is a function of the sequence of calls; stored bytes do not depend on where
+//               the cuts fall.
+// Limitations:  what Settings says; beyond it rows and commands are refused with a reason.
+class Shard {
+ public:
+  explicit Shard(std::shared_ptr<const Settings> settings);
+  ~Shard();
+  Shard(const Shard&) = delete;
+  Shard& operator=(const Shard&) = delete;
+
+  // Gives back one stored record. Model records first, then the others in any order, then
+  // FinishRestore. DATA_LOSS if the bytes are damaged, FAILED_PRECONDITION if they are of a newer
+  // version; the message names the key.
+  absl::Status Restore(std::string_view key, std::string_view value);
+  absl::Status FinishRestore();
+
+  // Folds in a batch. It is kept alive by the caller until the next Cut's effects are done with.
+  void Apply(const std::shared_ptr<const EventBatch>& batch, BatchResult* result,
+             Effects* effects);
+  void Apply(Command command, CommandResult* result, Effects* effects);
+  // Time has come to now_ns: idle panes close, silences and test alerts end.
+  void Tick(int64_t now_ns, Effects* effects);
+
+  // Appends the writes and publications for everything that changed since the last Cut.
+  void Cut(Effects* effects);
+
+  // Bytes held, about.
+  uint64_t memory_bytes() const;
+  uint64_t signals() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+// Which shard a model's name belongs to; all versions of a model share one.
+uint32_t ShardOf(std::string_view model, uint32_t shards);
+
+}  // namespace faultline

@@ -1,0 +1,126 @@
+#pragma once
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "daemon/core/command.h"
+#include "daemon/core/event.h"
+#include "daemon/core/settings.h"
+#include "daemon/core/snapshot.h"
+#include "storage/recorder.h"
+#include "storage/store.h"
+
+namespace faultline {
+
+// Rows of the daemon's life by what became of them, from one commit: received = applied +
+// duplicate + late + rejected + shed + in flight, at every reading (invariant I2).
+struct RowTotals {
+  uint64_t received = 0;
+  uint64_t applied = 0;
+  uint64_t duplicate = 0;
+  uint64_t late = 0;
+  uint64_t rejected = 0;
+  uint64_t shed = 0;
+  uint64_t in_flight = 0;
+  std::map<std::string, uint64_t> rejected_by_reason;  // lower-case RejectReason without prefix
+};
+
+struct PipelineReading {
+  RowTotals rows;
+  std::vector<std::shared_ptr<const ModelSnapshot>> models;  // by name and version
+  uint64_t queue_bytes = 0;
+  uint64_t queue_bytes_max = 0;
+  uint64_t commits = 0;
+  uint64_t commit_bytes = 0;
+  uint64_t commit_failures = 0;
+  double commit_seconds_last = 0;
+  int64_t commit_time_ns = 0;        // the daemon's clock at the last commit
+  int64_t commit_interval_ns = 0;    // the one that held last
+  uint64_t producers = 0;
+  uint64_t state_bytes = 0;
+  absl::Status store_status;         // not OK: nothing is acknowledged
+};
+
+// Names a batch of a producer; an empty id has no mark.
+struct BatchName {
+  std::string producer_id;
+  uint64_t epoch = 0;
+  uint64_t sequence = 0;
+};
+
+enum class Admission {
+  kAccepted,    // done will be called after the commit that holds the batch
+  kDuplicate,   // applied before, or about to be: done will be called likewise
+  kOutOfOrder,  // not taken: the sequence is not the next one
+  kFenced,      // not taken: a larger epoch of this producer is here
+  kFull,        // not taken: wait for space (WhenSpace), then submit it again
+  kLimit,       // not taken: too many producers
+  kStopping,    // not taken: the daemon is stopping, or its store is broken
+};
+
+// Everything between the edges and the store: admission by producer mark, a bounded queue and a
+// thread per shard, and the committer, which cuts all shards consistently every commit interval,
+// writes one batch, and only then answers and publishes.
+//
+// Operation:    Submit never blocks; the batch is owned by the pipeline only if it is accepted or
+//               a duplicate. Callbacks run on the committer's thread, in commit order, and must
+//               not block.
+// Concurrency:  thread-safe.
+// Failures:     while the store is broken nothing is answered; ready() says so, and the committer
+//               tries to reopen it. What was cut but not committed is written by the next commit.
+class Pipeline {
+ public:
+  using BatchDone = std::function<void(const BatchResult&)>;
+  using CommandDone = std::function<void(const CommandResult&)>;
+  // Incident changes of one commit, after it, with the sequence of each.
+  using IncidentListener =
+      std::function<void(uint64_t change_sequence, const IncidentChange& change)>;
+
+  // `store` and `recorder` (which may be null) must outlive the pipeline.
+  Pipeline(std::shared_ptr<const Settings> settings, Store* store, Recorder* recorder,
+           IncidentListener listener);
+  ~Pipeline();
+
+  // Restores everything from the store and starts the threads.
+  absl::Status Start();
+  // Takes nothing more, applies what is in, commits it, stops the threads. Idempotent.
+  void Stop();
+
+  // For a producer's (re)connection: the committed sequence of (id, epoch). FAILED_PRECONDITION if
+  // a larger epoch is here; RESOURCE_EXHAUSTED if there are too many producers.
+  absl::StatusOr<uint64_t> Greet(const std::string& producer_id, uint64_t epoch);
+
+  // On kAccepted and kDuplicate, `batch` is taken. `expected`: the next sequence, always set.
+  Admission Submit(std::unique_ptr<EventBatch>* batch, const BatchName& name, BatchDone done,
+                   uint64_t* expected);
+  // Calls back once, from another thread, when a Submit that found it full is worth another try.
+  void WhenSpace(std::function<void()> callback);
+  // Rows that an edge refused before they became a batch (or all of a batch), for the totals.
+  void CountRejected(v1::RejectReason reason, uint64_t rows);
+  // Rows that an edge dropped because it could not wait.
+  void CountShed(uint64_t rows);
+
+  // Runs a command. For commands that concern one incident, `model` is the incident's model.
+  void Run(const std::string& model, CommandAction action, CommandDone done);
+
+  PipelineReading Read() const;
+  // One model, or null.
+  std::shared_ptr<const ModelSnapshot> ReadModel(std::string_view name,
+                                                 std::string_view version) const;
+  // OK if it takes in events.
+  absl::Status ready() const;
+  std::shared_ptr<const Settings> settings() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace faultline

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <absl/status/statusor.h>
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string_view>
+
+#include "detectors/detector.h"
+#include "faultline/v1/detector.pb.h"
+
+namespace faultline {
+
+// What an alarm of a detector points to first.
+enum class Concern : uint8_t { kQuality, kShift, kChange, kAnomaly };
+
+// Where verdicts can be recomputed from.
+enum class ReplaySource : uint8_t { kPanes, kEvents };
+
+// A detector made from its options: exactly one of the three is set.
+struct Detector {
+  std::string_view name;
+  std::shared_ptr<const CompareDetector> compare;
+  std::shared_ptr<const FollowDetector> follow;
+  std::shared_ptr<const ScoreDetector> score;
+};
+
+// One line per kind. The name is the proto field, the metric label, the heading in
+// docs/detectors.md and the golden file.
+struct CatalogEntry {
+  v1::DetectorSpec::KindCase kind;
+  std::string_view name;
+  Concern concern;
+  uint32_t state_version;
+  uint32_t state_bytes_max;  // per signal; 0 for compare detectors
+  ReplaySource replay;
+  bool in_default_suite;
+  // INVALID_ARGUMENT naming the option and its range.
+  absl::StatusOr<Detector> (*make)(const v1::DetectorSpec& spec);
+};
+
+// The table.
+std::span<const CatalogEntry> Catalog();
+
+// nullptr if there is no such kind.
+const CatalogEntry* FindKind(v1::DetectorSpec::KindCase kind);
+const CatalogEntry* FindKind(std::string_view name);
+
+// Makes a detector. INVALID_ARGUMENT if the kind is not set or an option is out of range.
+absl::StatusOr<Detector> MakeDetector(const v1::DetectorSpec& spec);
+
+}  // namespace faultline

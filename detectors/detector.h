@@ -1,0 +1,87 @@
+#pragma once
+
+#include <absl/status/status.h>
+
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "detectors/summary/summary.h"
+
+namespace faultline {
+
+enum class VerdictState : uint8_t { kQuiet = 1, kAlarm = 2, kCannotTell = 3 };
+
+inline constexpr double kUnset = std::numeric_limits<double>::quiet_NaN();
+
+// What one detector says of one signal at one time. Numbers that are not known are NaN.
+struct Verdict {
+  VerdictState state = VerdictState::kCannotTell;
+  double score = kUnset;        // in the detector's unit
+  double threshold = kUnset;    // NaN: none, so it can never alarm
+  double effect_size = kUnset;  // in the detector's stated unit of effect
+  double noise_floor = kUnset;  // the score expected on unchanged traffic with this many rows
+  double p_value = kUnset;      // of this one look
+  uint64_t rows = 0;            // looked at
+  uint64_t reference_rows = 0;
+  std::string detail;           // what is missing if it cannot tell; else what it saw, or nothing
+
+  // score / threshold; NaN if either is not known.
+  double ratio() const { return threshold > 0 ? score / threshold : kUnset; }
+};
+
+// Three contracts, because three things are asked of detectors. All are stateless objects made
+// once from validated options and shared by every signal and thread; what must be remembered is
+// flat bytes that the caller keeps.
+
+// Holds a window's summary against the reference's, whenever a pane closes. Windows are shared:
+// every compare detector of a signal reads the same summary.
+class CompareDetector {
+ public:
+  virtual ~CompareDetector() = default;
+  virtual bool Judges(SignalType type) const = 0;
+  // Both summaries have the same shape. Pure: same arguments, same bits.
+  virtual Verdict Compare(const Summary& reference, const Summary& window) const = 0;
+};
+
+// Follows a signal's sub-sums in order, whenever a pane closes: sequential evidence.
+class FollowDetector {
+ public:
+  virtual ~FollowDetector() = default;
+  virtual bool Judges(SignalType type) const = 0;
+  // Size of the state of one signal; constant for the object's life. At most 1 KiB.
+  virtual size_t state_bytes() const = 0;
+  // Writes the state of a signal that has seen nothing yet.
+  virtual void Start(std::span<std::byte> state) const = 0;
+  // Takes the runs of one closed pane. State bytes that no Start or Follow of this kind and
+  // version wrote are treated as a fresh start.
+  virtual Verdict Follow(const Summary& reference, const Summary& pane,
+                         std::span<std::byte> state) const = 0;
+};
+
+// A numeric column of reference or live rows, all of equal length. Missing is NaN.
+using NumericColumn = std::span<const double>;
+
+// Gives each row one score, before counting; the scores are a signal like any other.
+class ScoreDetector {
+ public:
+  virtual ~ScoreDetector() = default;
+  // Most columns it takes.
+  virtual uint32_t columns_max() const = 0;
+  // Learns from reference rows; the result is flat bytes, versioned. FAILED_PRECONDITION with what
+  // is missing if the rows do not suffice.
+  virtual absl::Status Fit(std::span<const NumericColumn> columns, std::string* fitted) const = 0;
+  // Scores rows [range.begin, range.end) into scores (as long as the columns). NaN where a row
+  // cannot be scored. `fitted` that Fit did not write gives NaN.
+  virtual void Score(std::string_view fitted, std::span<const NumericColumn> columns,
+                     RowRange range, std::span<double> scores) const = 0;
+  // Judges the window of the scores against the reference's.
+  virtual Verdict Compare(const Summary& reference, const Summary& window) const = 0;
+};
+
+}  // namespace faultline

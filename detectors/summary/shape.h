@@ -1,0 +1,73 @@
+#pragma once
+
+#include <absl/status/statusor.h>
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace faultline {
+
+enum class SignalType : uint8_t { kNumeric = 1, kCategorical = 2 };
+
+inline constexpr uint32_t kBinsMax = 60;
+inline constexpr uint32_t kShapeCategoriesMax = 256;
+
+// Which opt-in sketches a signal's panes carry.
+struct SketchChoice {
+  bool quantiles = false;
+  bool distinct = false;
+  bool operator==(const SketchChoice&) const = default;
+};
+
+// What the values of a signal are counted against: bin edges and a fixed-point scale for numbers,
+// a dictionary for categories. Made once from reference rows, then frozen; every pane and
+// reference summary names the version of the shape it was counted with, and only summaries of one
+// version merge or compare.
+struct Shape {
+  SignalType type = SignalType::kNumeric;
+  uint32_t version = 0;
+  SketchChoice sketches;
+
+  // Numeric. edges is strictly ascending: bin i holds edges[i] <= x < edges[i + 1], the last bin
+  // its upper edge too; below is "under", above is "over". low and high are the least and largest
+  // finite reference value and equal the outer edges, except that a constant reference
+  // (low == high) has the single bin [low, low]: edges == {low, low}.
+  std::vector<double> edges;
+  double low = 0;
+  double high = 0;
+  // Fixed-point moments are of clip((x - center) / scale, +-kClip). center is the median; scale is
+  // the standard deviation after clipping, a robust one, or 1 if the reference is constant. > 0.
+  double center = 0;
+  double scale = 1;
+
+  // Categorical. Most frequent first; at most kShapeCategoriesMax. Categories of the reference
+  // beyond that share the cell "other"; what no reference row had is "unseen".
+  std::vector<std::string> categories;
+  // Hashes (XXH3-64) of the reference categories that share "other", ascending, at most 65536.
+  std::vector<uint64_t> other_hashes;
+
+  uint32_t bins() const {
+    return edges.empty() ? 0 : static_cast<uint32_t>(edges.size() - 1);
+  }
+  bool constant() const { return type == SignalType::kNumeric && low == high; }
+
+  void Encode(std::string* out) const;
+  // INVALID_ARGUMENT if the bytes are not a shape or break a rule above.
+  static absl::StatusOr<Shape> Decode(std::string_view bytes);
+};
+
+// Makes the shape of a numeric signal from reference values: up to kBinsMax quantile bins, fewer
+// where values tie (edges fall on distinct values). NaN and infinities are left out. With no
+// finite value at all the result has no edges: every value is then "over", and detectors cannot
+// tell. Sorts a copy: O(n log n).
+Shape MakeNumericShape(std::span<const double> values, uint32_t version, SketchChoice sketches);
+
+// Makes the shape of a categorical signal from reference values given as dictionary codes with the
+// number of times each occurs. Ties in frequency are broken by the bytes of the category.
+Shape MakeCategoricalShape(std::span<const std::string> dictionary, std::span<const uint64_t> counts,
+                           uint32_t version, SketchChoice sketches);
+
+}  // namespace faultline

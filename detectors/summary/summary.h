@@ -1,0 +1,130 @@
+#pragma once
+
+#include <absl/status/statusor.h>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "detectors/summary/distinct.h"
+#include "detectors/summary/moments.h"
+#include "detectors/summary/quantiles.h"
+#include "detectors/summary/shape.h"
+#include "detectors/summary/top_k.h"
+
+namespace faultline {
+
+// Rows of a column that a summary counts: a contiguous range.
+struct RowRange {
+  uint32_t begin = 0;
+  uint32_t end = 0;
+};
+
+// Maps the dictionary of one batch to the cells of one shape, so that counting a row is one load.
+// Reused from batch to batch.
+class CategoryMap {
+ public:
+  // Looks up every string of the dictionary. O(dictionary).
+  void Assign(const Shape& shape, std::span<const std::string> dictionary);
+  std::span<const uint32_t> cells() const { return cells_; }
+  std::span<const uint64_t> hashes() const { return hashes_; }
+  std::span<const std::string> dictionary() const { return dictionary_; }
+
+ private:
+  std::vector<uint32_t> cells_;
+  std::vector<uint64_t> hashes_;
+  std::span<const std::string> dictionary_;
+};
+
+// The bounded, mergeable digest of a signal's values over some rows: a pane's, a window's or a
+// reference's. Counts and moments are integers: exact, independent of order, batch size, merge
+// order and SIMD path, and can be subtracted. Sketches, top categories, least and largest value
+// cannot be subtracted: a window merges them again.
+//
+// Cells, in order: bins (or categories); then for numbers "under", "over"; for categories "other",
+// "unseen"; then for both "missing", "invalid". invalid is NaN or infinite; always 0 for
+// categories.
+//
+// Operation:    one Summary per open pane, window and reference; all with the same Shape.
+// Concurrency:  not thread-safe.
+// Limitations:  2^63 rows per cell.
+class Summary {
+ public:
+  // `shape` must outlive the summary.
+  explicit Summary(const Shape* shape);
+
+  // Counts rows [range.begin, range.end) of a numeric column. nulls: bit set = missing; nullptr =
+  // none. Exact for every finite value. Allocates nothing once warm.
+  void CountNumbers(std::span<const double> values, const uint64_t* nulls, RowRange range);
+
+  // Counts rows of a categorical column given as codes into map's dictionary.
+  void CountCategories(std::span<const uint32_t> codes, const CategoryMap& map,
+                       const uint64_t* nulls, RowRange range);
+
+  // Counts rows that have no column at all.
+  void CountMissing(uint64_t rows);
+
+  // Adds another summary of the same shape. Sub-sums are not merged: they belong to a pane.
+  void Merge(const Summary& other);
+
+  // Takes the integer parts of an earlier Merge back out. Sketches, top categories, least and
+  // largest value go stale and must be rebuilt with MergeSketches.
+  void Subtract(const Summary& other);
+  void ClearSketches();
+  void MergeSketches(const Summary& other);
+
+  // Back to no rows; keeps the memory.
+  void Clear();
+
+  const Shape& shape() const { return *shape_; }
+  uint64_t rows() const { return rows_; }
+  uint64_t missing() const { return cells_[cells_.size() - 2]; }
+  uint64_t invalid() const { return cells_[cells_.size() - 1]; }
+  // Rows with a usable value.
+  uint64_t values() const { return rows_ - missing() - invalid(); }
+  // All cells, in the order above.
+  std::span<const uint64_t> cells() const { return cells_; }
+  uint64_t under() const { return cells_[cells_.size() - 4]; }   // numeric
+  uint64_t over() const { return cells_[cells_.size() - 3]; }    // numeric
+  uint64_t other() const { return cells_[cells_.size() - 4]; }   // categorical
+  uint64_t unseen() const { return cells_[cells_.size() - 3]; }  // categorical
+
+  // Numeric only.
+  const Moments& moments() const { return moments_; }
+  double mean() const;      // NaN without values
+  double variance() const;  // with divisor n; NaN without values
+  double least() const { return least_; }      // +inf without values
+  double largest() const { return largest_; }  // -inf without values
+  // Sums of consecutive runs of values in arrival order, for sequential detectors.
+  const SubSums& sub_sums() const { return sub_sums_; }
+  const QuantileSketch* quantiles() const { return quantiles_.get(); }
+
+  const DistinctSketch* distinct() const { return distinct_.get(); }
+  // Categorical only: the most frequent unseen categories.
+  const TopK& unseen_top() const { return unseen_top_; }
+
+  void Encode(std::string* out) const;
+  // INVALID_ARGUMENT if the bytes are not a summary of this shape.
+  static absl::StatusOr<Summary> Decode(const Shape* shape, std::string_view bytes);
+
+  // Bytes this summary holds, heap included.
+  size_t memory_bytes() const;
+
+ private:
+  const Shape* shape_;
+  uint64_t rows_ = 0;
+  std::vector<uint64_t> cells_;
+  Moments moments_;
+  double least_;
+  double largest_;
+  SubSums sub_sums_;
+  std::unique_ptr<QuantileSketch> quantiles_;
+  std::unique_ptr<DistinctSketch> distinct_;
+  TopK unseen_top_;
+};
+
+}  // namespace faultline
