@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -47,7 +48,8 @@ struct EventBatch {
   Source source = Source::kGrpc;
   int64_t received_ns = 0;  // the daemon's clock at admission
   uint64_t client_dropped_rows = 0;
-  // Rows refused at decoding: bit set = refused; empty = none. The core does not look at them.
+  // Rows refused at decoding, all for REJECT_REASON_ID: bit set = refused; empty = none. The core
+  // counts them as rejected and does not look at them.
   std::vector<uint64_t> refused;
   uint64_t refused_rows = 0;
   std::vector<v1::RowError> row_errors;  // the first of them, at most kRowErrorsMax
@@ -64,6 +66,8 @@ struct BatchResult {
   uint64_t late_rows = 0;
   uint64_t rejected_rows = 0;
   uint64_t duplicate_rows = 0;
+  // rejected_rows by v1::RejectReason; sums up to it. Rows refused at decoding are in it too.
+  std::array<uint64_t, v1::RejectReason_ARRAYSIZE> rejected_by_reason{};
   std::vector<v1::RowError> row_errors;
   v1::RejectReason batch_reason = v1::REJECT_REASON_UNSPECIFIED;  // set: all rows were refused
   std::string batch_error;
