@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "daemon/core/event.h"
+#include "daemon/core/settings.h"
 #include "daemon/core/snapshot.h"
 #include "faultline/v1/incident.pb.h"
 #include "storage/store.h"

@@ -5,15 +5,19 @@
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <string_view>
+#include <thread>
+#include <utility>
 #include <vector>
 
 #include "detectors/catalog.h"
 #include "faultline/v1/config.pb.h"
 
 namespace faultline {
+
+// Test incidents belong to this model; nobody's own may be called so.
+inline constexpr std::string_view kTestModelName = "faultline_test";
 
 enum class RecordPolicy : uint8_t { kKeep, kHash, kDrop };
 
@@ -62,9 +66,12 @@ class Settings {
  public:
   // INVALID_ARGUMENT naming the field by its path, for example
   // "models[0].pane.length: 5 minutes: expected a duration such as 10s, 5m, 2h".
-  static absl::StatusOr<std::shared_ptr<const Settings>> Make(const v1::Config& config);
+  // `cores`: of this machine; decides the number of shards if the configuration does not.
+  static absl::StatusOr<std::shared_ptr<const Settings>> Make(
+      const v1::Config& config, uint32_t cores = std::thread::hardware_concurrency());
 
-  // Settings of a model by name; made on first use. Thread-safe.
+  // Settings of a model by name: the first entry that fits, or the defaults. Never null.
+  // Thread-safe. Linear in the number of entries.
   std::shared_ptr<const ModelSettings> ForModel(std::string_view name) const;
 
   std::string data_folder;
@@ -99,9 +106,10 @@ class Settings {
 
  private:
   Settings() = default;
-  v1::Config config_;
-  mutable std::mutex mutex_;
-  mutable std::map<std::string, std::shared_ptr<const ModelSettings>, std::less<>> by_model_;
+  friend class SettingsReader;
+
+  // Name patterns of the entries with what they come to, in order; then "*", the defaults.
+  std::vector<std::pair<std::string, std::shared_ptr<const ModelSettings>>> models_;
 };
 
 // "*" stands for any run of characters; everything else for itself.

@@ -1,0 +1,145 @@
+#pragma once
+
+#include <absl/status/status.h>
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "daemon/core/alert_book.h"
+#include "daemon/core/effects.h"
+#include "daemon/core/settings.h"
+#include "detectors/catalog.h"
+#include "faultline/v1/event.pb.h"
+#include "faultline/v1/incident.pb.h"
+
+namespace faultline {
+
+inline constexpr size_t kActorBytesMax = 128;
+inline constexpr size_t kCommentBytesMax = 4'096;
+// Resolved incidents whose content stays in memory, so that they can still be commented and their
+// last alerts seen to resolve.
+inline constexpr size_t kResolvedHeldMax = 4;
+// Resolved incidents remembered by id for retention, whatever incidents_max says.
+inline constexpr size_t kIncidentsRememberedMax = 16'384;
+
+// What an edge's alert is about.
+struct EdgeContext {
+  Concern concern = Concern::kShift;
+  v1::ColumnRole role = v1::COLUMN_ROLE_FEATURE;
+  // For kFired and kRenewed: reference against window at this verdict. May be null.
+  const v1::SignalEvidence* evidence = nullptr;
+};
+
+// The incidents of one version of a model. At most one is open: an alert that fires joins it or
+// opens it; it resolves when all its alerts have. A person may resolve it earlier: alerts that
+// still fire then stay with it until they resolve, and only one that fires anew opens the next.
+//
+// Ids are (second of event time << 32) | 32 bits of the model's hash, plus 1 while the model has
+// had that one: they sort by time, and models that fail in the same instant do not meet.
+//
+// Operation:    after the calls that belong together (the edges of one pane, one command) call
+//               TakeChanges: one change per incident, however many edges it got.
+// Concurrency:  none. Time comes in: now_ns is the daemon's clock at admission.
+// Limitations:  an incident lists kIncidentAlertsMax alerts, firing ones first, of which it has
+//               alerts_total; evidence for kIncidentEvidenceMax signals; a timeline of
+//               kIncidentTimelineMax entries: beyond that the oldest after the first 16 that no
+//               person wrote gives way, and one entry says "... n entries left out".
+class IncidentBook {
+ public:
+  IncidentBook(std::string model, std::string version);
+
+  // Moves the open incident along. `settings`: owner labels and runbook, as they are now.
+  void Apply(const AlertEdge& edge, const EdgeContext& context, const ModelSettings& settings,
+             int64_t now_ns);
+
+  // Puts a line on the timeline of the open incident, if there is one: a deploy, a version change,
+  // a silence. Empty actor: the daemon.
+  void Note(std::string_view text, std::string_view actor, int64_t now_ns);
+
+  // A person's decisions. NOT_FOUND if this model never had, or no longer has, the incident;
+  // FAILED_PRECONDITION saying why if it is resolved (to acknowledge, to resolve) or no longer in
+  // memory (to comment); INVALID_ARGUMENT if actor or comment are too long, or a comment is empty.
+  // Acknowledging again as the same person without a comment changes nothing. Control characters
+  // and invalid UTF-8 in what they wrote are replaced.
+  absl::Status Acknowledge(uint64_t id, std::string_view actor, std::string_view comment,
+                           int64_t now_ns);
+  absl::Status Resolve(uint64_t id, std::string_view actor, std::string_view comment,
+                       int64_t now_ns);
+  absl::Status Comment(uint64_t id, std::string_view actor, std::string_view comment,
+                       int64_t now_ns);
+
+  // Opens a test incident that Tick resolves at now_ns + fire_ns, or prolongs the one that is open.
+  // Only on the book of kTestModelName. Returns its id.
+  uint64_t OpenTest(int64_t fire_ns, int64_t now_ns);
+  // Resolves a test incident whose time has come.
+  void Tick(int64_t now_ns);
+
+  // Removes resolved incidents beyond this many, oldest first.
+  void Retain(uint32_t resolved_max);
+  // Removes all incidents: the model is deleted.
+  void Clear();
+
+  // Appends what changed since the last call, in order of ids.
+  void TakeChanges(std::vector<IncidentChange>* changes);
+
+  // An incident whose content is in memory as of the last TakeChanges, or null.
+  const v1::Incident* Find(uint64_t id) const;
+  uint32_t open() const { return open_id_ == 0 ? 0 : 1; }
+  // Incidents opened, since ever.
+  uint64_t total() const { return total_; }
+  // Goes up with every change of what Encode would write; not stored.
+  uint64_t revision() const { return revision_; }
+
+  // The book without the content of incidents, as a canonical, versioned payload without an
+  // envelope. Contains no reading of the clock, except for test incidents.
+  void Encode(std::string* out) const;
+  // Replaces the content. DATA_LOSS if the bytes are not what Encode wrote, FAILED_PRECONDITION if
+  // a newer version wrote them; then the book is unchanged.
+  absl::Status Decode(std::string_view bytes);
+  // After Decode: gives back the stored incidents of this model; those the book need not hold are
+  // passed over, so all may be given. In any order.
+  void Restore(uint64_t id, const v1::Incident& incident);
+  // DATA_LOSS if an incident that must be held was not given back.
+  absl::Status FinishRestore() const;
+
+ private:
+  // An incident in memory.
+  struct Held {
+    v1::Incident incident;
+    uint32_t left_out = 0;  // of the timeline
+    bool restored = true;
+  };
+  struct Pending {
+    std::vector<std::string> words;
+    bool removed = false;
+  };
+
+  uint64_t NewId(int64_t event_ns) const;
+  Held* Open(uint64_t id, int64_t now_ns);
+  void Fire(const AlertEdge& edge, const EdgeContext& context, const ModelSettings& settings,
+            int64_t now_ns);
+  void Renew(const AlertEdge& edge, const EdgeContext& context);
+  void End(const AlertEdge& edge, int64_t now_ns);
+  void Close(uint64_t id, std::string_view why, std::string_view actor, int64_t now_ns);
+  absl::Status CheckCommand(uint64_t id, std::string_view actor, std::string_view comment) const;
+  void AddEvent(Held* held, std::string text, std::string_view actor, int64_t now_ns);
+  void Changed(uint64_t id, std::string words);
+
+  std::string model_;
+  std::string version_;
+  uint64_t open_id_ = 0;  // 0: none
+  uint64_t last_id_ = 0;
+  uint64_t total_ = 0;
+  int64_t test_until_ns_ = 0;
+  std::map<uint64_t, Held> held_;         // the open one and the newest resolved ones
+  std::deque<uint64_t> resolved_;         // ids, in the order in which they resolved
+  std::map<AlertKey, uint64_t> belongs_;  // firing alerts: id of their incident
+  std::map<uint64_t, Pending> pending_;   // changes since the last TakeChanges
+  uint64_t revision_ = 0;
+};
+
+}  // namespace faultline

@@ -1,0 +1,21 @@
+#pragma once
+
+#include <string_view>
+
+#include "detectors/summary/summary.h"
+#include "faultline/v1/incident.pb.h"
+
+namespace faultline {
+
+inline constexpr int kEvidenceCellsMax = 64;
+inline constexpr size_t kEvidenceLabelBytesMax = 64;
+
+// Reference against window, cell by cell, for people: "low .. high" (or "value" for a constant), or
+// the category; then "(under)", "(over)" or "(other)", "(unseen)"; then "(missing)" and, for
+// numbers, "(invalid)". Of more than kEvidenceCellsMax categories those with the largest share on
+// either side stay, in their order; the rest joins "(other)". Categories are cleaned (CleanText)
+// and cut. Both summaries have the same shape. Pure.
+v1::SignalEvidence MakeEvidence(std::string_view signal, const Summary& reference,
+                                const Summary& window);
+
+}  // namespace faultline
