@@ -45,6 +45,7 @@ struct PipelineReading {
   int64_t commit_interval_ns = 0;    // the one that held last
   uint64_t producers = 0;
   uint64_t state_bytes = 0;
+  uint64_t core_bytes = 0;           // memory of the shards, about
   absl::Status store_status;         // not OK: nothing is acknowledged
 };
 

@@ -1,0 +1,166 @@
+#include "daemon/admission.h"
+
+#include <utility>
+
+#include "base/clock.h"
+#include "daemon/core/shard.h"
+
+namespace faultline {
+
+AdmissionGate::AdmissionGate(const Settings& settings,
+                             std::vector<std::unique_ptr<ShardThread>>* shards,
+                             std::function<void()> wake)
+    : shards_(*shards),
+      wake_(std::move(wake)),
+      marks_(settings.producers_max),
+      bytes_max_(settings.queue_bytes_max) {}
+
+ShardThread& AdmissionGate::ShardFor(const std::string& model) {
+  return *shards_[ShardOf(model, static_cast<uint32_t>(shards_.size()))];
+}
+
+absl::StatusOr<uint64_t> AdmissionGate::Greet(const std::string& producer_id, uint64_t epoch) {
+  std::lock_guard lock(mutex_);
+  return marks_.Greet(producer_id, epoch, SteadyNowNs());
+}
+
+Admission AdmissionGate::Submit(std::unique_ptr<EventBatch>* batch, const BatchName& name,
+                                Pipeline::BatchDone done, uint64_t* expected) {
+  Admission admission = Admission::kAccepted;
+  {
+    std::lock_guard lock(mutex_);
+    *expected = name.sequence;
+    if (closed_) return Admission::kStopping;
+    const int64_t now_ns = SteadyNowNs();
+    const bool marked = !name.producer_id.empty();
+    if (marked) admission = marks_.Check(name, now_ns, expected);
+    const uint64_t rows = (*batch)->rows;
+    const uint64_t bytes = (*batch)->bytes;
+    if (admission == Admission::kDuplicate) {
+      rows_.duplicate += rows;
+      duplicates_.push_back({next_ticket_++, rows, std::move(done)});
+      batch->reset();
+    } else if (admission != Admission::kAccepted) {
+      return admission;
+    } else {
+      // A batch larger than the whole queue still gets in when nothing else is there.
+      if (bytes_ > 0 && bytes_ + bytes > bytes_max_) return Admission::kFull;
+      if (marked) marks_.Admit(name, now_ns);
+      bytes_ += bytes;
+      line_bytes_ += bytes;
+      ShardThread& shard = ShardFor((*batch)->model);
+      shard.PushBatch(std::shared_ptr<const EventBatch>(std::move(*batch)), next_ticket_++,
+                      std::move(done));
+    }
+    rows_.received += rows;
+    work_ = true;
+    *expected += admission == Admission::kAccepted ? 1 : 0;
+  }
+  wake_();
+  return admission;
+}
+
+void AdmissionGate::WhenSpace(std::function<void()> callback) {
+  std::lock_guard lock(mutex_);
+  waiters_.push_back(std::move(callback));
+}
+
+void AdmissionGate::CountRejected(v1::RejectReason reason, uint64_t rows) {
+  std::lock_guard lock(mutex_);
+  rows_.received += rows;
+  rows_.rejected[reason] += rows;
+  work_ = true;
+}
+
+void AdmissionGate::CountShed(uint64_t rows) {
+  std::lock_guard lock(mutex_);
+  rows_.received += rows;
+  rows_.shed += rows;
+  work_ = true;
+}
+
+bool AdmissionGate::Run(const std::string& model, CommandAction action,
+                        Pipeline::CommandDone done) {
+  {
+    std::lock_guard lock(mutex_);
+    if (closed_) return false;
+    const uint64_t ticket = next_ticket_++;
+    work_ = true;
+    if (auto* apply = std::get_if<ApplySettings>(&action)) {
+      bytes_max_ = apply->settings->queue_bytes_max;
+      marks_.set_producers_max(apply->settings->producers_max);
+      for (size_t i = 0; i < shards_.size(); ++i) {
+        shards_[i]->PushCommand({WallNowNs(), *apply}, ticket, i == 0 ? done : nullptr);
+      }
+    } else {
+      ShardFor(model).PushCommand({WallNowNs(), std::move(action)}, ticket, std::move(done));
+    }
+  }
+  wake_();
+  return true;
+}
+
+void AdmissionGate::Tick(int64_t now_ns) {
+  for (const auto& shard : shards_) shard->PushTick(now_ns);
+}
+
+CutLine AdmissionGate::Cut(const std::function<void(ShardCut)>& collect) {
+  std::lock_guard lock(mutex_);
+  CutLine line;
+  marks_.Cut(&line.marks);
+  line.rows = rows_;
+  line.duplicates.swap(duplicates_);
+  line.bytes = std::exchange(line_bytes_, 0);
+  work_ = false;
+  for (const auto& shard : shards_) shard->PushCut(collect);
+  return line;
+}
+
+void AdmissionGate::Committed(const CutLine& line) {
+  std::vector<std::function<void()>> waiters;
+  {
+    std::lock_guard lock(mutex_);
+    marks_.Committed();
+    bytes_ -= line.bytes;
+    waiters.swap(waiters_);
+  }
+  for (const auto& waiter : waiters) waiter();
+}
+
+void AdmissionGate::Close() {
+  std::vector<std::function<void()>> waiters;
+  {
+    std::lock_guard lock(mutex_);
+    closed_ = true;
+    waiters.swap(waiters_);
+  }
+  // They try again and are told that it is stopping.
+  for (const auto& waiter : waiters) waiter();
+}
+
+bool AdmissionGate::closed() const {
+  std::lock_guard lock(mutex_);
+  return closed_;
+}
+
+bool AdmissionGate::has_work() const {
+  std::lock_guard lock(mutex_);
+  return work_;
+}
+
+EdgeRows AdmissionGate::rows() const {
+  std::lock_guard lock(mutex_);
+  return rows_;
+}
+
+uint64_t AdmissionGate::bytes() const {
+  std::lock_guard lock(mutex_);
+  return bytes_;
+}
+
+uint64_t AdmissionGate::producers() const {
+  std::lock_guard lock(mutex_);
+  return marks_.size();
+}
+
+}  // namespace faultline

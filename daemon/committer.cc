@@ -1,0 +1,317 @@
+#include "daemon/committer.h"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/codec.h"
+#include "daemon/log.h"
+#include "daemon/recording.h"
+#include "daemon/review/incident_records.h"
+#include "daemon/row_totals.h"
+#include "storage/keys.h"
+
+namespace faultline {
+namespace {
+
+constexpr int64_t kTickNs = 1'000'000'000;
+constexpr int64_t kRetainNs = 60'000'000'000;
+constexpr int64_t kPauseNs = 200'000'000;
+constexpr int64_t kPauseMaxNs = 5'000'000'000;
+constexpr double kIntervalMaxNs = 10e9;
+// Changes that a watcher can resume over.
+constexpr uint64_t kChangesKept = 10'000;
+
+}  // namespace
+
+Committer::Committer(std::shared_ptr<const Settings> settings, AdmissionGate* gate, size_t shards,
+                     Store* store, Recorder* recorder, Board* board,
+                     Pipeline::IncidentListener listener)
+    : gate_(gate),
+      store_(store),
+      recorder_(recorder),
+      board_(board),
+      listener_(std::move(listener)),
+      settings_(std::move(settings)),
+      shards_(shards) {}
+
+Committer::~Committer() { Stop(); }
+
+void Committer::Restore(const RowTotals& totals, uint64_t change_sequence,
+                        uint64_t oldest_change) {
+  totals_ = totals;
+  change_sequence_ = change_sequence;
+  oldest_change_ = oldest_change;
+  for (size_t reason = 0; reason < core_rejected_.size(); ++reason) {
+    const auto found =
+        totals.rejected_by_reason.find(RejectReasonName(static_cast<v1::RejectReason>(reason)));
+    if (found != totals.rejected_by_reason.end()) core_rejected_[reason] = found->second;
+  }
+}
+
+void Committer::Start() {
+  thread_ = std::thread([this] { Run(); });
+}
+
+void Committer::Wake() {
+  {
+    std::lock_guard lock(mutex_);
+    if (woken_) return;
+    woken_ = true;
+  }
+  wake_.notify_all();
+}
+
+void Committer::Stop() {
+  {
+    std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_all();
+  if (thread_.joinable()) thread_.join();
+}
+
+void Committer::ApplySettings(std::shared_ptr<const Settings> settings) {
+  std::lock_guard lock(mutex_);
+  settings_ = std::move(settings);
+}
+
+bool Committer::Wait() {
+  std::unique_lock lock(mutex_);
+  const int64_t interval_ns = std::max(settings_->commit_interval_ns, interval_ns_);
+  while (!stopping_) {
+    const int64_t now_ns = SteadyNowNs();
+    if (now_ns - last_tick_ns_ >= kTickNs) return true;
+    if (woken_ && now_ns - last_cut_ns_ >= interval_ns) return true;
+    const int64_t until_tick_ns = last_tick_ns_ + kTickNs - now_ns;
+    const int64_t until_cut_ns = woken_ ? last_cut_ns_ + interval_ns - now_ns : until_tick_ns;
+    wake_.wait_for(lock, std::chrono::nanoseconds(std::min(until_tick_ns, until_cut_ns)));
+  }
+  return false;
+}
+
+void Committer::Run() {
+  last_tick_ns_ = SteadyNowNs();
+  bool more = true;
+  while (more) {
+    more = Wait();
+    last_cut_ns_ = SteadyNowNs();
+    if (last_cut_ns_ - last_tick_ns_ >= kTickNs) {
+      last_tick_ns_ = last_cut_ns_;
+      gate_->Tick(WallNowNs());
+    }
+    Commit commit = Gather();
+    const int64_t cut_ns = SteadyNowNs();
+    if (!Write(commit)) return;
+    const double seconds = static_cast<double>(SteadyNowNs() - cut_ns) * 1e-9;
+    SetInterval(commit.bytes);
+    Publish(&commit, seconds);
+    Answer(&commit);
+    Record(commit);
+  }
+}
+
+void Committer::SetInterval(uint64_t bytes) {
+  std::lock_guard lock(mutex_);
+  const double per_second = static_cast<double>(settings_->commit_bytes_per_second);
+  interval_ns_ = static_cast<int64_t>(
+      std::min(static_cast<double>(bytes) / per_second * 1e9, kIntervalMaxNs));
+}
+
+Committer::Commit Committer::Gather() {
+  {
+    std::lock_guard lock(mutex_);
+    woken_ = false;
+    collected_.clear();
+  }
+  Commit commit;
+  commit.line = gate_->Cut([this](ShardCut cut) {
+    {
+      std::lock_guard lock(mutex_);
+      collected_.push_back(std::move(cut));
+    }
+    wake_.notify_all();
+  });
+  {
+    std::unique_lock lock(mutex_);
+    wake_.wait(lock, [this] { return collected_.size() == shards_; });
+    commit.cuts.swap(collected_);
+  }
+  for (ShardCut& cut : commit.cuts) {
+    commit.writes.insert(commit.writes.end(), std::make_move_iterator(cut.effects.writes.begin()),
+                         std::make_move_iterator(cut.effects.writes.end()));
+    cut.effects.writes.clear();
+    for (const std::string& note : cut.effects.notes) Log(LogLevel::kInfo, note);
+  }
+  AddIncidents(&commit);
+  AddRows(&commit);
+  for (StateWrite& mark : commit.line.marks) commit.writes.push_back(std::move(mark));
+  for (const StateWrite& write : commit.writes) {
+    commit.bytes += write.key.size() + (write.value.has_value() ? write.value->size() : 0);
+  }
+  return commit;
+}
+
+void Committer::AddIncidents(Commit* commit) {
+  const uint64_t before = change_sequence_;
+  for (ShardCut& cut : commit->cuts) {
+    for (IncidentChange& change : cut.effects.incidents) {
+      const std::string key = IncidentKey(change.id);
+      if (change.removed) {
+        commit->writes.push_back({key, std::nullopt});
+      } else {
+        commit->writes.push_back({key, SealIncident(change.incident)});
+      }
+      ++change_sequence_;
+      commit->writes.push_back({IncidentChangeKey(change_sequence_),
+                                SealIncidentChange(change_sequence_, change)});
+      commit->changes.emplace_back(change_sequence_, std::move(change));
+    }
+  }
+  if (change_sequence_ == before) return;
+  for (; oldest_change_ + kChangesKept <= change_sequence_; ++oldest_change_) {
+    commit->writes.push_back({IncidentChangeKey(oldest_change_), std::nullopt});
+  }
+  commit->writes.push_back(
+      {GlobalKey(Global::kChangeSequence), SealChangeSequence(change_sequence_)});
+}
+
+void Committer::AddRows(Commit* commit) {
+  const EdgeRows& edge = commit->line.rows;
+  RowTotals totals = totals_;
+  for (const ShardCut& cut : commit->cuts) {
+    for (const ShardCut::Batch& batch : cut.batches) {
+      const BatchResult& result = batch.result;
+      FAULTLINE_CHECK(result.applied_rows + result.late_rows + result.rejected_rows == batch.rows,
+                      "the core accounts for every row of a batch");
+      totals.applied += result.applied_rows;
+      totals.late += result.late_rows;
+      for (size_t reason = 0; reason < core_rejected_.size(); ++reason) {
+        core_rejected_[reason] += result.rejected_by_reason[reason];
+      }
+    }
+  }
+  totals.received = edge.received;
+  totals.duplicate = edge.duplicate;
+  totals.shed = edge.shed;
+  totals.rejected = 0;
+  totals.rejected_by_reason.clear();
+  for (size_t reason = 0; reason < core_rejected_.size(); ++reason) {
+    const uint64_t rows = edge.rejected[reason] + core_rejected_[reason];
+    totals.rejected += rows;
+    if (rows > 0) {
+      totals.rejected_by_reason[RejectReasonName(static_cast<v1::RejectReason>(reason))] = rows;
+    }
+  }
+  if (SameRows(totals, totals_)) return;
+  totals_ = totals;
+  commit->writes.push_back({GlobalKey(Global::kRowTotals), SealRowTotals(totals_)});
+}
+
+bool Committer::Write(const Commit& commit) {
+  if (commit.writes.empty()) return true;
+  int64_t pause_ns = kPauseNs;
+  for (int tries = 1;; ++tries) {
+    bool sync = false;
+    {
+      std::lock_guard lock(mutex_);
+      sync = settings_->commit_sync;
+    }
+    absl::Status status = store_->Commit(commit.writes, sync);
+    if (status.ok()) {
+      if (tries > 1) Log(LogLevel::kInfo, "the store takes commits again");
+      board_->SetStoreStatus(absl::OkStatus());
+      return true;
+    }
+    Log(LogLevel::kError, "the store refused a commit; nothing is acknowledged until it takes it: " +
+                              std::string(status.message()));
+    board_->SetStoreStatus(std::move(status));
+    std::unique_lock lock(mutex_);
+    if (stopping_ && tries >= kStopTries) return false;
+    wake_.wait_for(lock, std::chrono::nanoseconds(pause_ns), [this] { return stopping_; });
+    lock.unlock();
+    pause_ns = std::min(pause_ns * 2, kPauseMaxNs);
+    const absl::Status reopened = store_->Reopen();
+    if (!reopened.ok()) {
+      Log(LogLevel::kError, "the store cannot be reopened: " + std::string(reopened.message()));
+    }
+  }
+}
+
+void Committer::Publish(Commit* commit, double seconds) {
+  ++commits_;
+  commit_bytes_ += commit->bytes;
+  gate_->Committed(commit->line);
+  std::vector<Board::Publication> publications;
+  for (ShardCut& cut : commit->cuts) {
+    for (auto& publication : cut.effects.publications) {
+      publications.push_back(std::move(publication));
+    }
+  }
+  const PipelineReading before = board_->ReadWithoutModels();
+  PipelineReading reading;
+  reading.rows = totals_;
+  reading.rows.received = gate_->rows().received;
+  reading.rows.in_flight = reading.rows.received - totals_.received;
+  reading.queue_bytes = gate_->bytes();
+  {
+    std::lock_guard lock(mutex_);
+    reading.queue_bytes_max = settings_->queue_bytes_max;
+    reading.commit_interval_ns = std::max(settings_->commit_interval_ns, interval_ns_);
+  }
+  reading.commits = commits_;
+  reading.commit_bytes = commit_bytes_;
+  reading.commit_failures = before.commit_failures;
+  reading.commit_seconds_last = seconds;
+  reading.commit_time_ns = WallNowNs();
+  reading.producers = gate_->producers();
+  reading.state_bytes = store_->bytes();
+  for (const ShardCut& cut : commit->cuts) reading.core_bytes += cut.memory_bytes;
+  board_->Publish(std::move(publications), std::move(reading));
+  for (const auto& [sequence, change] : commit->changes) {
+    if (listener_) listener_(sequence, change);
+  }
+}
+
+void Committer::Answer(Commit* commit) {
+  struct Reply {
+    uint64_t ticket;
+    std::function<void()> call;
+  };
+  std::vector<Reply> replies;
+  for (ShardCut& cut : commit->cuts) {
+    for (ShardCut::Batch& batch : cut.batches) {
+      if (batch.done) replies.push_back({batch.ticket, [&batch] { batch.done(batch.result); }});
+    }
+    for (ShardCut::Answer& answer : cut.answers) {
+      if (answer.done) replies.push_back({answer.ticket, [&answer] { answer.done(answer.result); }});
+    }
+  }
+  for (DuplicateBatch& duplicate : commit->line.duplicates) {
+    replies.push_back({duplicate.ticket, [&duplicate] {
+                         BatchResult result;
+                         result.duplicate_rows = duplicate.rows;
+                         duplicate.done(result);
+                       }});
+  }
+  std::sort(replies.begin(), replies.end(),
+            [](const Reply& a, const Reply& b) { return a.ticket < b.ticket; });
+  for (const Reply& reply : replies) reply.call();
+}
+
+void Committer::Record(const Commit& commit) {
+  if (recorder_ == nullptr) return;
+  const int64_t now_ns = WallNowNs();
+  for (const ShardCut& cut : commit.cuts) {
+    for (const RecordedBatch& recorded : cut.effects.recorded) {
+      recorder_->Append(EncodeRecording(*recorded.batch, *recorded.settings), now_ns);
+    }
+  }
+  if (now_ns - last_retain_ns_ < kRetainNs) return;
+  last_retain_ns_ = now_ns;
+  recorder_->Retain(now_ns);
+}
+
+}  // namespace faultline

@@ -1,0 +1,93 @@
+#pragma once
+
+#include <array>
+#include <condition_variable>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "daemon/admission.h"
+#include "daemon/board.h"
+#include "daemon/pipeline.h"
+
+namespace faultline {
+
+// Draws a line through all shards every commit interval, writes what lies before it in one batch,
+// and only then answers, publishes, and records events.
+//
+// Operation:    Start runs the thread. Wake says that there is something to commit: at once if the
+//               interval has passed, so a quiet daemon answers fast. Ticks go to the shards once a
+//               second.
+// Concurrency:  Start, Wake, Stop from any thread; callbacks run on the committer's thread.
+// Failures:     a failed commit is kept, the store reopened and the same writes tried again, with
+//               growing pauses; nothing is answered or published meanwhile. Stop gives up after
+//               kStopTries.
+class Committer {
+ public:
+  static constexpr int kStopTries = 3;
+
+  Committer(std::shared_ptr<const Settings> settings, AdmissionGate* gate, size_t shards,
+            Store* store, Recorder* recorder, Board* board, Pipeline::IncidentListener listener);
+  ~Committer();
+
+  // Rows and change sequence of the last run; before Start.
+  void Restore(const RowTotals& totals, uint64_t change_sequence, uint64_t oldest_change);
+  void Start();
+  void Wake();
+  // One last line and commit, then the thread ends. The gate must be closed.
+  void Stop();
+  void ApplySettings(std::shared_ptr<const Settings> settings);
+
+ private:
+  struct Commit {
+    CutLine line;
+    std::vector<ShardCut> cuts;
+    std::vector<StateWrite> writes;
+    std::vector<std::pair<uint64_t, IncidentChange>> changes;
+    uint64_t bytes = 0;
+  };
+
+  void Run();
+  // False when it is time to end.
+  bool Wait();
+  Commit Gather();
+  // The next interval: long enough that commits of this size stay under the byte rate.
+  void SetInterval(uint64_t bytes);
+  void AddIncidents(Commit* commit);
+  void AddRows(Commit* commit);
+  bool Write(const Commit& commit);
+  void Answer(Commit* commit);
+  void Publish(Commit* commit, double seconds);
+  void Record(const Commit& commit);
+
+  AdmissionGate* const gate_;
+  Store* const store_;
+  Recorder* const recorder_;
+  Board* const board_;
+  const Pipeline::IncidentListener listener_;
+
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::shared_ptr<const Settings> settings_;
+  std::vector<ShardCut> collected_;
+  const size_t shards_;
+  bool woken_ = false;
+  bool stopping_ = false;
+
+  // The thread's own.
+  RowTotals totals_;
+  std::array<uint64_t, v1::RejectReason_ARRAYSIZE> core_rejected_{};
+  uint64_t change_sequence_ = 0;
+  uint64_t oldest_change_ = 1;
+  uint64_t commits_ = 0;
+  uint64_t commit_bytes_ = 0;
+  int64_t interval_ns_ = 0;
+  int64_t last_cut_ns_ = 0;
+  int64_t last_tick_ns_ = 0;
+  int64_t last_retain_ns_ = 0;
+  std::thread thread_;
+};
+
+}  // namespace faultline

@@ -1,0 +1,401 @@
+#include "daemon/config_file.h"
+
+#include <absl/strings/ascii.h>
+#include <absl/strings/escaping.h>
+#include <absl/strings/str_cat.h>
+#include <absl/strings/str_join.h>
+#include <google/protobuf/descriptor.h>
+#include <google/protobuf/message.h>
+#include <yaml-cpp/yaml.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <set>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "base/check.h"
+#include "base/utf8.h"
+
+namespace faultline {
+namespace {
+
+using google::protobuf::Descriptor;
+using google::protobuf::EnumDescriptor;
+using google::protobuf::EnumValueDescriptor;
+using google::protobuf::FieldDescriptor;
+using google::protobuf::Message;
+using google::protobuf::Reflection;
+
+constexpr size_t kFindingsMax = 20;
+// Aliases let a small file stand for a huge one; nobody writes this many values.
+constexpr size_t kNodesMax = 200'000;
+constexpr size_t kShownBytesMax = 40;
+
+std::string Shown(std::string_view text) {
+  const bool cut = text.size() > kShownBytesMax;
+  std::string shown = absl::Utf8SafeCEscape(text.substr(0, kShownBytesMax));
+  return absl::StrCat("\"", shown, cut ? "...\"" : "\"");
+}
+
+size_t EditDistance(std::string_view a, std::string_view b) {
+  std::vector<size_t> row(b.size() + 1);
+  for (size_t j = 0; j <= b.size(); ++j) row[j] = j;
+  for (size_t i = 1; i <= a.size(); ++i) {
+    size_t diagonal = row[0];
+    row[0] = i;
+    for (size_t j = 1; j <= b.size(); ++j) {
+      const size_t substituted = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+      diagonal = row[j];
+      row[j] = std::min({row[j] + 1, row[j - 1] + 1, substituted});
+    }
+  }
+  return row[b.size()];
+}
+
+// The candidate that a typing error may have meant, or nothing.
+std::string_view Nearest(std::string_view text, const std::vector<std::string>& candidates) {
+  if (text.size() > 64) return "";
+  std::string_view best;
+  size_t best_distance = std::max<size_t>(1, text.size() / 3) + 1;
+  for (const std::string& candidate : candidates) {
+    const size_t distance = EditDistance(text, candidate);
+    if (distance < best_distance) {
+      best_distance = distance;
+      best = candidate;
+    }
+  }
+  return best;
+}
+
+// "warning" for SEVERITY_WARNING; empty for the unspecified one.
+std::string ShortName(const EnumValueDescriptor& value) {
+  if (value.number() == 0) return "";
+  std::string name = absl::AsciiStrToLower(value.name());
+  return name.substr(name.find('_') + 1);
+}
+
+bool IsPlain(const YAML::Node& node) { return node.Tag() == "?"; }
+
+std::string Kind(const YAML::Node& node) {
+  if (node.IsMap()) return "a mapping";
+  if (node.IsSequence()) return "a list";
+  if (!node.IsScalar()) return "nothing";
+  return absl::StrCat(Shown(node.Scalar()), IsPlain(node) ? "" : " in quotes");
+}
+
+class Reader {
+ public:
+  explicit Reader(ParsedConfig* out) : out_(out) {}
+
+  void ReadMessage(const YAML::Node& node, const std::string& path, Message* message);
+  void Find(const YAML::Mark& mark, const std::string& path, std::string_view text);
+  const std::vector<std::string>& findings() const { return findings_; }
+
+ private:
+  bool Visit(const YAML::Node& node, const YAML::Mark& mark, const std::string& path);
+  void ReadKey(const YAML::Node& key, const YAML::Node& value, const std::string& path,
+               std::set<std::string>* seen, Message* message);
+  void ReadField(const FieldDescriptor& field, const YAML::Node& node, const YAML::Mark& mark,
+                 const std::string& path, Message* message);
+  void ReadList(const FieldDescriptor& field, const YAML::Node& node, const YAML::Mark& mark,
+                const std::string& path, Message* message);
+  void ReadMap(const FieldDescriptor& field, const YAML::Node& node, const YAML::Mark& mark,
+               const std::string& path, Message* message);
+  void ReadScalar(const FieldDescriptor& field, const YAML::Node& node, const YAML::Mark& mark,
+                  const std::string& path, Message* message);
+  void ReadEnum(const FieldDescriptor& field, const YAML::Node& node, const YAML::Mark& mark,
+                const std::string& path, Message* message);
+  void Expected(const YAML::Node& node, const YAML::Mark& mark, const std::string& path,
+                std::string_view expected) {
+    Find(mark, path, absl::StrCat(Kind(node), ", expected ", expected));
+  }
+
+  ParsedConfig* out_;
+  size_t nodes_ = 0;
+  std::vector<std::string> findings_;
+};
+
+void Reader::Find(const YAML::Mark& mark, const std::string& path, std::string_view text) {
+  if (findings_.size() >= kFindingsMax) return;
+  findings_.push_back(absl::StrCat(out_->file, ":", mark.line + 1, ":", mark.column + 1, ": ",
+                                   path.empty() ? "" : absl::StrCat(path, ": "), text));
+}
+
+bool Reader::Visit(const YAML::Node& node, const YAML::Mark& mark, const std::string& path) {
+  if (++nodes_ > kNodesMax) {
+    if (nodes_ == kNodesMax + 1) Find(mark, path, "too many values, aliases counted each time");
+    return false;
+  }
+  out_->places.emplace(path, ParsedConfig::Position{mark.line + 1, mark.column + 1});
+  const std::string& tag = node.Tag();
+  if (!tag.empty() && tag != "?" && tag != "!") {
+    Find(mark, path, absl::StrCat("tag ", Shown(tag), ", expected a value without a tag"));
+    return false;
+  }
+  return true;
+}
+
+void Reader::ReadMessage(const YAML::Node& node, const std::string& path, Message* message) {
+  std::set<std::string> seen;
+  for (const auto& entry : node) ReadKey(entry.first, entry.second, path, &seen, message);
+}
+
+void Reader::ReadKey(const YAML::Node& key, const YAML::Node& value, const std::string& path,
+                     std::set<std::string>* seen, Message* message) {
+  const Descriptor& type = *message->GetDescriptor();
+  if (!key.IsScalar()) return Expected(key, key.Mark(), path, "a key");
+  const std::string& name = key.Scalar();
+  const std::string here = path.empty() ? name : absl::StrCat(path, ".", name);
+  const FieldDescriptor* field = type.FindFieldByName(name);
+  if (field == nullptr) {
+    std::vector<std::string> names;
+    for (int i = 0; i < type.field_count(); ++i) names.push_back(type.field(i)->name());
+    const std::string_view nearest = Nearest(name, names);
+    return Find(key.Mark(), path,
+                absl::StrCat("unknown key ", Shown(name),
+                             nearest.empty()
+                                 ? absl::StrCat(", expected one of: ", absl::StrJoin(names, ", "))
+                                 : absl::StrCat(", did you mean ", nearest, "?")));
+  }
+  if (!seen->insert(name).second) {
+    return Find(key.Mark(), here, "stands twice, expected once");
+  }
+  if (const auto* oneof = field->real_containing_oneof(); oneof != nullptr) {
+    const FieldDescriptor* set = message->GetReflection()->GetOneofFieldDescriptor(*message, oneof);
+    if (set != nullptr) {
+      return Find(key.Mark(), path,
+                  absl::StrCat("has both ", set->name(), " and ", name,
+                               ", expected one of them: make it two entries"));
+    }
+  }
+  ReadField(*field, value, value.IsNull() ? key.Mark() : value.Mark(), here, message);
+}
+
+void Reader::ReadField(const FieldDescriptor& field, const YAML::Node& node, const YAML::Mark& mark,
+                       const std::string& path, Message* message) {
+  if (!Visit(node, mark, path)) return;
+  if (field.is_map()) return ReadMap(field, node, mark, path, message);
+  if (field.is_repeated()) return ReadList(field, node, mark, path, message);
+  if (field.cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE) {
+    return ReadScalar(field, node, mark, path, message);
+  }
+  if (!node.IsMap() && !node.IsNull()) return Expected(node, mark, path, "a mapping");
+  ReadMessage(node, path, message->GetReflection()->MutableMessage(message, &field));
+}
+
+void Reader::ReadList(const FieldDescriptor& field, const YAML::Node& node, const YAML::Mark& mark,
+                      const std::string& path, Message* message) {
+  if (node.IsNull()) return;
+  if (!node.IsSequence()) return Expected(node, mark, path, "a list");
+  size_t index = 0;
+  for (const YAML::Node& item : node) {
+    const std::string here = absl::StrCat(path, "[", index++, "]");
+    const YAML::Mark at = item.IsNull() ? mark : item.Mark();
+    if (!Visit(item, at, here)) continue;
+    if (field.cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE) {
+      ReadScalar(field, item, at, here, message);
+    } else if (!item.IsMap()) {
+      Expected(item, at, here, "a mapping");
+    } else {
+      ReadMessage(item, here, message->GetReflection()->AddMessage(message, &field));
+    }
+  }
+}
+
+// Maps of the configuration are from text to text.
+void Reader::ReadMap(const FieldDescriptor& field, const YAML::Node& node, const YAML::Mark& mark,
+                     const std::string& path, Message* message) {
+  if (node.IsNull()) return;
+  if (!node.IsMap()) return Expected(node, mark, path, "a mapping");
+  const FieldDescriptor* key_field = field.message_type()->map_key();
+  const FieldDescriptor* value_field = field.message_type()->map_value();
+  std::set<std::string> seen;
+  for (const auto& item : node) {
+    if (!item.first.IsScalar()) {
+      Expected(item.first, item.first.Mark(), path, "a key");
+      continue;
+    }
+    const std::string& key = item.first.Scalar();
+    const std::string here = absl::StrCat(path, ".", key);
+    const YAML::Mark at = item.second.IsNull() ? item.first.Mark() : item.second.Mark();
+    if (!seen.insert(key).second) {
+      Find(item.first.Mark(), here, "stands twice, expected once");
+      continue;
+    }
+    if (!Visit(item.second, at, here)) continue;
+    Message* entry = message->GetReflection()->AddMessage(message, &field);
+    entry->GetReflection()->SetString(entry, key_field, key);
+    ReadScalar(*value_field, item.second, at, here, entry);
+  }
+}
+
+template <typename T>
+bool ReadWhole(const YAML::Node& node, T* value) {
+  const std::string& text = node.Scalar();
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), *value);
+  return IsPlain(node) && error == std::errc() && end == text.data() + text.size();
+}
+
+// Decimal notation only: YAML's .inf and .nan and C's hexadecimal floats are no settings.
+bool ReadNumber(const YAML::Node& node, double* value) {
+  return ReadWhole(node, value) && std::isfinite(*value);
+}
+
+void Reader::ReadScalar(const FieldDescriptor& field, const YAML::Node& node,
+                        const YAML::Mark& mark, const std::string& path, Message* message) {
+  const Reflection& reflection = *message->GetReflection();
+  const auto put = [&](auto set, auto add, auto value) {
+    field.is_repeated() ? (reflection.*add)(message, &field, std::move(value))
+                        : (reflection.*set)(message, &field, std::move(value));
+  };
+  const bool scalar = node.IsScalar();
+  switch (field.cpp_type()) {
+    case FieldDescriptor::CPPTYPE_STRING:
+      if (!scalar) return Expected(node, mark, path, "text");
+      return put(&Reflection::SetString, &Reflection::AddString, node.Scalar());
+    case FieldDescriptor::CPPTYPE_BOOL:
+      if (!scalar || !IsPlain(node) || (node.Scalar() != "true" && node.Scalar() != "false")) {
+        return Expected(node, mark, path, "true or false");
+      }
+      return put(&Reflection::SetBool, &Reflection::AddBool, node.Scalar() == "true");
+    case FieldDescriptor::CPPTYPE_DOUBLE: {
+      double value = 0;
+      if (!scalar || !ReadNumber(node, &value)) return Expected(node, mark, path, "a number");
+      return put(&Reflection::SetDouble, &Reflection::AddDouble, value);
+    }
+    case FieldDescriptor::CPPTYPE_UINT32: {
+      uint32_t value = 0;
+      if (!scalar || !ReadWhole(node, &value)) {
+        return Expected(node, mark, path, "a whole number from 0 to 4294967295");
+      }
+      return put(&Reflection::SetUInt32, &Reflection::AddUInt32, value);
+    }
+    case FieldDescriptor::CPPTYPE_UINT64: {
+      uint64_t value = 0;
+      if (!scalar || !ReadWhole(node, &value)) {
+        return Expected(node, mark, path, "a whole number, at least 0");
+      }
+      return put(&Reflection::SetUInt64, &Reflection::AddUInt64, value);
+    }
+    case FieldDescriptor::CPPTYPE_ENUM:
+      return ReadEnum(field, node, mark, path, message);
+    default:
+      FAULTLINE_CHECK(false, "the configuration has no field of this type");
+  }
+}
+
+void Reader::ReadEnum(const FieldDescriptor& field, const YAML::Node& node, const YAML::Mark& mark,
+                      const std::string& path, Message* message) {
+  const EnumDescriptor& type = *field.enum_type();
+  std::vector<std::string> names;
+  for (int i = 0; i < type.value_count(); ++i) {
+    std::string name = ShortName(*type.value(i));
+    if (name.empty()) continue;
+    if (node.IsScalar() && node.Scalar() == name) {
+      return message->GetReflection()->SetEnum(message, &field, type.value(i));
+    }
+    names.push_back(std::move(name));
+  }
+  Expected(node, mark, path, absl::StrCat("one of: ", absl::StrJoin(names, ", ")));
+}
+
+absl::Status Refuse(std::string_view file, const YAML::Mark& mark, std::string_view text) {
+  return absl::InvalidArgumentError(
+      absl::StrCat(file, ":", mark.line + 1, ":", mark.column + 1, ": ", text));
+}
+
+// Line and column of a byte, in characters as an editor counts them.
+YAML::Mark MarkOf(std::string_view text, size_t offset) {
+  YAML::Mark mark;
+  for (size_t i = 0; i < offset; ++i) {
+    mark.column = text[i] == '\n' ? 0 : mark.column + 1;
+    mark.line += text[i] == '\n' ? 1 : 0;
+  }
+  return mark;
+}
+
+absl::Status ReadDocument(std::string_view text, ParsedConfig* parsed) {
+  const std::vector<YAML::Node> documents = YAML::LoadAll(std::string(text));
+  if (documents.size() > 1) {
+    return Refuse(parsed->file, documents[1].Mark(), "a second document, expected one");
+  }
+  if (documents.empty() || documents[0].IsNull()) return absl::OkStatus();
+  const YAML::Node& root = documents[0];
+  if (!root.IsMap()) {
+    return Refuse(parsed->file, root.Mark(), absl::StrCat(Kind(root), ", expected a mapping"));
+  }
+  Reader reader(parsed);
+  reader.ReadMessage(root, "", &parsed->config);
+  if (reader.findings().empty()) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrJoin(reader.findings(), "\n"));
+}
+
+}  // namespace
+
+std::string ParsedConfig::Locate(std::string_view path) const {
+  for (;;) {
+    if (const auto found = places.find(path); found != places.end()) {
+      return absl::StrCat(file, ":", found->second.line, ":", found->second.column);
+    }
+    const size_t cut = path.find_last_of(".[");
+    if (cut == std::string_view::npos) return absl::StrCat(file, ":1:1");
+    path = path.substr(0, cut);
+  }
+}
+
+absl::Status ParsedConfig::Place(const absl::Status& status) const {
+  if (status.ok()) return status;
+  const std::string_view message = status.message();
+  return absl::Status(status.code(),
+                      absl::StrCat(Locate(message.substr(0, message.find(": "))), ": ", message));
+}
+
+absl::StatusOr<ParsedConfig> ParseConfig(std::string_view text, std::string_view file) {
+  ParsedConfig parsed;
+  parsed.file = std::string(file);
+  if (text.size() > kConfigBytesMax) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(file, ": larger than ", kConfigBytesMax, " bytes, expected a configuration"));
+  }
+  size_t valid = Utf8PrefixBytes(text);
+  valid = std::min(valid, text.find('\0'));
+  if (valid != text.size()) {
+    return Refuse(file, MarkOf(text, valid), "a byte that is no text, expected UTF-8");
+  }
+  try {
+    if (absl::Status read = ReadDocument(text, &parsed); !read.ok()) return read;
+  } catch (const YAML::Exception& error) {
+    const YAML::Mark mark = error.mark.is_null() ? YAML::Mark() : error.mark;
+    return Refuse(file, mark, absl::StrCat(error.msg, ", expected YAML"));
+  }
+  return parsed;
+}
+
+absl::StatusOr<LoadedConfig> LoadConfigFile(const std::string& path) {
+  std::error_code error;
+  if (std::filesystem::is_directory(path, error)) {
+    return absl::FailedPreconditionError(absl::StrCat(path, ": is a folder"));
+  }
+  std::ifstream stream(path, std::ios::binary);
+  if (!stream) return absl::ErrnoToStatus(errno, absl::StrCat("cannot read ", path));
+  std::string text(kConfigBytesMax + 1, '\0');
+  stream.read(text.data(), static_cast<std::streamsize>(text.size()));
+  if (stream.bad()) return absl::ErrnoToStatus(errno, absl::StrCat("cannot read ", path));
+  text.resize(static_cast<size_t>(stream.gcount()));
+
+  absl::StatusOr<ParsedConfig> parsed = ParseConfig(text, path);
+  if (!parsed.ok()) return parsed.status();
+  absl::StatusOr<std::shared_ptr<const Settings>> settings = Settings::Make(parsed->config);
+  if (!settings.ok()) return parsed->Place(settings.status());
+  return LoadedConfig{*std::move(parsed), *std::move(settings)};
+}
+
+absl::Status CheckConfigFile(const std::string& path) { return LoadConfigFile(path).status(); }
+
+}  // namespace faultline

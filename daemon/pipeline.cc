@@ -1,0 +1,224 @@
+#include "daemon/pipeline.h"
+
+#include <absl/strings/str_cat.h>
+
+#include <mutex>
+#include <unordered_map>
+#include <utility>
+
+#include "base/clock.h"
+#include "daemon/admission.h"
+#include "daemon/board.h"
+#include "daemon/committer.h"
+#include "daemon/core/shard.h"
+#include "daemon/row_totals.h"
+#include "daemon/shard_thread.h"
+#include "storage/keys.h"
+
+namespace faultline {
+namespace {
+
+absl::Status NameKey(const absl::Status& status, std::string_view key) {
+  if (status.ok()) return status;
+  return {status.code(), absl::StrCat(DescribeKey(key), ": ", status.message())};
+}
+
+}  // namespace
+
+struct Pipeline::Impl {
+  Impl(std::shared_ptr<const Settings> initial, Store* the_store, Recorder* recorder,
+       IncidentListener listener)
+      : settings(std::move(initial)), store(the_store) {
+    for (uint32_t i = 0; i < settings->shards; ++i) {
+      shards.push_back(std::make_unique<ShardThread>(settings));
+    }
+    gate = std::make_unique<AdmissionGate>(*settings, &shards, [this] { committer->Wake(); });
+    committer = std::make_unique<Committer>(settings, gate.get(), shards.size(), store, recorder,
+                                            &board, std::move(listener));
+  }
+
+  absl::Status Restore();
+  absl::Status RestoreModels();
+  absl::Status RestoreRecord(std::string_view bytes, std::string_view value);
+  absl::Status RestoreTotals();
+
+  mutable std::mutex mutex;
+  std::shared_ptr<const Settings> settings;
+  Store* const store;
+  std::vector<std::unique_ptr<ShardThread>> shards;
+  std::unique_ptr<AdmissionGate> gate;
+  Board board;
+  std::unique_ptr<Committer> committer;
+  // While restoring: which shard has which model.
+  std::unordered_map<uint64_t, Shard*> shard_of_model;
+  bool running = false;
+};
+
+absl::Status Pipeline::Impl::Restore() {
+  absl::Status status = RestoreModels();
+  if (!status.ok()) return status;
+  for (const Table table : AllTables()) {
+    if (table == Table::kModel || table == Table::kIncidentChange) continue;
+    const KeyRange range = TableRange(table);
+    absl::Status record_status;
+    status = store->Scan(range.begin, range.end, [&](std::string_view key, std::string_view value) {
+      record_status = NameKey(RestoreRecord(key, value), key);
+      return record_status.ok();
+    });
+    if (!status.ok()) return status;
+    if (!record_status.ok()) return record_status;
+  }
+  for (const auto& shard : shards) {
+    status = shard->shard().FinishRestore();
+    if (!status.ok()) return status;
+  }
+  shard_of_model.clear();
+  return RestoreTotals();
+}
+
+absl::Status Pipeline::Impl::RestoreModels() {
+  const KeyRange range = TableRange(Table::kModel);
+  absl::Status record_status;
+  const absl::Status status =
+      store->Scan(range.begin, range.end, [&](std::string_view bytes, std::string_view value) {
+        const absl::StatusOr<Key> key = ParseKey(bytes);
+        const absl::StatusOr<std::string> name = ModelNameOfRecord(value);
+        record_status = key.ok() ? name.status() : key.status();
+        if (record_status.ok()) {
+          Shard& shard =
+              shards[ShardOf(*name, static_cast<uint32_t>(shards.size()))]->shard();
+          shard_of_model[key->model_hash] = &shard;
+          record_status = shard.Restore(bytes, value);
+        }
+        record_status = NameKey(record_status, bytes);
+        return record_status.ok();
+      });
+  return status.ok() ? record_status : status;
+}
+
+absl::Status Pipeline::Impl::RestoreRecord(std::string_view bytes, std::string_view value) {
+  const absl::StatusOr<Key> key = ParseKey(bytes);
+  if (!key.ok()) return key.status();
+  if (key->table == Table::kGlobal) return absl::OkStatus();  // Read one by one.
+  if (key->table == Table::kProducerMark) return gate->marks().Restore(key->producer_id, value);
+  if (key->table == Table::kIncident) {
+    for (const auto& shard : shards) {
+      const absl::Status status = shard->shard().Restore(bytes, value);
+      if (!status.ok()) return status;
+    }
+    return absl::OkStatus();
+  }
+  const auto found = shard_of_model.find(key->model_hash);
+  if (found == shard_of_model.end()) {
+    return absl::DataLossError("belongs to a model that is not there");
+  }
+  return found->second->Restore(bytes, value);
+}
+
+absl::Status Pipeline::Impl::RestoreTotals() {
+  const auto rows = store->Get(GlobalKey(Global::kRowTotals));
+  if (!rows.ok()) return rows.status();
+  const auto sequence = store->Get(GlobalKey(Global::kChangeSequence));
+  if (!sequence.ok()) return sequence.status();
+  RowTotals totals;
+  uint64_t change_sequence = 0;
+  if (rows->has_value()) {
+    const absl::StatusOr<RowTotals> opened = OpenRowTotals(**rows);
+    if (!opened.ok()) return NameKey(opened.status(), GlobalKey(Global::kRowTotals));
+    totals = *opened;
+  }
+  if (sequence->has_value()) {
+    const absl::StatusOr<uint64_t> opened = OpenChangeSequence(**sequence);
+    if (!opened.ok()) return NameKey(opened.status(), GlobalKey(Global::kChangeSequence));
+    change_sequence = *opened;
+  }
+  uint64_t oldest_change = change_sequence + 1;
+  const KeyRange changes = TableRange(Table::kIncidentChange);
+  const absl::Status scanned =
+      store->Scan(changes.begin, changes.end, [&](std::string_view bytes, std::string_view) {
+        const absl::StatusOr<Key> key = ParseKey(bytes);
+        if (key.ok()) oldest_change = key->change_sequence;
+        return false;
+      });
+  if (!scanned.ok()) return scanned;
+  EdgeRows edge;
+  edge.received = totals.received;
+  edge.duplicate = totals.duplicate;
+  edge.shed = totals.shed;
+  gate->RestoreRows(edge);
+  committer->Restore(totals, change_sequence, oldest_change);
+  return absl::OkStatus();
+}
+
+Pipeline::Pipeline(std::shared_ptr<const Settings> settings, Store* store, Recorder* recorder,
+                   IncidentListener listener)
+    : impl_(std::make_unique<Impl>(std::move(settings), store, recorder, std::move(listener))) {}
+
+Pipeline::~Pipeline() { Stop(); }
+
+absl::Status Pipeline::Start() {
+  const absl::Status status = impl_->Restore();
+  if (!status.ok()) return status;
+  for (const auto& shard : impl_->shards) shard->Start();
+  impl_->committer->Start();
+  impl_->committer->Wake();
+  impl_->running = true;
+  return absl::OkStatus();
+}
+
+void Pipeline::Stop() {
+  impl_->gate->Close();
+  if (!std::exchange(impl_->running, false)) return;
+  impl_->committer->Stop();
+  for (const auto& shard : impl_->shards) shard->Stop();
+}
+
+absl::StatusOr<uint64_t> Pipeline::Greet(const std::string& producer_id, uint64_t epoch) {
+  return impl_->gate->Greet(producer_id, epoch);
+}
+
+Admission Pipeline::Submit(std::unique_ptr<EventBatch>* batch, const BatchName& name,
+                           BatchDone done, uint64_t* expected) {
+  return impl_->gate->Submit(batch, name, std::move(done), expected);
+}
+
+void Pipeline::WhenSpace(std::function<void()> callback) {
+  impl_->gate->WhenSpace(std::move(callback));
+}
+
+void Pipeline::CountRejected(v1::RejectReason reason, uint64_t rows) {
+  impl_->gate->CountRejected(reason, rows);
+}
+
+void Pipeline::CountShed(uint64_t rows) { impl_->gate->CountShed(rows); }
+
+void Pipeline::Run(const std::string& model, CommandAction action, CommandDone done) {
+  if (const auto* apply = std::get_if<faultline::ApplySettings>(&action)) {
+    std::lock_guard lock(impl_->mutex);
+    impl_->settings = apply->settings;
+    impl_->committer->ApplySettings(apply->settings);
+  }
+  if (impl_->gate->Run(model, std::move(action), done)) return;
+  CommandResult result;
+  result.status = absl::UnavailableError("the daemon is stopping");
+  if (done) done(result);
+}
+
+PipelineReading Pipeline::Read() const { return impl_->board.Read(); }
+
+std::shared_ptr<const ModelSnapshot> Pipeline::ReadModel(std::string_view name,
+                                                         std::string_view version) const {
+  return impl_->board.ReadModel(name, version);
+}
+
+absl::Status Pipeline::ready() const {
+  if (impl_->gate->closed()) return absl::UnavailableError("the daemon is stopping");
+  return impl_->board.store_status();
+}
+
+std::shared_ptr<const Settings> Pipeline::settings() const {
+  std::lock_guard lock(impl_->mutex);
+  return impl_->settings;
+}
+
+}  // namespace faultline

@@ -1,0 +1,126 @@
+#include "daemon/producer_marks.h"
+
+#include <absl/strings/str_cat.h>
+
+#include "base/check.h"
+#include "base/codec.h"
+#include "storage/envelope.h"
+#include "storage/keys.h"
+
+namespace faultline {
+namespace {
+
+constexpr char kMarkKind = static_cast<char>(Table::kProducerMark);
+constexpr uint8_t kMarkVersion = 1;
+
+}  // namespace
+
+ProducerMarks::Mark* ProducerMarks::FindOrAdd(const std::string& id, uint64_t epoch,
+                                              int64_t now_ns) {
+  const auto found = marks_.find(id);
+  if (found != marks_.end()) {
+    Mark& mark = found->second;
+    if (epoch > mark.epoch) mark = Mark{.epoch = epoch, .dirty = true};
+    mark.used_ns = now_ns;
+    return &mark;
+  }
+  if (marks_.size() >= producers_max_ && !MakeRoom(now_ns)) return nullptr;
+  Mark& mark = marks_[id];
+  mark.epoch = epoch;
+  mark.dirty = true;
+  mark.used_ns = now_ns;
+  return &mark;
+}
+
+bool ProducerMarks::MakeRoom(int64_t now_ns) {
+  auto rested = marks_.end();
+  for (auto it = marks_.begin(); it != marks_.end(); ++it) {
+    const Mark& mark = it->second;
+    const bool settled = !mark.dirty && mark.admitted == mark.committed;
+    if (!settled || now_ns - mark.used_ns < kRestNs) continue;
+    if (rested == marks_.end() || mark.used_ns < rested->second.used_ns) rested = it;
+  }
+  if (rested == marks_.end()) return false;
+  removed_.push_back(rested->first);
+  marks_.erase(rested);
+  return true;
+}
+
+absl::StatusOr<uint64_t> ProducerMarks::Greet(const std::string& id, uint64_t epoch,
+                                              int64_t now_ns) {
+  const auto found = marks_.find(id);
+  if (found != marks_.end() && epoch < found->second.epoch) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("producer ", id, " is at epoch ", found->second.epoch, "; epoch ", epoch,
+                     " is shut out: start again with a larger epoch"));
+  }
+  const Mark* mark = FindOrAdd(id, epoch, now_ns);
+  if (mark == nullptr) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("all ", producers_max_,
+                     " producers are in use: reuse a producer id, or raise limits.producers"));
+  }
+  return mark->committed;
+}
+
+Admission ProducerMarks::Check(const BatchName& name, int64_t now_ns, uint64_t* expected) {
+  *expected = 1;
+  const auto found = marks_.find(name.producer_id);
+  if (found != marks_.end() && name.epoch < found->second.epoch) {
+    *expected = found->second.admitted + 1;
+    return Admission::kFenced;
+  }
+  const Mark* mark = FindOrAdd(name.producer_id, name.epoch, now_ns);
+  if (mark == nullptr) return Admission::kLimit;
+  *expected = mark->admitted + 1;
+  if (name.sequence == *expected) return Admission::kAccepted;
+  return name.sequence != 0 && name.sequence < *expected ? Admission::kDuplicate
+                                                         : Admission::kOutOfOrder;
+}
+
+void ProducerMarks::Admit(const BatchName& name, int64_t now_ns) {
+  const auto found = marks_.find(name.producer_id);
+  FAULTLINE_CHECK(found != marks_.end() && found->second.epoch == name.epoch &&
+                      found->second.admitted + 1 == name.sequence,
+                  "only what Check accepted under the same lock is admitted");
+  found->second.admitted = name.sequence;
+  found->second.dirty = true;
+  found->second.used_ns = now_ns;
+}
+
+void ProducerMarks::Cut(std::vector<StateWrite>* writes) {
+  for (auto& [id, mark] : marks_) {
+    mark.cut = mark.admitted;
+    if (!mark.dirty) continue;
+    mark.dirty = false;
+    std::string payload;
+    Encoder encoder(&payload);
+    encoder.Varint(mark.epoch);
+    encoder.Varint(mark.cut);
+    writes->push_back({ProducerMarkKey(id), Seal(kMarkKind, kMarkVersion, payload)});
+  }
+  for (const std::string& id : removed_) {
+    if (!marks_.contains(id)) writes->push_back({ProducerMarkKey(id), std::nullopt});
+  }
+  removed_.clear();
+}
+
+void ProducerMarks::Committed() {
+  for (auto& [id, mark] : marks_) mark.committed = mark.cut;
+}
+
+absl::Status ProducerMarks::Restore(std::string_view id, std::string_view value) {
+  const absl::StatusOr<Opened> opened = Open(kMarkKind, kMarkVersion, value);
+  if (!opened.ok()) return opened.status();
+  Decoder decoder(opened->payload);
+  Mark mark;
+  mark.epoch = decoder.Varint();
+  mark.admitted = mark.cut = mark.committed = decoder.Varint();
+  if (!decoder.Done()) {
+    return absl::DataLossError(absl::StrCat("the mark of producer ", id, " is damaged"));
+  }
+  marks_.insert_or_assign(std::string(id), mark);
+  return absl::OkStatus();
+}
+
+}  // namespace faultline
