@@ -15,9 +15,9 @@ namespace faultline {
 
 // For our own bugs only, checked in release builds too: aborts with the reason, and the next start
 // goes on from the last commit. `why` says why the condition cannot be false.
-#define FAULTLINE_CHECK(condition, why)                                 \
-  do {                                                                  \
-    if (!(condition)) [[unlikely]] {                                    \
-      ::faultline::CheckFailed(__FILE__, __LINE__, #condition, (why));  \
-    }                                                                   \
+#define FAULTLINE_CHECK(condition, why)                                \
+  do {                                                                 \
+    if (!(condition)) [[unlikely]] {                                   \
+      ::faultline::CheckFailed(__FILE__, __LINE__, #condition, (why)); \
+    }                                                                  \
   } while (false)

@@ -37,9 +37,7 @@ class Encoder {
     Varint(value.size());
     out_->append(value);
   }
-  void Raw(const void* bytes, size_t size) {
-    out_->append(static_cast<const char*>(bytes), size);
-  }
+  void Raw(const void* bytes, size_t size) { out_->append(static_cast<const char*>(bytes), size); }
 
  private:
   std::string* out_;

@@ -39,8 +39,7 @@ Committer::Committer(std::shared_ptr<const Settings> settings, AdmissionGate* ga
 
 Committer::~Committer() { Stop(); }
 
-void Committer::Restore(const RowTotals& totals, uint64_t change_sequence,
-                        uint64_t oldest_change) {
+void Committer::Restore(const RowTotals& totals, uint64_t change_sequence, uint64_t oldest_change) {
   totals_ = totals;
   change_sequence_ = change_sequence;
   oldest_change_ = oldest_change;
@@ -116,8 +115,8 @@ void Committer::Run() {
 void Committer::SetInterval(uint64_t bytes) {
   std::lock_guard lock(mutex_);
   const double per_second = static_cast<double>(settings_->commit_bytes_per_second);
-  interval_ns_ = static_cast<int64_t>(
-      std::min(static_cast<double>(bytes) / per_second * 1e9, kIntervalMaxNs));
+  interval_ns_ =
+      static_cast<int64_t>(std::min(static_cast<double>(bytes) / per_second * 1e9, kIntervalMaxNs));
 }
 
 Committer::Commit Committer::Gather() {
@@ -165,8 +164,8 @@ void Committer::AddIncidents(Commit* commit) {
         commit->writes.push_back({key, SealIncident(change.incident)});
       }
       ++change_sequence_;
-      commit->writes.push_back({IncidentChangeKey(change_sequence_),
-                                SealIncidentChange(change_sequence_, change)});
+      commit->writes.push_back(
+          {IncidentChangeKey(change_sequence_), SealIncidentChange(change_sequence_, change)});
       commit->changes.emplace_back(change_sequence_, std::move(change));
     }
   }
@@ -225,8 +224,9 @@ bool Committer::Write(const Commit& commit) {
       board_->SetStoreStatus(absl::OkStatus());
       return true;
     }
-    Log(LogLevel::kError, "the store refused a commit; nothing is acknowledged until it takes it: " +
-                              std::string(status.message()));
+    Log(LogLevel::kError,
+        "the store refused a commit; nothing is acknowledged until it takes it: " +
+            std::string(status.message()));
     board_->SetStoreStatus(std::move(status));
     std::unique_lock lock(mutex_);
     if (stopping_ && tries >= kStopTries) return false;
@@ -286,7 +286,8 @@ void Committer::Answer(Commit* commit) {
       if (batch.done) replies.push_back({batch.ticket, [&batch] { batch.done(batch.result); }});
     }
     for (ShardCut::Answer& answer : cut.answers) {
-      if (answer.done) replies.push_back({answer.ticket, [&answer] { answer.done(answer.result); }});
+      if (answer.done)
+        replies.push_back({answer.ticket, [&answer] { answer.done(answer.result); }});
     }
   }
   for (DuplicateBatch& duplicate : commit->line.duplicates) {

@@ -85,8 +85,7 @@ absl::Status Pipeline::Impl::RestoreModels() {
         const absl::StatusOr<std::string> name = ModelNameOfRecord(value);
         record_status = key.ok() ? name.status() : key.status();
         if (record_status.ok()) {
-          Shard& shard =
-              shards[ShardOf(*name, static_cast<uint32_t>(shards.size()))]->shard();
+          Shard& shard = shards[ShardOf(*name, static_cast<uint32_t>(shards.size()))]->shard();
           shard_of_model[key->model_hash] = &shard;
           record_status = shard.Restore(bytes, value);
         }

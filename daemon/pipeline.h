@@ -41,12 +41,12 @@ struct PipelineReading {
   uint64_t commit_bytes = 0;
   uint64_t commit_failures = 0;
   double commit_seconds_last = 0;
-  int64_t commit_time_ns = 0;        // the daemon's clock at the last commit
-  int64_t commit_interval_ns = 0;    // the one that held last
+  int64_t commit_time_ns = 0;      // the daemon's clock at the last commit
+  int64_t commit_interval_ns = 0;  // the one that held last
   uint64_t producers = 0;
   uint64_t state_bytes = 0;
-  uint64_t core_bytes = 0;           // memory of the shards, about
-  absl::Status store_status;         // not OK: nothing is acknowledged
+  uint64_t core_bytes = 0;    // memory of the shards, about
+  absl::Status store_status;  // not OK: nothing is acknowledged
 };
 
 // Names a batch of a producer; an empty id has no mark.

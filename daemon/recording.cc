@@ -81,8 +81,8 @@ void EncodeColumn(const Column& column, const std::vector<uint32_t>& rows,
                   const ModelSettings& settings, v1::InferenceBatch* out) {
   const ColumnSettings treatment = settings.ForColumn(column.name);
   if (treatment.ignore) return;
-  const RecordPolicy policy = column.type == ColumnType::kString ? treatment.record_strings
-                                                                 : treatment.record_numbers;
+  const RecordPolicy policy =
+      column.type == ColumnType::kString ? treatment.record_strings : treatment.record_numbers;
   if (policy == RecordPolicy::kDrop) return;
   // A hashed vector has no use that a dropped one has not.
   if (policy == RecordPolicy::kHash && column.type == ColumnType::kEmbedding) return;
@@ -92,9 +92,15 @@ void EncodeColumn(const Column& column, const std::vector<uint32_t>& rows,
   EncodeNulls(column, rows, encoded);
   const bool hash = policy == RecordPolicy::kHash;
   switch (column.type) {
-    case ColumnType::kNumber: EncodeNumbers(column, rows, hash, encoded); break;
-    case ColumnType::kString: EncodeStrings(column, rows, hash, encoded); break;
-    case ColumnType::kEmbedding: EncodeEmbedding(column, rows, encoded); break;
+    case ColumnType::kNumber:
+      EncodeNumbers(column, rows, hash, encoded);
+      break;
+    case ColumnType::kString:
+      EncodeStrings(column, rows, hash, encoded);
+      break;
+    case ColumnType::kEmbedding:
+      EncodeEmbedding(column, rows, encoded);
+      break;
   }
 }
 

@@ -70,8 +70,12 @@ class ShardThread {
     uint64_t ticket;
     Pipeline::CommandDone done;
   };
-  struct TickWork { int64_t now_ns; };
-  struct CutWork { std::function<void(ShardCut)> collect; };
+  struct TickWork {
+    int64_t now_ns;
+  };
+  struct CutWork {
+    std::function<void(ShardCut)> collect;
+  };
   using Work = std::variant<BatchWork, CommandWork, TickWork, CutWork>;
 
   void Push(Work work);
