@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "daemon/core/command.h"
+#include "daemon/core/effects.h"
 #include "daemon/core/event.h"
 #include "daemon/core/settings.h"
 #include "daemon/core/snapshot.h"
