@@ -1,0 +1,115 @@
+#!/usr/bin/env bash
+# Installs what is missing, builds, and runs every test.
+#   tests/run.sh           what a change must pass: one gcc build with all tests, sanitizers for the
+#                          core and the store, format, clang-tidy on what changed, contract,
+#                          alert rules, the quickstart
+#   tests/run.sh --long    also the other compiler, the thread sanitizer, clang-tidy on everything,
+#                          long crash runs and the benchmarks
+# Figures are printed, never judged: no test fails because a machine is slow.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+long=0
+case ${1:-} in
+  '') ;;
+  --long) long=1 ;;
+  *) echo "usage: tests/run.sh [--long]" >&2; exit 2 ;;
+esac
+
+passed=0
+failed=()
+logs=build/test-logs
+mkdir -p "$logs"
+
+# step NAME COMMAND...: runs it, prints one line, and its output if it failed.
+step() {
+  local name=$1 start=$SECONDS
+  shift
+  printf '%-34s' "$name"
+  if "$@" >"$logs/$name.log" 2>&1; then
+    passed=$((passed + 1))
+    echo "ok      $((SECONDS - start)) s"
+  else
+    failed+=("$name")
+    echo "FAILED  $((SECONDS - start)) s"
+    tail -n 80 "$logs/$name.log" | sed 's/^/    /'
+  fi
+}
+
+build() { # PRESET: configure and build everything
+  cmake --preset "$1" && cmake --build "build/$1"
+}
+
+run_ctest() { # PRESET [CTEST ARGUMENT...]
+  local preset=$1
+  shift
+  ctest --test-dir "build/$preset" --output-on-failure --timeout 600 -j 2 "$@"
+}
+
+check_format() {
+  git ls-files '*.cc' '*.h' | xargs clang-format --dry-run -Werror
+}
+
+# Files that differ from the commit before, or all of them; headers through their sources.
+lint() { # all|changed
+  local files
+  if [[ $1 == all ]]; then
+    files=$(git ls-files 'base/*.cc' 'detectors/*.cc' 'storage/*.cc' 'daemon/*.cc')
+  else
+    files=$(git diff --name-only --diff-filter=d "${FAULTLINE_LINT_BASE:-HEAD~1}" -- \
+      'detectors/*.cc' 'storage/*.cc' 'daemon/*.cc' 2>/dev/null | head -n 12)
+  fi
+  [[ -z $files ]] && { echo "no source changed"; return 0; }
+  echo "$files" | xargs -P 2 -n 1 clang-tidy -p build/dev --quiet
+}
+
+check_contract() {
+  (cd tests/contract && npm ci --no-audit --no-fund --loglevel=error) || return 1
+  local buf=$PWD/tests/contract/node_modules/.bin/buf
+  (cd proto && "$buf" lint && "$buf" breaking --against ../tests/contract/released.binpb) ||
+    return 1
+  # The check itself must be able to fail: a renumbered field is a breaking change.
+  local broken
+  broken=$(mktemp -d)
+  cp -r proto/. "$broken"
+  sed -i 's/string prediction_ids = 4;/string prediction_ids = 40;/' \
+    "$broken/faultline/v1/event.proto"
+  if (cd "$broken" && "$buf" breaking --against "$OLDPWD/tests/contract/released.binpb"); then
+    echo "buf did not notice a renumbered field"
+    rm -rf "$broken"
+    return 1
+  fi
+  rm -rf "$broken"
+}
+
+check_rules() {
+  promtool check config deploy/prometheus/prometheus.yml &&
+    promtool check rules deploy/prometheus/rules/*.yml &&
+    promtool test rules deploy/prometheus/tests/*.yml
+}
+
+step install ./deploy/install.sh --tests
+step build build dev
+step tests run_ctest dev
+step build-asan build asan
+step tests-asan env ASAN_OPTIONS=detect_leaks=1 ctest --test-dir build/asan --output-on-failure \
+  --timeout 1200 -j 2
+step format check_format
+step lint lint changed
+step contract check_contract
+step alert-rules check_rules
+step quickstart ./deploy/quickstart.sh --once
+if ((long == 1)); then
+  step build-clang build clang
+  step build-tsan build tsan
+  step tests-tsan run_ctest tsan
+  step lint-all lint all
+  step tests-long env FAULTLINE_LONG_TESTS=1 ctest --test-dir build/dev --output-on-failure \
+    --timeout 3600 -R 'Crash|Soak'
+  step bench ./tests/bench/run.sh
+  cat "$logs/bench.log"
+fi
+
+grep -h 'Test project\|tests passed\|Skipped\|Not Run' "$logs"/tests*.log | sed 's/^/  /'
+((${#failed[@]} == 0)) || echo "failed: ${failed[*]}; logs are in $logs"
+echo "$passed passed, ${#failed[@]} failed"
+((${#failed[@]} == 0))
