@@ -8,8 +8,10 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "base/codec.h"
 #include "detectors/detector.h"
 #include "faultline/v1/detector.pb.h"
 #include "faultline/v1/incident.pb.h"
@@ -119,7 +121,11 @@ class AlertBook {
   };
   using Entries = std::map<AlertKey, Entry, Before>;
 
-  static bool DecodeEntry(class Decoder* in, Entries* entries);
+  static void EncodeEntry(const AlertKey& key, const Entry& entry, Encoder* out);
+  static bool DecodeEntry(Decoder* in, Entries* entries);
+  // Moves the entry's life on by one verdict; false if it is over.
+  static bool Advance(const AlertPolicy& policy, const Verdict& verdict, int64_t pane_end_ns,
+                      Entry* entry);
 
   Entries entries_;
   uint64_t untracked_ = 0;

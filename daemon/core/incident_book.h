@@ -74,7 +74,7 @@ class IncidentBook {
 
   // Opens a test incident that Tick resolves at now_ns + fire_ns, or prolongs the one that is open.
   // Only on the book of kTestModelName. Returns its id.
-  uint64_t OpenTest(int64_t fire_ns, int64_t now_ns);
+  uint64_t OpenTest(const ModelSettings& settings, int64_t fire_ns, int64_t now_ns);
   // Resolves a test incident whose time has come.
   void Tick(int64_t now_ns);
 
@@ -111,6 +111,7 @@ class IncidentBook {
   struct Held {
     v1::Incident incident;
     uint32_t left_out = 0;  // of the timeline
+    uint32_t live = 0;      // its alerts that still fire
     bool restored = true;
   };
   struct Pending {

@@ -106,8 +106,6 @@ class Settings {
 
  private:
   Settings() = default;
-  friend class SettingsReader;
-
   // Name patterns of the entries with what they come to, in order; then "*", the defaults.
   std::vector<std::pair<std::string, std::shared_ptr<const ModelSettings>>> models_;
 };
