@@ -37,7 +37,7 @@ struct Moments {
 struct SubSum {
   uint32_t count = 0;
   int64_t sum = 0;             // fixed point, as in Moments
-  int64_t sum_of_squares = 0;
+  int64_t sum_of_squares = 0;  // stays at its maximum once reached
   bool operator==(const SubSum&) const = default;
 };
 
@@ -46,7 +46,7 @@ inline constexpr uint32_t kSubSumValuesMin = 64;
 
 // A pane's values as at most kSubSumsMax consecutive runs, so that sequential evidence keeps its
 // resolution inside a pane. Runs break at value ordinals (64, 128, ...), never at a batch, tick or
-// commit; when all are full, neighbours are joined and runs get twice as long. So the result
+// commit; once all are full, neighbours are joined and runs get twice as long. So the result
 // depends on the values in order and on nothing else.
 class SubSums {
  public:
@@ -60,7 +60,7 @@ class SubSums {
   uint32_t run_values() const { return run_values_; }
   void Clear();
   // Used by Decode only; false if the runs break a rule above.
-  bool Restore(std::span<const SubSum> runs, uint32_t run_values);
+  [[nodiscard]] bool Restore(std::span<const SubSum> runs, uint32_t run_values);
   bool operator==(const SubSums&) const = default;
 
  private:

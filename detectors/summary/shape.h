@@ -46,28 +46,39 @@ struct Shape {
   // Categorical. Most frequent first; at most kShapeCategoriesMax. Categories of the reference
   // beyond that share the cell "other"; what no reference row had is "unseen".
   std::vector<std::string> categories;
+  // Where each category is, ascending by hash (XXH3-64). Follows from categories, see Index().
+  struct CategoryCell {
+    uint64_t hash;
+    uint32_t cell;
+  };
+  std::vector<CategoryCell> category_cells;
   // Hashes (XXH3-64) of the reference categories that share "other", ascending, at most 65536.
   std::vector<uint64_t> other_hashes;
 
-  uint32_t bins() const {
-    return edges.empty() ? 0 : static_cast<uint32_t>(edges.size() - 1);
-  }
-  bool constant() const { return type == SignalType::kNumeric && low == high; }
+  uint32_t bins() const { return edges.empty() ? 0 : static_cast<uint32_t>(edges.size() - 1); }
+  // The reference had values, all of them equal.
+  bool constant() const { return type == SignalType::kNumeric && !edges.empty() && low == high; }
+
+  // Fills category_cells from categories. Only needed after filling a Shape by hand.
+  void Index();
 
   void Encode(std::string* out) const;
   // INVALID_ARGUMENT if the bytes are not a shape or break a rule above.
   static absl::StatusOr<Shape> Decode(std::string_view bytes);
 };
 
-// Makes the shape of a numeric signal from reference values: up to kBinsMax quantile bins, fewer
-// where values tie (edges fall on distinct values). NaN and infinities are left out. With no
-// finite value at all the result has no edges: every value is then "over", and detectors cannot
-// tell. Sorts a copy: O(n log n).
+// Makes the shape of a numeric signal from reference values: up to kBinsMax quantile bins of at
+// least kBinRowsAim values each, fewer where values are few or tie. Inner edges fall half-way
+// between distinct values, and a value that ties often has its bin for itself. NaN and infinities
+// are left out. With no finite value at all the result has no edges: every value is then "over",
+// and detectors cannot tell. Depends on the values, not on their order. Sorts a copy: O(n log n).
+inline constexpr uint64_t kBinRowsAim = 5;
 Shape MakeNumericShape(std::span<const double> values, uint32_t version, SketchChoice sketches);
 
 // Makes the shape of a categorical signal from reference values given as dictionary codes with the
 // number of times each occurs. Ties in frequency are broken by the bytes of the category.
-Shape MakeCategoricalShape(std::span<const std::string> dictionary, std::span<const uint64_t> counts,
-                           uint32_t version, SketchChoice sketches);
+Shape MakeCategoricalShape(std::span<const std::string> dictionary,
+                           std::span<const uint64_t> counts, uint32_t version,
+                           SketchChoice sketches);
 
 }  // namespace faultline

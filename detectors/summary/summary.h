@@ -18,6 +18,10 @@
 
 namespace faultline {
 
+struct CountingKernel;
+struct EdgeTable;
+struct RunTotals;
+
 // Rows of a column that a summary counts: a contiguous range.
 struct RowRange {
   uint32_t begin = 0;
@@ -61,7 +65,8 @@ class Summary {
   // none. Exact for every finite value. Allocates nothing once warm.
   void CountNumbers(std::span<const double> values, const uint64_t* nulls, RowRange range);
 
-  // Counts rows of a categorical column given as codes into map's dictionary.
+  // Counts rows of a categorical column given as codes into map's dictionary. Codes of rows that
+  // are not missing must lie in it; map must have been assigned this shape.
   void CountCategories(std::span<const uint32_t> codes, const CategoryMap& map,
                        const uint64_t* nulls, RowRange range);
 
@@ -95,8 +100,8 @@ class Summary {
 
   // Numeric only.
   const Moments& moments() const { return moments_; }
-  double mean() const;      // NaN without values
-  double variance() const;  // with divisor n; NaN without values
+  double mean() const;                         // in the signal's unit; NaN without values
+  double variance() const;                     // in its square, with divisor n; NaN without values
   double least() const { return least_; }      // +inf without values
   double largest() const { return largest_; }  // -inf without values
   // Sums of consecutive runs of values in arrival order, for sequential detectors.
@@ -115,6 +120,14 @@ class Summary {
   size_t memory_bytes() const;
 
  private:
+  void CountFewNumbers(std::span<const double> values, const uint64_t* nulls, RowRange range);
+  uint32_t KeepUsable(std::span<const double> values, const uint64_t* nulls, RowRange block,
+                      double* usable);
+  void CountUsable(const CountingKernel& kernel, const EdgeTable& table,
+                   std::span<const double> values, uint32_t* hits);
+  void AddTotals(uint32_t count, const RunTotals& totals);
+  void AddToSketches(std::span<const double> values);
+
   const Shape* shape_;
   uint64_t rows_ = 0;
   std::vector<uint64_t> cells_;

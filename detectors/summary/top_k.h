@@ -1,0 +1,53 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/codec.h"
+
+namespace faultline {
+
+// The most frequent strings of a stream, in at most kEntriesMax counters: Misra and Gries,
+// "Finding repeated elements" (1982); merged as in Agarwal et al., "Mergeable summaries" (2012).
+// Every count is at most total() / (kEntriesMax + 1) below the truth and never above it, so what
+// is more frequent than that is there. Strings are told apart by their XXH3-64 hash.
+//
+// Operation:    Add one by one, Merge panes.
+// Concurrency:  not thread-safe.
+// Limitations:  keeps the first kLabelBytesMax bytes of a string, cut between UTF-8 characters.
+class TopK {
+ public:
+  static constexpr size_t kEntriesMax = 16;
+  static constexpr size_t kLabelBytesMax = 64;
+
+  struct Entry {
+    uint64_t hash = 0;
+    uint64_t count = 0;
+    std::string label;
+  };
+
+  void Add(uint64_t hash, std::string_view label);
+  void Merge(const TopK& other);
+  void Clear();
+
+  // How many were added.
+  uint64_t total() const { return total_; }
+  // Most frequent first; ties by label, then by hash.
+  std::vector<Entry> Ranked() const;
+
+  void Encode(Encoder& encoder) const;
+  // False, and nothing kept, if the bytes are not of a TopK.
+  [[nodiscard]] bool Decode(Decoder& decoder);
+  size_t memory_bytes() const;
+
+ private:
+  // Ascending by hash, no count is 0.
+  std::vector<Entry> entries_;
+  uint64_t total_ = 0;
+};
+
+}  // namespace faultline
