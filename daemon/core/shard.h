@@ -1,6 +1,7 @@
 #pragma once
 
 #include <absl/status/status.h>
+#include <absl/status/statusor.h>
 
 #include <cstdint>
 #include <map>
@@ -58,6 +59,10 @@ class Shard {
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
+
+// The name in a stored model record (table 'm'), to find its shard before it is restored. Fails as
+// Shard::Restore does.
+absl::StatusOr<std::string> ModelNameOfRecord(std::string_view value);
 
 // Which shard a model's name belongs to; all versions of a model share one.
 uint32_t ShardOf(std::string_view model, uint32_t shards);
