@@ -8,6 +8,7 @@
 
 #include "detectors/detector.h"
 #include "faultline/v1/event.pb.h"
+#include "faultline/v1/reference.pb.h"
 
 namespace faultline {
 
@@ -53,6 +54,7 @@ struct ModelSignals {
   int64_t evaluated_ns = 0;  // event time at the end of the newest closed pane; 0 = none yet
   uint64_t learning_rows = 0;  // rows learnt so far, while it learns
   uint64_t learn_rows = 0;     // rows it wants
+  std::vector<v1::Reference> references;  // remembered ones, newest first; for ListReferences
 };
 
 struct FiringAlert {
