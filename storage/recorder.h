@@ -56,8 +56,8 @@ class Recorder {
   // and the rows to remove, and returns the payload without them. Returns the rows removed.
   virtual absl::StatusOr<uint64_t> Erase(
       std::string_view prediction_id,
-      const std::function<std::string(std::string_view payload,
-                                      const std::vector<uint32_t>& rows)>& redact) = 0;
+      const std::function<std::string(std::string_view payload, const std::vector<uint32_t>& rows)>&
+          redact) = 0;
   // Calls `visit` for the recorded batches of a model whose times touch [first_ns, last_ns], oldest
   // first, until it returns false.
   virtual absl::Status Scan(std::string_view model, int64_t first_ns, int64_t last_ns,

@@ -36,9 +36,9 @@ class Store {
 
   // Calls `visit` for each key in [begin, end) in order until it returns false. An empty end is
   // the end of everything. Sees one consistent version.
-  virtual absl::Status Scan(std::string_view begin, std::string_view end,
-                            const std::function<bool(std::string_view key, std::string_view value)>&
-                                visit) const = 0;
+  virtual absl::Status Scan(
+      std::string_view begin, std::string_view end,
+      const std::function<bool(std::string_view key, std::string_view value)>& visit) const = 0;
 
   // The same, from the last key below end downwards.
   virtual absl::Status ScanBackwards(

@@ -1,0 +1,63 @@
+#include "storage/rocks_format.h"
+
+#include <absl/strings/str_cat.h>
+
+#include <memory>
+
+#include "base/codec.h"
+#include "storage/envelope.h"
+#include "storage/keys.h"
+#include "storage/rocks_options.h"
+#include "storage/rocks_store.h"
+
+namespace faultline {
+namespace {
+
+constexpr char kKind = static_cast<char>(Table::kGlobal);
+constexpr uint8_t kRecordVersion = 1;
+
+absl::Status FormatANewFolder(rocksdb::DB& db, const std::string& folder, bool may_write) {
+  const std::unique_ptr<rocksdb::Iterator> any(db.NewIterator({}));
+  any->SeekToFirst();
+  if (!any->status().ok()) return FromRocks(any->status(), "cannot read", folder);
+  if (any->Valid() || !may_write) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(folder, " holds a database, but none of faultline's: it has no data format"));
+  }
+  std::string payload;
+  Encoder(&payload).Varint(kDataFormatVersion);
+  rocksdb::WriteOptions how;
+  how.sync = true;
+  return FromRocks(
+      db.Put(how, GlobalKey(Global::kFormatVersion), Seal(kKind, kRecordVersion, payload)),
+      "cannot write", folder);
+}
+
+}  // namespace
+
+absl::Status CheckFormat(rocksdb::DB& db, const std::string& folder, bool may_write) {
+  std::string sealed;
+  const rocksdb::Status status = db.Get({}, GlobalKey(Global::kFormatVersion), &sealed);
+  if (status.IsNotFound() && !status.IsPathNotFound()) {
+    return FormatANewFolder(db, folder, may_write);
+  }
+  if (!status.ok()) return FromRocks(status, "cannot read", folder);
+  const absl::StatusOr<Opened> opened = Open(kKind, kRecordVersion, sealed);
+  if (!opened.ok()) {
+    return absl::Status(opened.status().code(),
+                        absl::StrCat("data format of ", folder, ": ", opened.status().message()));
+  }
+  Decoder decoder(opened->payload);
+  const uint64_t version = decoder.Varint();
+  if (!decoder.Done() || version == 0) {
+    return absl::DataLossError(absl::StrCat("data format of ", folder, " cannot be read"));
+  }
+  if (version > kDataFormatVersion) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "folder ", folder, " has data format ", version, ", this faultline knows up to ",
+        kDataFormatVersion, "; start the newer faultline that wrote it, or restore a backup"));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace faultline
