@@ -1,9 +1,5 @@
 #include "daemon/config_file.h"
 
-#include <absl/strings/ascii.h>
-#include <absl/strings/escaping.h>
-#include <absl/strings/str_cat.h>
-#include <absl/strings/str_join.h>
 #include <google/protobuf/descriptor.h>
 #include <google/protobuf/message.h>
 #include <yaml-cpp/yaml.h>
@@ -14,6 +10,7 @@
 #include <cmath>
 #include <filesystem>
 #include <fstream>
+#include <initializer_list>
 #include <set>
 #include <system_error>
 #include <utility>
@@ -37,10 +34,38 @@ constexpr size_t kFindingsMax = 20;
 constexpr size_t kNodesMax = 200'000;
 constexpr size_t kShownBytesMax = 40;
 
+std::string Cat(std::initializer_list<std::string_view> parts) {
+  std::string whole;
+  for (const std::string_view part : parts) whole.append(part);
+  return whole;
+}
+
+std::string Join(const std::vector<std::string>& parts, std::string_view between) {
+  std::string whole;
+  for (const std::string& part : parts) {
+    if (&part != &parts.front()) whole.append(between);
+    whole.append(part);
+  }
+  return whole;
+}
+
+// What stands in the file, on one line.
 std::string Shown(std::string_view text) {
-  const bool cut = text.size() > kShownBytesMax;
-  std::string shown = absl::Utf8SafeCEscape(text.substr(0, kShownBytesMax));
-  return absl::StrCat("\"", shown, cut ? "...\"" : "\"");
+  std::string shown = "\"";
+  size_t taken = 0;
+  while (taken < text.size() && taken < kShownBytesMax) {
+    const std::string_view rest = text.substr(taken);
+    const size_t bytes = std::max<size_t>(1, Utf8CharacterBytes(rest));
+    const bool control = static_cast<unsigned char>(rest[0]) < 0x20 || rest[0] == 0x7F;
+    shown.append(control ? "?" : rest.substr(0, bytes));
+    taken += bytes;
+  }
+  return shown.append(taken < text.size() ? "...\"" : "\"");
+}
+
+// "line:column", from 1.
+std::string PlaceText(const YAML::Mark& mark) {
+  return Cat({std::to_string(mark.line + 1), ":", std::to_string(mark.column + 1)});
 }
 
 size_t EditDistance(std::string_view a, std::string_view b) {
@@ -76,7 +101,8 @@ std::string_view Nearest(std::string_view text, const std::vector<std::string>& 
 // "warning" for SEVERITY_WARNING; empty for the unspecified one.
 std::string ShortName(const EnumValueDescriptor& value) {
   if (value.number() == 0) return "";
-  std::string name = absl::AsciiStrToLower(value.name());
+  std::string name = value.name();
+  for (char& c : name) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
   return name.substr(name.find('_') + 1);
 }
 
@@ -86,7 +112,7 @@ std::string Kind(const YAML::Node& node) {
   if (node.IsMap()) return "a mapping";
   if (node.IsSequence()) return "a list";
   if (!node.IsScalar()) return "nothing";
-  return absl::StrCat(Shown(node.Scalar()), IsPlain(node) ? "" : " in quotes");
+  return Cat({Shown(node.Scalar()), IsPlain(node) ? "" : " in quotes"});
 }
 
 class Reader {
@@ -113,7 +139,7 @@ class Reader {
                 const std::string& path, Message* message);
   void Expected(const YAML::Node& node, const YAML::Mark& mark, const std::string& path,
                 std::string_view expected) {
-    Find(mark, path, absl::StrCat(Kind(node), ", expected ", expected));
+    Find(mark, path, Cat({Kind(node), ", expected ", expected}));
   }
 
   ParsedConfig* out_;
@@ -123,8 +149,8 @@ class Reader {
 
 void Reader::Find(const YAML::Mark& mark, const std::string& path, std::string_view text) {
   if (findings_.size() >= kFindingsMax) return;
-  findings_.push_back(absl::StrCat(out_->file, ":", mark.line + 1, ":", mark.column + 1, ": ",
-                                   path.empty() ? "" : absl::StrCat(path, ": "), text));
+  findings_.push_back(
+      Cat({out_->file, ":", PlaceText(mark), ": ", path.empty() ? "" : Cat({path, ": "}), text}));
 }
 
 bool Reader::Visit(const YAML::Node& node, const YAML::Mark& mark, const std::string& path) {
@@ -135,7 +161,7 @@ bool Reader::Visit(const YAML::Node& node, const YAML::Mark& mark, const std::st
   out_->places.emplace(path, ParsedConfig::Position{mark.line + 1, mark.column + 1});
   const std::string& tag = node.Tag();
   if (!tag.empty() && tag != "?" && tag != "!") {
-    Find(mark, path, absl::StrCat("tag ", Shown(tag), ", expected a value without a tag"));
+    Find(mark, path, Cat({"tag ", Shown(tag), ", expected a value without a tag"}));
     return false;
   }
   return true;
@@ -151,17 +177,16 @@ void Reader::ReadKey(const YAML::Node& key, const YAML::Node& value, const std::
   const Descriptor& type = *message->GetDescriptor();
   if (!key.IsScalar()) return Expected(key, key.Mark(), path, "a key");
   const std::string& name = key.Scalar();
-  const std::string here = path.empty() ? name : absl::StrCat(path, ".", name);
+  const std::string here = path.empty() ? name : Cat({path, ".", name});
   const FieldDescriptor* field = type.FindFieldByName(name);
   if (field == nullptr) {
     std::vector<std::string> names;
     for (int i = 0; i < type.field_count(); ++i) names.push_back(type.field(i)->name());
     const std::string_view nearest = Nearest(name, names);
     return Find(key.Mark(), path,
-                absl::StrCat("unknown key ", Shown(name),
-                             nearest.empty()
-                                 ? absl::StrCat(", expected one of: ", absl::StrJoin(names, ", "))
-                                 : absl::StrCat(", did you mean ", nearest, "?")));
+                Cat({"unknown key ", Shown(name),
+                     nearest.empty() ? Cat({", expected one of: ", Join(names, ", ")})
+                                     : Cat({", did you mean ", nearest, "?"})}));
   }
   if (!seen->insert(name).second) {
     return Find(key.Mark(), here, "stands twice, expected once");
@@ -170,8 +195,8 @@ void Reader::ReadKey(const YAML::Node& key, const YAML::Node& value, const std::
     const FieldDescriptor* set = message->GetReflection()->GetOneofFieldDescriptor(*message, oneof);
     if (set != nullptr) {
       return Find(key.Mark(), path,
-                  absl::StrCat("has both ", set->name(), " and ", name,
-                               ", expected one of them: make it two entries"));
+                  Cat({"has both ", set->name(), " and ", name,
+                       ", expected one of them: make it two entries"}));
     }
   }
   ReadField(*field, value, value.IsNull() ? key.Mark() : value.Mark(), here, message);
@@ -195,7 +220,7 @@ void Reader::ReadList(const FieldDescriptor& field, const YAML::Node& node, cons
   if (!node.IsSequence()) return Expected(node, mark, path, "a list");
   size_t index = 0;
   for (const YAML::Node& item : node) {
-    const std::string here = absl::StrCat(path, "[", index++, "]");
+    const std::string here = Cat({path, "[", std::to_string(index++), "]"});
     const YAML::Mark at = item.IsNull() ? mark : item.Mark();
     if (!Visit(item, at, here)) continue;
     if (field.cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE) {
@@ -222,7 +247,7 @@ void Reader::ReadMap(const FieldDescriptor& field, const YAML::Node& node, const
       continue;
     }
     const std::string& key = item.first.Scalar();
-    const std::string here = absl::StrCat(path, ".", key);
+    const std::string here = Cat({path, ".", key});
     const YAML::Mark at = item.second.IsNull() ? item.first.Mark() : item.second.Mark();
     if (!seen.insert(key).second) {
       Find(item.first.Mark(), here, "stands twice, expected once");
@@ -302,12 +327,11 @@ void Reader::ReadEnum(const FieldDescriptor& field, const YAML::Node& node, cons
     }
     names.push_back(std::move(name));
   }
-  Expected(node, mark, path, absl::StrCat("one of: ", absl::StrJoin(names, ", ")));
+  Expected(node, mark, path, Cat({"one of: ", Join(names, ", ")}));
 }
 
 absl::Status Refuse(std::string_view file, const YAML::Mark& mark, std::string_view text) {
-  return absl::InvalidArgumentError(
-      absl::StrCat(file, ":", mark.line + 1, ":", mark.column + 1, ": ", text));
+  return absl::InvalidArgumentError(Cat({file, ":", PlaceText(mark), ": ", text}));
 }
 
 // Line and column of a byte, in characters as an editor counts them.
@@ -328,12 +352,12 @@ absl::Status ReadDocument(std::string_view text, ParsedConfig* parsed) {
   if (documents.empty() || documents[0].IsNull()) return absl::OkStatus();
   const YAML::Node& root = documents[0];
   if (!root.IsMap()) {
-    return Refuse(parsed->file, root.Mark(), absl::StrCat(Kind(root), ", expected a mapping"));
+    return Refuse(parsed->file, root.Mark(), Cat({Kind(root), ", expected a mapping"}));
   }
   Reader reader(parsed);
   reader.ReadMessage(root, "", &parsed->config);
   if (reader.findings().empty()) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrJoin(reader.findings(), "\n"));
+  return absl::InvalidArgumentError(Join(reader.findings(), "\n"));
 }
 
 }  // namespace
@@ -341,27 +365,28 @@ absl::Status ReadDocument(std::string_view text, ParsedConfig* parsed) {
 std::string ParsedConfig::Locate(std::string_view path) const {
   for (;;) {
     if (const auto found = places.find(path); found != places.end()) {
-      return absl::StrCat(file, ":", found->second.line, ":", found->second.column);
+      return Cat({file, ":", std::to_string(found->second.line), ":",
+                  std::to_string(found->second.column)});
     }
     const size_t cut = path.find_last_of(".[");
-    if (cut == std::string_view::npos) return absl::StrCat(file, ":1:1");
+    if (cut == std::string_view::npos) return Cat({file, ":1:1"});
     path = path.substr(0, cut);
   }
 }
 
 absl::Status ParsedConfig::Place(const absl::Status& status) const {
   if (status.ok()) return status;
-  const std::string_view message = status.message();
+  const std::string message(status.message());
   return absl::Status(status.code(),
-                      absl::StrCat(Locate(message.substr(0, message.find(": "))), ": ", message));
+                      Cat({Locate(message.substr(0, message.find(": "))), ": ", message}));
 }
 
 absl::StatusOr<ParsedConfig> ParseConfig(std::string_view text, std::string_view file) {
   ParsedConfig parsed;
   parsed.file = std::string(file);
   if (text.size() > kConfigBytesMax) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(file, ": larger than ", kConfigBytesMax, " bytes, expected a configuration"));
+    return absl::InvalidArgumentError(Cat({file, ": larger than ", std::to_string(kConfigBytesMax),
+                                           " bytes, expected a configuration"}));
   }
   size_t valid = Utf8PrefixBytes(text);
   valid = std::min(valid, text.find('\0'));
@@ -372,7 +397,7 @@ absl::StatusOr<ParsedConfig> ParseConfig(std::string_view text, std::string_view
     if (absl::Status read = ReadDocument(text, &parsed); !read.ok()) return read;
   } catch (const YAML::Exception& error) {
     const YAML::Mark mark = error.mark.is_null() ? YAML::Mark() : error.mark;
-    return Refuse(file, mark, absl::StrCat(error.msg, ", expected YAML"));
+    return Refuse(file, mark, Cat({error.msg, ", expected YAML"}));
   }
   return parsed;
 }
@@ -380,13 +405,13 @@ absl::StatusOr<ParsedConfig> ParseConfig(std::string_view text, std::string_view
 absl::StatusOr<LoadedConfig> LoadConfigFile(const std::string& path) {
   std::error_code error;
   if (std::filesystem::is_directory(path, error)) {
-    return absl::FailedPreconditionError(absl::StrCat(path, ": is a folder"));
+    return absl::FailedPreconditionError(Cat({path, ": is a folder"}));
   }
   std::ifstream stream(path, std::ios::binary);
-  if (!stream) return absl::ErrnoToStatus(errno, absl::StrCat("cannot read ", path));
+  if (!stream) return absl::ErrnoToStatus(errno, Cat({"cannot read ", path}));
   std::string text(kConfigBytesMax + 1, '\0');
   stream.read(text.data(), static_cast<std::streamsize>(text.size()));
-  if (stream.bad()) return absl::ErrnoToStatus(errno, absl::StrCat("cannot read ", path));
+  if (stream.bad()) return absl::ErrnoToStatus(errno, Cat({"cannot read ", path}));
   text.resize(static_cast<size_t>(stream.gcount()));
 
   absl::StatusOr<ParsedConfig> parsed = ParseConfig(text, path);

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <utility>
+
+#include "daemon/export/model_page.h"
+#include "daemon/pipeline.h"
+
+namespace faultline {
+
+// Writes what the models and the pipeline show, as Prometheus text (format 0.0.4). Every name is
+// explained in docs/metrics.md.
+//
+// Operation:    one call, one page, from one reading: what adds up in the reading adds up on the
+//               page. Labels are rendered once per model and kept until its signals change.
+// Concurrency:  none: one thread at a time.
+// Limitations:  per-signal series as PageOptions says, the rest are counted in
+//               faultline_signals_hidden; at most 256 active alerts per model. What is not known
+//               (NaN) has no line.
+class PageWriter {
+ public:
+  // Appends to `page`. now_ns: the wall clock.
+  void Write(const PipelineReading& reading, const PageOptions& options, int64_t now_ns,
+             std::string* page);
+  // Series per signal on the last page.
+  uint64_t signal_series() const { return signal_series_; }
+
+ private:
+  void TakeModels(const PipelineReading& reading, const PageOptions& options);
+
+  std::map<std::pair<std::string, std::string>, ModelPage> models_;
+  PageOptions options_;
+  uint64_t signal_series_ = 0;
+};
+
+}  // namespace faultline
