@@ -142,7 +142,9 @@ Committer::Commit Committer::Gather() {
     commit.writes.insert(commit.writes.end(), std::make_move_iterator(cut.effects.writes.begin()),
                          std::make_move_iterator(cut.effects.writes.end()));
     cut.effects.writes.clear();
-    for (const std::string& note : cut.effects.notes) Log(LogLevel::kInfo, note);
+    for (const std::string& note : cut.effects.notes) {
+      Log(LogLevel::kInfo, "state changed", {{"what", note}});
+    }
   }
   AddIncidents(&commit);
   AddRows(&commit);
@@ -224,9 +226,8 @@ bool Committer::Write(const Commit& commit) {
       board_->SetStoreStatus(absl::OkStatus());
       return true;
     }
-    Log(LogLevel::kError,
-        "the store refused a commit; nothing is acknowledged until it takes it: " +
-            std::string(status.message()));
+    Log(LogLevel::kError, "the store refused a commit; nothing is acknowledged until it takes it",
+        {{"error", std::string(status.message())}});
     board_->SetStoreStatus(std::move(status));
     std::unique_lock lock(mutex_);
     if (stopping_ && tries >= kStopTries) return false;
@@ -235,7 +236,8 @@ bool Committer::Write(const Commit& commit) {
     pause_ns = std::min(pause_ns * 2, kPauseMaxNs);
     const absl::Status reopened = store_->Reopen();
     if (!reopened.ok()) {
-      Log(LogLevel::kError, "the store cannot be reopened: " + std::string(reopened.message()));
+      Log(LogLevel::kError, "the store cannot be reopened",
+          {{"error", std::string(reopened.message())}});
     }
   }
 }

@@ -117,7 +117,7 @@ absl::Status ProducerMarks::Restore(std::string_view id, std::string_view value)
   mark.epoch = decoder.Varint();
   mark.admitted = mark.cut = mark.committed = decoder.Varint();
   if (!decoder.Done()) {
-    return absl::DataLossError(absl::StrCat("the mark of producer ", id, " is damaged"));
+    return absl::DataLossError("a producer mark is damaged");
   }
   marks_.insert_or_assign(std::string(id), mark);
   return absl::OkStatus();
