@@ -2,11 +2,11 @@
 
 #include <sys/types.h>
 
-#include <chrono>
 #include <cstdint>
-#include <functional>
 #include <string>
 #include <vector>
+
+#include "tests/support/wait.h"
 
 namespace faultline::testing {
 
@@ -26,11 +26,6 @@ class TempFolder {
 
 void WriteFile(const std::string& path, const std::string& text);
 std::string ReadFile(const std::string& path);
-
-// Asks again and again until `done` says yes or the deadline has passed; the deadline is generous,
-// because machines differ.
-bool WaitUntil(const std::function<bool()>& done,
-               std::chrono::seconds deadline = std::chrono::seconds(120));
 
 // What a command printed, and how it ended.
 struct CommandOutcome {
