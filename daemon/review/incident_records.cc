@@ -2,12 +2,18 @@
 
 #include <google/protobuf/io/coded_stream.h>
 #include <google/protobuf/io/zero_copy_stream_impl_lite.h>
+#include <google/protobuf/wire_format_lite.h>
 
+#include <utility>
+
+#include "base/codec.h"
 #include "storage/envelope.h"
 #include "storage/keys.h"
 
 namespace faultline {
 namespace {
+
+using google::protobuf::internal::WireFormatLite;
 
 constexpr char kIncidentKind = static_cast<char>(Table::kIncident);
 constexpr char kChangeKind = static_cast<char>(Table::kIncidentChange);
@@ -15,14 +21,22 @@ constexpr uint8_t kIncidentVersion = 1;
 constexpr uint8_t kChangeVersion = 1;
 
 // Maps in the order of their keys.
-std::string Serialize(const google::protobuf::Message& message) {
+std::string Serialize(const v1::Incident& incident) {
   std::string bytes;
   google::protobuf::io::StringOutputStream stream(&bytes);
   google::protobuf::io::CodedOutputStream coded(&stream);
   coded.SetSerializationDeterministic(true);
-  message.SerializeToCodedStream(&coded);
+  incident.SerializeToCodedStream(&coded);
   coded.Trim();
   return bytes;
+}
+
+bool Parse(std::string_view bytes, v1::Incident* incident) {
+  return incident->ParseFromArray(bytes.data(), static_cast<int>(bytes.size()));
+}
+
+absl::Status NoIncident() {
+  return absl::DataLossError("the bytes of a stored incident are not of an incident");
 }
 
 }  // namespace
@@ -31,33 +45,67 @@ std::string SealIncident(const v1::Incident& incident) {
   return Seal(kIncidentKind, kIncidentVersion, Serialize(incident));
 }
 
-std::string SealChange(const v1::Incident& incident, std::string_view change) {
-  v1::WatchIncidentsResponse record;
-  *record.mutable_incident() = incident;
-  record.mutable_incident()->clear_evidence();
-  record.set_change(std::string(change));
-  return Seal(kChangeKind, kChangeVersion, Serialize(record));
+std::string SealIncidentChange(uint64_t sequence, const IncidentChange& change) {
+  v1::Incident incident = change.incident;
+  incident.clear_evidence();
+  std::string bytes;
+  Encoder encoder(&bytes);
+  encoder.Varint(sequence);
+  encoder.Fixed64(change.id);
+  encoder.Fixed8(change.removed ? 1 : 0);
+  encoder.String(change.change);
+  encoder.String(Serialize(incident));
+  return Seal(kChangeKind, kChangeVersion, bytes);
 }
 
 absl::StatusOr<v1::Incident> OpenIncident(std::string_view sealed) {
   const absl::StatusOr<Opened> opened = Open(kIncidentKind, kIncidentVersion, sealed);
   if (!opened.ok()) return opened.status();
   v1::Incident incident;
-  if (!incident.ParseFromArray(opened->payload.data(), static_cast<int>(opened->payload.size()))) {
-    return absl::DataLossError("the record of an incident is no incident");
-  }
+  if (!Parse(opened->payload, &incident)) return NoIncident();
   return incident;
 }
 
-absl::StatusOr<IncidentChangeRecord> OpenChange(std::string_view sealed) {
+absl::StatusOr<IncidentChangeRecord> OpenIncidentChange(std::string_view sealed) {
   const absl::StatusOr<Opened> opened = Open(kChangeKind, kChangeVersion, sealed);
   if (!opened.ok()) return opened.status();
-  v1::WatchIncidentsResponse record;
-  if (!record.ParseFromArray(opened->payload.data(), static_cast<int>(opened->payload.size()))) {
-    return absl::DataLossError("the record of an incident's change is no change");
+  Decoder decoder(opened->payload);
+  IncidentChangeRecord record;
+  record.sequence = decoder.Varint();
+  record.change.id = decoder.Fixed64();
+  const uint8_t removed = decoder.Fixed8();
+  record.change.removed = removed == 1;
+  record.change.change = decoder.String();
+  const std::string_view incident = decoder.String();
+  if (!decoder.Done() || removed > 1 || !Parse(incident, &record.change.incident)) {
+    return absl::DataLossError("the bytes of a stored incident change are not of a change");
   }
-  return IncidentChangeRecord{.incident = std::move(*record.mutable_incident()),
-                              .change = std::move(*record.mutable_change())};
+  return record;
+}
+
+absl::StatusOr<IncidentHead> OpenIncidentHead(std::string_view sealed) {
+  const absl::StatusOr<Opened> opened = Open(kIncidentKind, kIncidentVersion, sealed);
+  if (!opened.ok()) return opened.status();
+  google::protobuf::io::CodedInputStream in(
+      reinterpret_cast<const uint8_t*>(opened->payload.data()),
+      static_cast<int>(opened->payload.size()));
+  IncidentHead head;
+  // Fields are written in the order of their numbers, so both come before everything long.
+  while (const uint32_t tag = in.ReadTag()) {
+    const int field = WireFormatLite::GetTagFieldNumber(tag);
+    if (field > v1::Incident::kStateFieldNumber) return head;
+    if (field == v1::Incident::kModelFieldNumber) {
+      if (!WireFormatLite::ReadString(&in, &head.model)) return NoIncident();
+    } else if (field == v1::Incident::kStateFieldNumber) {
+      uint32_t state = 0;
+      if (!in.ReadVarint32(&state)) return NoIncident();
+      head.state = static_cast<v1::IncidentState>(state);
+    } else if (!WireFormatLite::SkipField(&in, tag)) {
+      return NoIncident();
+    }
+  }
+  if (!in.ConsumedEntireMessage()) return NoIncident();
+  return head;
 }
 
 }  // namespace faultline

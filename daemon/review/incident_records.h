@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "daemon/core/effects.h"
 #include "faultline/v1/incident.pb.h"
 
 namespace faultline {
@@ -14,24 +15,29 @@ namespace faultline {
 // order, under IncidentChangeKey(sequence). The committer writes both in the batch of the change;
 // the review services read them. See docs/formats/incidents.md.
 //
-// Sequences of changes count up by one without gaps, over restarts too. The committer drops the
-// oldest changes beyond kIncidentChangesKept; whoever watches from before them lists again.
-
-inline constexpr uint64_t kIncidentChangesKept = 4'096;
-
-// One entry of the change log: an incident after a change, without its evidence, which only the
-// current incident has.
-struct IncidentChangeRecord {
-  v1::Incident incident;
-  std::string change;  // in words
-};
+// Sequences of changes count up by one from 1 without gaps, over restarts too. The committer drops
+// the oldest ones; whoever watches from before them lists again.
 
 // Equal messages give equal bytes.
 std::string SealIncident(const v1::Incident& incident);
-std::string SealChange(const v1::Incident& incident, std::string_view change);
+
+// An incident after a change, without its evidence, which only the current incident has.
+std::string SealIncidentChange(uint64_t sequence, const IncidentChange& change);
 
 // DATA_LOSS if the bytes are damaged, FAILED_PRECONDITION if a newer version wrote them.
 absl::StatusOr<v1::Incident> OpenIncident(std::string_view sealed);
-absl::StatusOr<IncidentChangeRecord> OpenChange(std::string_view sealed);
+
+struct IncidentChangeRecord {
+  uint64_t sequence = 0;
+  IncidentChange change;
+};
+absl::StatusOr<IncidentChangeRecord> OpenIncidentChange(std::string_view sealed);
+
+// The fields of a stored incident that lists select by, read without parsing the rest.
+struct IncidentHead {
+  std::string model;
+  v1::IncidentState state = v1::INCIDENT_STATE_UNSPECIFIED;
+};
+absl::StatusOr<IncidentHead> OpenIncidentHead(std::string_view sealed);
 
 }  // namespace faultline

@@ -1,0 +1,155 @@
+#include "daemon/review/incident_reader.h"
+
+#include <absl/strings/str_cat.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "storage/keys.h"
+
+namespace faultline::review {
+namespace {
+
+constexpr size_t kPrefixMin = 4;
+
+// The first key after all of [first, last].
+std::string EndOfIncidents(uint64_t last) {
+  return last == UINT64_MAX ? TableRange(Table::kIncident).end : IncidentKey(last + 1);
+}
+
+absl::Status Named(const absl::Status& status, std::string_view key) {
+  if (status.ok()) return status;
+  return {status.code(), absl::StrCat(DescribeKey(key), ": ", status.message())};
+}
+
+bool Fits(const IncidentHead& head, const IncidentFilter& filter) {
+  if (!filter.model.empty() && head.model != filter.model) return false;
+  return filter.states.empty() ||
+         std::find(filter.states.begin(), filter.states.end(), head.state) != filter.states.end();
+}
+
+// Adds the incident if it fits. Says whether there is room for another.
+absl::StatusOr<bool> AddToPage(std::string_view value, const IncidentFilter& filter, uint32_t count,
+                               size_t* bytes, IncidentPage* page) {
+  const absl::StatusOr<IncidentHead> head = OpenIncidentHead(value);
+  if (!head.ok()) return head.status();
+  if (!Fits(*head, filter)) return true;
+  absl::StatusOr<v1::Incident> incident = OpenIncident(value);
+  if (!incident.ok()) return incident.status();
+  incident->clear_timeline();
+  incident->clear_evidence();
+  *bytes += incident->ByteSizeLong();
+  page->incidents.push_back(*std::move(incident));
+  return page->incidents.size() < count && *bytes < kPageBytesMax;
+}
+
+}  // namespace
+
+absl::StatusOr<FoundIncident> FindIncident(const Store& store, std::string_view id) {
+  if (id.size() < kPrefixMin) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("id: give at least the first ", kPrefixMin, " characters"));
+  }
+  const absl::StatusOr<IncidentIdRange> range = ParseIncidentIdPrefix(id);
+  if (!range.ok()) return range.status();
+  FoundIncident found;
+  std::vector<uint64_t> ids;
+  absl::Status status;
+  const absl::Status scanned =
+      store.Scan(IncidentKey(range->first), EndOfIncidents(range->last),
+                 [&](std::string_view key, std::string_view value) {
+                   const absl::StatusOr<Key> parsed = ParseKey(key);
+                   absl::StatusOr<v1::Incident> incident = OpenIncident(value);
+                   status = !parsed.ok() ? parsed.status() : Named(incident.status(), key);
+                   if (!status.ok()) return false;
+                   ids.push_back(parsed->incident_id);
+                   if (ids.size() == 1) found = {ids[0], *std::move(incident)};
+                   return ids.size() < 2;
+                 });
+  if (!scanned.ok()) return scanned;
+  if (!status.ok()) return status;
+  if (ids.empty()) return absl::NotFoundError("there is no incident " + std::string(id));
+  if (ids.size() > 1) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "id: ", std::string(id), " fits more than one incident, for example ",
+        FormatIncidentId(ids[0]), " and ", FormatIncidentId(ids[1]), "; give more of it"));
+  }
+  return found;
+}
+
+absl::StatusOr<IncidentPage> ListIncidents(const Store& store, const IncidentFilter& filter,
+                                           uint64_t below, uint32_t count) {
+  const KeyRange all = TableRange(Table::kIncident);
+  IncidentPage page;
+  absl::Status status;
+  size_t bytes = 0;
+  uint32_t looked_at = 0;
+  bool room = true;
+  const absl::Status scanned = store.ScanBackwards(
+      all.begin, below == 0 ? all.end : IncidentKey(below),
+      [&](std::string_view key, std::string_view value) {
+        if (!room || looked_at == kIncidentsLookedAtMax) {
+          page.complete = false;
+          return false;
+        }
+        ++looked_at;
+        const absl::StatusOr<Key> parsed = ParseKey(key);
+        const absl::StatusOr<bool> more = AddToPage(value, filter, count, &bytes, &page);
+        status = !parsed.ok() ? parsed.status() : Named(more.status(), key);
+        if (!status.ok()) return false;
+        page.last_id = parsed->incident_id;
+        room = *more;
+        return true;
+      });
+  if (!scanned.ok()) return scanned;
+  if (!status.ok()) return status;
+  return page;
+}
+
+absl::StatusOr<uint64_t> LastChange(const Store& store) {
+  const KeyRange all = TableRange(Table::kIncidentChange);
+  uint64_t last = 0;
+  absl::Status status;
+  const absl::Status scanned =
+      store.ScanBackwards(all.begin, all.end, [&](std::string_view key, std::string_view) {
+        const absl::StatusOr<Key> parsed = ParseKey(key);
+        if (parsed.ok()) last = parsed->change_sequence;
+        status = parsed.status();
+        return false;
+      });
+  if (!scanned.ok()) return scanned;
+  if (!status.ok()) return status;
+  return last;
+}
+
+absl::Status ReadChanges(const Store& store, uint64_t after, uint32_t count,
+                         const std::function<bool(IncidentChangeRecord record)>& visit) {
+  const absl::StatusOr<uint64_t> last = LastChange(store);
+  if (!last.ok()) return last.status();
+  const auto out_of_range = [](const char* why) {
+    return absl::OutOfRangeError(absl::StrCat(
+        "resume_token: ", why, "; list the incidents again, then watch without a token"));
+  };
+  if (after > *last) return out_of_range("is of changes that this daemon does not have");
+  if (after == *last || count == 0) return absl::OkStatus();
+  absl::Status status;
+  uint64_t next = after + 1;
+  const absl::Status scanned =
+      store.Scan(IncidentChangeKey(next), TableRange(Table::kIncidentChange).end,
+                 [&](std::string_view key, std::string_view value) {
+                   absl::StatusOr<IncidentChangeRecord> record = OpenIncidentChange(value);
+                   if (!record.ok()) {
+                     status = Named(record.status(), key);
+                     return false;
+                   }
+                   if (record->sequence != next) {
+                     status = out_of_range("is too old");
+                     return false;
+                   }
+                   ++next;
+                   return visit(*std::move(record)) && --count > 0;
+                 });
+  return scanned.ok() ? status : scanned;
+}
+
+}  // namespace faultline::review

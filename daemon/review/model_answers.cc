@@ -1,0 +1,148 @@
+#include "daemon/review/model_answers.h"
+
+#include <absl/strings/str_cat.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "daemon/review/answer.h"
+
+namespace faultline::review {
+namespace {
+
+v1::VerdictState ToState(VerdictState state) {
+  switch (state) {
+    case VerdictState::kQuiet:
+      return v1::VERDICT_STATE_QUIET;
+    case VerdictState::kAlarm:
+      return v1::VERDICT_STATE_ALARM;
+    case VerdictState::kCannotTell:
+      return v1::VERDICT_STATE_CANNOT_TELL;
+  }
+  return v1::VERDICT_STATE_UNSPECIFIED;
+}
+
+v1::Verdict ToVerdict(const DetectorReading& reading) {
+  const Verdict& from = reading.verdict;
+  v1::Verdict to;
+  to.set_detector(std::string(reading.detector));
+  to.set_state(ToState(from.state));
+  if (!std::isnan(from.score)) to.set_score(from.score);
+  if (!std::isnan(from.threshold)) to.set_threshold(from.threshold);
+  if (!std::isnan(from.effect_size)) to.set_effect_size(from.effect_size);
+  if (!std::isnan(from.noise_floor)) to.set_noise_floor(from.noise_floor);
+  if (!std::isnan(from.p_value)) to.set_p_value(from.p_value);
+  to.set_rows(from.rows);
+  to.set_reference_rows(from.reference_rows);
+  to.set_detail(from.detail);
+  to.set_unbudgeted(reading.unbudgeted && to.has_threshold());
+  return to;
+}
+
+void FillSignal(const SignalReading& from, v1::Signal* to) {
+  to->set_name(from.name);
+  to->set_type(static_cast<v1::SignalType>(from.type));
+  to->set_role(from.role);
+  to->set_derived(from.derived);
+}
+
+std::string Count(uint64_t count, const char* noun) {
+  return absl::StrCat(count, " ", noun, count == 1 ? "" : "s");
+}
+
+struct Tally {
+  uint64_t quiet = 0;
+  uint64_t alarm = 0;
+  uint64_t cannot_tell = 0;
+  uint64_t thresholds = 0;
+  // What is missing for most of those that cannot tell.
+  std::string missing;
+};
+
+Tally CountStates(const ModelSignals& signals) {
+  Tally tally;
+  for (const SignalReading& signal : signals.signals) {
+    if (signal.state == VerdictState::kAlarm) ++tally.alarm;
+    if (signal.state == VerdictState::kQuiet) ++tally.quiet;
+    if (signal.state == VerdictState::kCannotTell) {
+      ++tally.cannot_tell;
+      if (tally.missing.empty()) tally.missing = signal.missing;
+    }
+    tally.thresholds += static_cast<uint64_t>(
+        std::count_if(signal.readings.begin(), signal.readings.end(),
+                      [](const DetectorReading& r) { return r.verdict.threshold > 0; }));
+  }
+  return tally;
+}
+
+std::string SummariseSignals(const ModelSignals& signals) {
+  const Tally tally = CountStates(signals);
+  std::string text =
+      absl::StrCat(Count(signals.signals.size(), "signal"), ": ", tally.alarm, " in alarm, ",
+                   tally.quiet, " quiet, ", tally.cannot_tell, " cannot tell yet");
+  if (!tally.missing.empty()) absl::StrAppend(&text, " (", tally.missing, ")");
+  text += ".";
+  if (tally.thresholds == 0 && tally.cannot_tell < signals.signals.size()) {
+    text += " Nothing can alarm: no detector has a threshold; set one in the configuration.";
+  }
+  return text;
+}
+
+}  // namespace
+
+v1::Model ToModel(const ModelSnapshot& snapshot, bool with_signals, int64_t now_ns) {
+  v1::Model model;
+  model.set_name(snapshot.name);
+  model.set_version(snapshot.version);
+  model.set_applied_rows(snapshot.totals.applied_rows);
+  model.set_late_rows(snapshot.totals.late_rows);
+  model.set_rejected_rows(snapshot.totals.rejected_rows);
+  if (snapshot.totals.last_event_ns != 0) {
+    *model.mutable_last_event_time() = ToTimestamp(snapshot.totals.last_event_ns);
+  }
+  if (snapshot.silenced_until_ns > now_ns) {
+    *model.mutable_silenced_until() = ToTimestamp(snapshot.silenced_until_ns);
+  }
+  if (!with_signals || snapshot.signals == nullptr) return model;
+  for (const SignalReading& signal : snapshot.signals->signals) {
+    FillSignal(signal, model.add_signals());
+  }
+  return model;
+}
+
+v1::SignalStatus ToSignalStatus(const SignalReading& signal) {
+  v1::SignalStatus status;
+  FillSignal(signal, status.mutable_signal());
+  status.set_state(ToState(signal.state));
+  status.set_missing(signal.missing);
+  status.set_reference_rows(signal.reference_rows);
+  status.set_window_rows(signal.window_rows);
+  for (const DetectorReading& reading : signal.readings) {
+    *status.add_verdicts() = ToVerdict(reading);
+  }
+  return status;
+}
+
+std::string Summarise(const ModelSnapshot& snapshot, int64_t now_ns) {
+  std::string text;
+  const ModelSignals* signals = snapshot.signals.get();
+  if (snapshot.totals.applied_rows == 0) {
+    text = "Nothing is judged: no rows have arrived yet.";
+  } else if (signals == nullptr || signals->signals.empty()) {
+    text = "Nothing is judged: no signals are known yet.";
+  } else if (signals->learn_rows > signals->learning_rows) {
+    text = absl::StrCat("Nothing is judged yet: it is learning its reference and has ",
+                        signals->learning_rows, " of ", signals->learn_rows,
+                        " rows; or import one with 'faultline reference import'.");
+  } else if (signals->evaluated_ns == 0) {
+    text = "Nothing is judged yet: no pane has closed since there is a reference.";
+  } else {
+    text = SummariseSignals(*signals);
+  }
+  if (snapshot.silenced_until_ns > now_ns) {
+    text += " Its alerts are silenced: they open no incident.";
+  }
+  return text;
+}
+
+}  // namespace faultline::review

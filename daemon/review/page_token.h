@@ -1,0 +1,25 @@
+#pragma once
+
+#include <absl/status/statusor.h>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace faultline::review {
+
+// Where a list goes on. Opaque to callers: URL-safe text that holds a namespace field (empty), what
+// the token is for, a digest of the query it belongs to, and the position.
+
+// What a token is for.
+enum class TokenKind : uint8_t { kModels = 1, kIncidents = 2, kChanges = 3 };
+
+// `query`: everything that must be equal on the next page, in any unambiguous form.
+std::string MakeToken(TokenKind kind, std::string_view query, std::string_view position);
+
+// The position. INVALID_ARGUMENT naming `field` if the token was damaged, is of another kind, or
+// belongs to another query.
+absl::StatusOr<std::string> ReadToken(TokenKind kind, std::string_view query,
+                                      std::string_view token, std::string_view field);
+
+}  // namespace faultline::review
