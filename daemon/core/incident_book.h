@@ -115,7 +115,8 @@ class IncidentBook {
     bool restored = true;
   };
   struct Pending {
-    std::vector<std::string> words;
+    std::vector<std::string> words;  // the first few
+    size_t count = 0;                // of all
     bool removed = false;
   };
 

@@ -1,0 +1,221 @@
+#include "daemon/core/settings.h"
+
+#include <absl/status/status.h>
+#include <absl/strings/str_cat.h>
+#include <arpa/inet.h>
+#include <sys/un.h>
+
+#include <algorithm>
+#include <limits>
+#include <set>
+
+#include "daemon/core/limits.h"
+#include "daemon/core/settings_fields.h"
+
+namespace faultline {
+namespace {
+
+constexpr int64_t kMillisecond = 1'000'000;
+constexpr int64_t kSecond = 1'000'000'000;
+constexpr int64_t kDay = 86'400 * kSecond;
+constexpr int64_t kAnyDuration = std::numeric_limits<int64_t>::max();
+constexpr uint64_t kAnyBytes = std::numeric_limits<int64_t>::max();
+constexpr std::string_view kInsecure = "anybody who reaches this port can read and write";
+constexpr const char* kInsecureExpected =
+    "a loopback address such as 127.0.0.1:7070, or listen.insecure_listen set to \"anybody who "
+    "reaches this port can read and write\"";
+
+struct Address {
+  std::string host;
+  bool sound = false;
+};
+
+// "host:port", "[v6]:port".
+Address ParseAddress(std::string_view text) {
+  const size_t colon = text.rfind(':');
+  if (colon == std::string_view::npos) return {};
+  std::string_view host = text.substr(0, colon);
+  const std::string_view port = text.substr(colon + 1);
+  if (port.empty() || port.size() > 5) return {};
+  uint32_t number = 0;
+  for (const char c : port) {
+    if (c < '0' || c > '9') return {};
+    number = number * 10 + static_cast<uint32_t>(c - '0');
+  }
+  const bool bracketed = host.size() > 2 && host.front() == '[' && host.back() == ']';
+  if (bracketed) host = host.substr(1, host.size() - 2);
+  in6_addr v6;
+  if (bracketed && inet_pton(AF_INET6, std::string(host).c_str(), &v6) != 1) return {};
+  const bool plain = std::all_of(host.begin(), host.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+           c == '-';
+  });
+  return {std::string(host), !host.empty() && (bracketed || plain) && number <= 65'535};
+}
+
+bool IsLoopback(const std::string& host) {
+  in_addr v4;
+  if (inet_pton(AF_INET, host.c_str(), &v4) == 1) return (ntohl(v4.s_addr) >> 24) == 127;
+  in6_addr v6;
+  if (inet_pton(AF_INET6, host.c_str(), &v6) == 1) return IN6_IS_ADDR_LOOPBACK(&v6);
+  return host == "localhost";
+}
+
+void ReadAddress(const std::string& path, const std::string& text, bool insecure,
+                 SettingsFields* fields, std::string* out) {
+  if (!text.empty()) *out = text;
+  const Address address = ParseAddress(*out);
+  if (!address.sound) {
+    fields->Refuse(path, text, "an address with a port, such as 127.0.0.1:7070 or [::1]:7070");
+  } else if (!insecure && !IsLoopback(address.host)) {
+    fields->Refuse(path, text, kInsecureExpected);
+  }
+}
+
+void ReadListen(const v1::ListenConfig& listen, SettingsFields* fields, Settings* settings) {
+  const bool insecure = listen.insecure_listen() == kInsecure;
+  if (!insecure && !listen.insecure_listen().empty()) {
+    fields->Refuse("listen.insecure_listen", listen.insecure_listen(),
+                   "\"" + std::string(kInsecure) + "\", or nothing");
+  }
+  if (listen.grpc() != "off") {
+    settings->grpc_address = "127.0.0.1:7070";
+    ReadAddress("listen.grpc", listen.grpc(), insecure, fields, &settings->grpc_address);
+  }
+  settings->http_address = "127.0.0.1:7071";
+  ReadAddress("listen.http", listen.http(), insecure, fields, &settings->http_address);
+  if (listen.socket() != "off") {
+    settings->socket_path =
+        listen.socket().empty() ? settings->data_folder + "/faultline.sock" : listen.socket();
+    if (settings->socket_path.size() >= sizeof(sockaddr_un::sun_path)) {
+      fields->Refuse("listen.socket", settings->socket_path, "a path of at most 107 bytes, or off");
+    }
+  }
+  fields->Number("listen", listen, "connections_max", 1, 100'000, &settings->connections_max);
+}
+
+void ReadCommit(const v1::CommitConfig& commit, SettingsFields* fields, Settings* settings) {
+  fields->Duration("commit.interval", commit.interval(), kMillisecond, 10 * kSecond, "1ms to 10s",
+                   &settings->commit_interval_ns);
+  size_t durability = 0;
+  fields->Word("commit.durability", commit.durability(), {"process", "power"}, &durability);
+  settings->commit_sync = durability == 1;
+  fields->Bytes("commit.bytes_per_second_max", commit.bytes_per_second_max(), 1, kAnyBytes,
+                "at least 1", &settings->commit_bytes_per_second);
+}
+
+void ReadLimits(const v1::LimitsConfig& limits, SettingsFields* fields, Settings* settings) {
+  fields->Number("limits", limits, "models", 1, 100'000, &settings->models_max);
+  fields->Number("limits", limits, "signals_per_model", 1, 20'000,
+                 &settings->signals_per_model_max);
+  fields->Number("limits", limits, "signals", 1, 1'000'000, &settings->signals_max);
+  fields->Number("limits", limits, "producers", 1, 1'000'000, &settings->producers_max);
+  fields->Bytes("limits.queue", limits.queue(), 1, kAnyBytes, "at least 1",
+                &settings->queue_bytes_max);
+  fields->Bytes("limits.message", limits.message(), 1, 64ull << 20, "1 to 64MiB",
+                &settings->message_bytes_max);
+  fields->Bytes("limits.reference", limits.reference(), 1, kAnyBytes, "at least 1",
+                &settings->reference_bytes_max);
+  fields->Duration("limits.future", limits.future(), 0, kAnyDuration, "0s or more",
+                   &settings->future_ns);
+}
+
+void ReadLog(const v1::LogConfig& log, SettingsFields* fields, Settings* settings) {
+  const std::vector<std::string> levels = {"debug", "info", "warn", "error"};
+  size_t level = 1;
+  fields->Word("log.level", log.level(), levels, &level);
+  settings->log_level = levels[level];
+  size_t format = 0;
+  fields->Word("log.format", log.format(), {"text", "json"}, &format);
+  settings->log_json = format == 1;
+}
+
+void ReadKept(const v1::Config& config, SettingsFields* fields, Settings* settings) {
+  const v1::RecorderConfig& recorder = config.recorder();
+  settings->recorder_enabled = recorder.enabled();
+  fields->Bytes("recorder.bytes_per_second_max", recorder.bytes_per_second_max(), 1, kAnyBytes,
+                "at least 1", &settings->recorder_bytes_per_second);
+  fields->Bytes("recorder.bytes_max", recorder.bytes_max(), 1, kAnyBytes, "at least 1",
+                &settings->recorder_bytes_max);
+  settings->recorder_age_max_ns = 7 * kDay;
+  fields->Duration("recorder.age_max", recorder.age_max(), 1, kAnyDuration, "more than 0s",
+                   &settings->recorder_age_max_ns);
+  const v1::RetentionConfig& retention = config.retention();
+  settings->panes_age_max_ns = 30 * kDay;
+  fields->Duration("retention.panes_age_max", retention.panes_age_max(), 1, kAnyDuration,
+                   "more than 0s", &settings->panes_age_max_ns);
+  fields->Bytes("retention.panes_bytes_max", retention.panes_bytes_max(), 1, kAnyBytes,
+                "at least 1", &settings->panes_bytes_max);
+  fields->Number("retention", retention, "incidents_max", 0, std::numeric_limits<uint32_t>::max(),
+                 &settings->incidents_max);
+  fields->Number("metrics", config.metrics(), "signals_top", 0, 10'000, &settings->signals_top);
+  settings->signals_always.assign(config.metrics().signals_always().begin(),
+                                  config.metrics().signals_always().end());
+}
+
+using NamedModels = std::vector<std::pair<std::string, std::shared_ptr<const ModelSettings>>>;
+
+void ReadModels(const v1::Config& config, SettingsFields* fields, NamedModels* models) {
+  const v1::ModelConfig& defaults = config.defaults();
+  if (!defaults.name().empty()) {
+    fields->Refuse("defaults.name", defaults.name(), "no name: defaults are for every model");
+  }
+  auto base = std::make_shared<ModelSettings>();
+  ReadModel(defaults, "defaults", fields, base.get());
+  std::set<std::string> names;
+  for (int i = 0; fields->ok() && i < config.models_size(); ++i) {
+    const v1::ModelConfig& own = config.models(i);
+    const std::string path = absl::StrCat("models[", i, "]");
+    if (own.name().empty() || own.name().size() > kNameBytesMax) {
+      fields->Refuse(path + ".name", own.name(), "a model's name of 1 to 128 bytes, or a pattern");
+    } else if (own.name() == kTestModelName) {
+      fields->Refuse(path + ".name", own.name(), "another name: this one is for test alerts");
+    } else if (!names.insert(own.name()).second) {
+      fields->Refuse(path + ".name", own.name(), "a name that no earlier entry has");
+    }
+    // By itself first, so that what it says wrongly shows even where a default is in the way.
+    ModelSettings alone;
+    ReadModel(own, path, fields, &alone);
+    auto settings = std::make_shared<ModelSettings>();
+    ReadModel(MergedModel(defaults, own), path, fields, settings.get());
+    models->emplace_back(own.name(), std::move(settings));
+  }
+  models->emplace_back("*", std::move(base));
+}
+
+}  // namespace
+
+absl::StatusOr<std::shared_ptr<const Settings>> Settings::Make(const v1::Config& config,
+                                                               uint32_t cores) {
+  std::shared_ptr<Settings> settings(new Settings());
+  SettingsFields fields;
+  settings->data_folder =
+      config.data_folder().empty() ? "/var/lib/faultline" : config.data_folder();
+  ReadListen(config.listen(), &fields, settings.get());
+  ReadCommit(config.commit(), &fields, settings.get());
+  ReadLimits(config.limits(), &fields, settings.get());
+  ReadLog(config.log(), &fields, settings.get());
+  ReadKept(config, &fields, settings.get());
+  size_t unknown = 0;
+  fields.Word("unknown_models", config.unknown_models(), {"register", "reject"}, &unknown);
+  settings->register_unknown_models = unknown == 0;
+  settings->shards = std::clamp(cores, 2u, 65u) - 1;
+  if (config.has_shards() && (config.shards() < 1 || config.shards() > 64)) {
+    fields.Refuse("shards", absl::StrCat(config.shards()), "1 to 64");
+  } else if (config.has_shards()) {
+    settings->shards = config.shards();
+  }
+  ReadModels(config, &fields, &settings->models_);
+  if (!fields.ok()) return fields.status();
+  return settings;
+}
+
+std::shared_ptr<const ModelSettings> Settings::ForModel(std::string_view name) const {
+  if (name == kTestModelName) return models_.back().second;
+  for (const auto& [pattern, settings] : models_) {
+    if (MatchesPattern(pattern, name)) return settings;
+  }
+  return models_.back().second;
+}
+
+}  // namespace faultline
