@@ -1,0 +1,296 @@
+#include "daemon/cli/producer.h"
+
+#include <absl/strings/str_cat.h>
+#include <grpcpp/channel.h>
+#include <grpcpp/client_context.h>
+#include <grpcpp/create_channel.h>
+#include <grpcpp/security/credentials.h>
+
+#include <algorithm>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+#include <utility>
+
+#include "daemon/cli/unacknowledged.h"
+#include "faultline/v1/ingestion.grpc.pb.h"
+
+namespace faultline::cli {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+using Stream = grpc::ClientReaderWriter<v1::StreamInferencesRequest, v1::StreamInferencesResponse>;
+
+constexpr milliseconds kBackoffFirst{50};
+constexpr milliseconds kBackoffMax{2'000};
+constexpr milliseconds kWelcomeMax{20'000};
+constexpr milliseconds kGoodbyeMax{2'000};
+// Messages in a row that the daemon did not take, without any progress.
+constexpr int kFruitlessMax = 8;
+
+std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address) {
+  grpc::ChannelArguments arguments;
+  arguments.SetMaxReceiveMessageSize(-1);
+  arguments.SetMaxSendMessageSize(-1);
+  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, static_cast<int>(kBackoffFirst.count()));
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, static_cast<int>(kBackoffFirst.count()));
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, static_cast<int>(kBackoffMax.count()));
+  return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
+}
+
+// True if another try may go better.
+bool WorthRetrying(grpc::StatusCode code) {
+  switch (code) {
+    case grpc::StatusCode::INVALID_ARGUMENT:
+    case grpc::StatusCode::FAILED_PRECONDITION:
+    case grpc::StatusCode::RESOURCE_EXHAUSTED:
+    case grpc::StatusCode::UNIMPLEMENTED:
+    case grpc::StatusCode::PERMISSION_DENIED:
+    case grpc::StatusCode::UNAUTHENTICATED:
+    case grpc::StatusCode::DATA_LOSS:
+      return false;
+    default:
+      return true;
+  }
+}
+
+absl::Status ToStatus(const grpc::Status& status) {
+  return absl::Status(static_cast<absl::StatusCode>(status.error_code()), status.error_message());
+}
+
+class StreamProducer final : public Producer {
+ public:
+  explicit StreamProducer(ProducerOptions options)
+      : options_(std::move(options)), channel_(MakeChannel(options_.address)) {}
+  ~StreamProducer() override;
+
+  absl::Status Start();
+  absl::StatusOr<uint64_t> Send(v1::InferenceBatch batch) override;
+  absl::Status Flush(milliseconds deadline) override;
+  ProducerTotals totals() const override;
+
+ private:
+  void Run();
+  // One connection, from Hello to its end.
+  grpc::Status RunConnection();
+  void WriteAll(Stream* stream);
+  void ReadAll(Stream* stream);
+  bool Take(const v1::StreamInferencesResponse& response);
+  // What came is over: decides, with the lock, whether to fail for good.
+  void JudgeEnd(const grpc::Status& status);
+
+  const ProducerOptions options_;
+  const std::shared_ptr<grpc::Channel> channel_;
+
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  Unacknowledged batches_;
+  absl::Status failed_;
+  absl::Status last_problem_ = absl::UnavailableError("not connected yet");
+  grpc::ClientContext* context_ = nullptr;
+  bool welcomed_once_ = false;
+  bool welcomed_ = false;  // on this connection
+  bool broken_ = false;    // this connection
+  bool stopping_ = false;
+  bool ended_ = false;  // the thread is about to
+  uint64_t welcomes_ = 0;
+  int fruitless_ = 0;
+  steady_clock::time_point connected_last_ = steady_clock::now();
+  v1::Durability durability_ = v1::DURABILITY_UNSPECIFIED;
+  std::thread thread_;
+};
+
+StreamProducer::~StreamProducer() {
+  {
+    std::lock_guard lock(mutex_);
+    stopping_ = true;
+    if (context_ != nullptr && !batches_.empty()) context_->TryCancel();
+  }
+  changed_.notify_all();
+  {
+    std::unique_lock lock(mutex_);
+    changed_.wait_for(lock, kGoodbyeMax, [&] { return ended_; });
+    if (context_ != nullptr) context_->TryCancel();
+  }
+  if (thread_.joinable()) thread_.join();
+}
+
+absl::Status StreamProducer::Start() {
+  thread_ = std::thread([this] { Run(); });
+  std::unique_lock lock(mutex_);
+  changed_.wait_for(lock, options_.connect_timeout,
+                    [&] { return welcomed_once_ || !failed_.ok(); });
+  if (!failed_.ok()) return failed_;
+  if (welcomed_once_) return absl::OkStatus();
+  return absl::UnavailableError(absl::StrCat("no answer from ", options_.address, ": ",
+                                             std::string(last_problem_.message())));
+}
+
+absl::StatusOr<uint64_t> StreamProducer::Send(v1::InferenceBatch batch) {
+  v1::StreamInferencesRequest request;
+  *request.mutable_batch()->mutable_batch() = std::move(batch);
+  const uint64_t bytes = request.ByteSizeLong();
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [&] {
+    return !failed_.ok() || batches_.empty() ||
+           batches_.bytes() + bytes <= options_.unacknowledged_bytes_max;
+  });
+  if (!failed_.ok()) return failed_;
+  v1::BatchOutcome skipped;
+  const uint64_t sequence = batches_.Add(std::move(request), bytes, &skipped);
+  lock.unlock();
+  changed_.notify_all();
+  if (skipped.sequence() != 0 && options_.on_committed) options_.on_committed(sequence, skipped);
+  return sequence;
+}
+
+absl::Status StreamProducer::Flush(milliseconds deadline) {
+  std::unique_lock lock(mutex_);
+  changed_.wait_for(lock, deadline, [&] { return !failed_.ok() || batches_.empty(); });
+  if (!failed_.ok()) return failed_;
+  if (batches_.empty()) return absl::OkStatus();
+  return absl::DeadlineExceededError(
+      absl::StrCat(batches_.rows(), " rows are not acknowledged after ", deadline.count(), " ms"));
+}
+
+ProducerTotals StreamProducer::totals() const {
+  std::lock_guard lock(mutex_);
+  ProducerTotals totals = batches_.totals();
+  totals.reconnects = welcomes_ > 0 ? welcomes_ - 1 : 0;
+  totals.durability = durability_;
+  return totals;
+}
+
+void StreamProducer::Run() {
+  milliseconds backoff = kBackoffFirst;
+  for (;;) {
+    const uint64_t welcomes_before = welcomes_;
+    const grpc::Status status = RunConnection();
+    std::unique_lock lock(mutex_);
+    JudgeEnd(status);
+    ended_ = stopping_ || !failed_.ok();
+    changed_.notify_all();
+    if (ended_) return;
+    backoff = welcomes_ > welcomes_before ? kBackoffFirst : std::min(backoff * 2, kBackoffMax);
+    ended_ = changed_.wait_for(lock, backoff, [&] { return stopping_; });
+    if (ended_) return;
+  }
+}
+
+void StreamProducer::JudgeEnd(const grpc::Status& status) {
+  if (stopping_) return;
+  if (!status.ok()) last_problem_ = ToStatus(status);
+  const auto now = steady_clock::now();
+  if (welcomed_) connected_last_ = now;
+  if (!failed_.ok()) return;
+  if (!WorthRetrying(status.error_code())) {
+    failed_ = last_problem_;
+  } else if (fruitless_ > kFruitlessMax) {
+    failed_ = absl::AbortedError(
+        absl::StrCat("the daemon does not go on: ", std::string(last_problem_.message())));
+  } else if (now - connected_last_ > options_.give_up_after) {
+    failed_ = absl::UnavailableError(absl::StrCat("no connection to ", options_.address, ": ",
+                                                  std::string(last_problem_.message())));
+  }
+}
+
+grpc::Status StreamProducer::RunConnection() {
+  grpc::ClientContext context;
+  {
+    std::lock_guard lock(mutex_);
+    context_ = &context;
+    welcomed_ = false;
+    broken_ = false;
+    if (stopping_) context.TryCancel();
+  }
+  const auto stub = v1::IngestionService::NewStub(channel_);
+  const std::unique_ptr<Stream> stream = stub->StreamInferences(&context);
+  std::thread reader([&] { ReadAll(stream.get()); });
+  v1::StreamInferencesRequest hello;
+  hello.mutable_hello()->set_producer_id(options_.id);
+  hello.mutable_hello()->set_epoch(options_.epoch);
+  if (stream->Write(hello)) WriteAll(stream.get());
+  reader.join();
+  const grpc::Status status = stream->Finish();
+  std::lock_guard lock(mutex_);
+  context_ = nullptr;
+  return status;
+}
+
+void StreamProducer::WriteAll(Stream* stream) {
+  std::unique_lock lock(mutex_);
+  if (!changed_.wait_for(lock, kWelcomeMax, [&] { return broken_ || stopping_ || welcomed_; })) {
+    context_->TryCancel();
+    return;
+  }
+  for (;;) {
+    changed_.wait(lock, [&] { return broken_ || stopping_ || batches_.HasNext(); });
+    if (broken_ || stopping_) break;
+    const std::shared_ptr<const v1::StreamInferencesRequest> next = batches_.TakeNext();
+    lock.unlock();
+    const bool written = stream->Write(*next);
+    lock.lock();
+    if (!written) return;
+  }
+  const bool orderly = stopping_ && welcomed_ && !broken_ && batches_.empty();
+  if (!orderly && stopping_) context_->TryCancel();
+  lock.unlock();
+  if (orderly) stream->WritesDone();
+}
+
+void StreamProducer::ReadAll(Stream* stream) {
+  v1::StreamInferencesResponse response;
+  bool taken = true;
+  while (taken && stream->Read(&response)) taken = Take(response);
+  std::lock_guard lock(mutex_);
+  broken_ = true;
+  // Not if the call is over: its status would be lost.
+  if (!taken) context_->TryCancel();
+  changed_.notify_all();
+}
+
+bool StreamProducer::Take(const v1::StreamInferencesResponse& response) {
+  std::vector<v1::BatchOutcome> outcomes;
+  absl::Status taken;
+  {
+    std::lock_guard lock(mutex_);
+    const uint64_t committed_before = batches_.committed();
+    if (response.has_welcome()) {
+      taken = batches_.Welcome(response.welcome(), &outcomes);
+      durability_ = response.welcome().durability();
+      welcomed_ = welcomed_once_ = taken.ok();
+      welcomes_ += taken.ok();
+    } else if (response.has_ack()) {
+      batches_.Acknowledge(response.ack(), &outcomes);
+    } else if (response.has_not_taken()) {
+      taken = batches_.NotTaken(response.not_taken());
+      ++fruitless_;
+      last_problem_ = absl::AbortedError(response.not_taken().message());
+    }
+    if (batches_.committed() > committed_before) fruitless_ = 0;
+    if (!taken.ok() && !absl::IsAborted(taken)) failed_ = taken;
+  }
+  if (options_.on_committed) {
+    for (const v1::BatchOutcome& outcome : outcomes) {
+      options_.on_committed(outcome.sequence(), outcome);
+    }
+  }
+  changed_.notify_all();
+  return taken.ok();
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Producer>> Producer::Connect(ProducerOptions options) {
+  if (options.id.empty() || options.id.size() > 128) {
+    return absl::InvalidArgumentError("the producer id must have 1 to 128 bytes");
+  }
+  auto producer = std::make_unique<StreamProducer>(std::move(options));
+  if (absl::Status started = producer->Start(); !started.ok()) return started;
+  return producer;
+}
+
+}  // namespace faultline::cli
