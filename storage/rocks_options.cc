@@ -8,6 +8,7 @@
 #include <rocksdb/listener.h>
 #include <rocksdb/table.h>
 
+#include <algorithm>
 #include <memory>
 
 namespace faultline {
@@ -54,7 +55,7 @@ rocksdb::Options MakeRocksOptions(const RocksStoreOptions& options) {
 
   rocks.write_buffer_size = options.write_buffer_bytes;
   rocks.max_write_buffer_number = 2;
-  rocks.arena_block_size = 1 << 20;
+  rocks.arena_block_size = std::min<uint64_t>(1 << 20, options.write_buffer_bytes / 8);
   rocks.memtable_protection_bytes_per_key = 8;
   rocks.max_total_wal_size = 64ull << 20;
   rocks.target_file_size_base = 16ull << 20;
@@ -68,7 +69,6 @@ rocksdb::Options MakeRocksOptions(const RocksStoreOptions& options) {
   rocks.max_open_files = 256;
   rocks.max_file_opening_threads = 1;
   rocks.max_manifest_file_size = 4ull << 20;
-  rocks.avoid_unnecessary_blocking_io = true;
   rocks.stats_dump_period_sec = 0;
   rocks.stats_persist_period_sec = 0;
   rocks.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
