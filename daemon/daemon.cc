@@ -1,0 +1,292 @@
+#include "daemon/daemon.h"
+
+#include <absl/strings/str_cat.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <chrono>
+#include <fstream>
+#include <thread>
+#include <utility>
+
+#include "base/clock.h"
+#include "daemon/config_file.h"
+#include "daemon/http_edge.h"
+#include "daemon/ingest/grpc_server.h"
+#include "daemon/ingest/ingestion_service.h"
+#include "daemon/ingest/intake.h"
+#include "daemon/log.h"
+#include "daemon/pipeline.h"
+#include "daemon/review/services.h"
+#include "daemon/review/watch_hub.h"
+#include "storage/recorder.h"
+#include "storage/rocks_store.h"
+
+namespace faultline {
+namespace {
+
+constexpr std::chrono::milliseconds kCallPatience{3'000};
+
+// The file with the command line's wishes on top.
+absl::StatusOr<LoadedConfig> Load(const ServeOptions& options) {
+  ParsedConfig parsed;
+  if (!options.config_path.empty()) {
+    absl::StatusOr<LoadedConfig> loaded = LoadConfigFile(options.config_path);
+    if (!loaded.ok()) return loaded.status();
+    parsed = std::move(loaded->parsed);
+  }
+  v1::Config& config = parsed.config;
+  if (!options.data_folder.empty()) config.set_data_folder(options.data_folder);
+  if (!options.grpc_address.empty()) config.mutable_listen()->set_grpc(options.grpc_address);
+  if (!options.socket_path.empty()) config.mutable_listen()->set_socket(options.socket_path);
+  if (!options.http_address.empty()) config.mutable_listen()->set_http(options.http_address);
+  absl::StatusOr<std::shared_ptr<const Settings>> settings = Settings::Make(config);
+  if (!settings.ok()) return settings.status();
+  return LoadedConfig{std::move(parsed), *std::move(settings)};
+}
+
+void ApplyLog(const Settings& settings) {
+  ConfigureLog(ParseLogLevel(settings.log_level).value_or(LogLevel::kInfo), settings.log_json);
+}
+
+// Fields that are read once, at the start.
+std::vector<std::string> NeedRestart(const Settings& old, const Settings& now) {
+  std::vector<std::string> names;
+  const auto compare = [&](const char* name, const auto& a, const auto& b) {
+    if (a != b) names.emplace_back(name);
+  };
+  compare("data_folder", old.data_folder, now.data_folder);
+  compare("listen.grpc", old.grpc_address, now.grpc_address);
+  compare("listen.socket", old.socket_path, now.socket_path);
+  compare("listen.http", old.http_address, now.http_address);
+  compare("listen.connections_max", old.connections_max, now.connections_max);
+  compare("limits.message", old.message_bytes_max, now.message_bytes_max);
+  compare("recorder.enabled", old.recorder_enabled, now.recorder_enabled);
+  compare("recorder.bytes_per_second_max", old.recorder_bytes_per_second,
+          now.recorder_bytes_per_second);
+  compare("recorder.bytes_max", old.recorder_bytes_max, now.recorder_bytes_max);
+  compare("recorder.age_max", old.recorder_age_max_ns, now.recorder_age_max_ns);
+  compare("shards", old.shards, now.shards);
+  return names;
+}
+
+absl::StatusOr<std::unique_ptr<Recorder>> OpenRecorder(const Settings& settings) {
+  if (!settings.recorder_enabled) return std::unique_ptr<Recorder>();
+  RecorderOptions options;
+  options.folder = settings.data_folder + "/recorder";
+  options.bytes_per_second_max = settings.recorder_bytes_per_second;
+  options.bytes_max = settings.recorder_bytes_max;
+  options.age_max_ns = settings.recorder_age_max_ns;
+  return Recorder::Open(std::move(options));
+}
+
+}  // namespace
+
+struct Daemon::Parts {
+  ServeOptions options;
+  LoadedConfig config;
+  int64_t start_ns = WallNowNs();
+  std::unique_ptr<Store> store;
+  std::unique_ptr<Recorder> recorder;
+  std::unique_ptr<review::WatchHub> watch_hub;
+  std::unique_ptr<Pipeline> pipeline;
+  std::unique_ptr<Intake> intake;
+  std::unique_ptr<IngestionService> ingestion;
+  std::vector<std::unique_ptr<grpc::Service>> review;
+  std::unique_ptr<GrpcServer> grpc;
+  std::unique_ptr<HttpEdge> http;
+  std::function<absl::StatusOr<std::vector<std::string>>()> reload;
+  bool stopped = false;
+
+  absl::Status OpenState();
+  absl::Status Listen();
+  absl::Status WriteAddresses() const;
+};
+
+absl::Status Daemon::Parts::OpenState() {
+  const Settings& settings = *config.settings;
+  absl::StatusOr<std::unique_ptr<Store>> opened = OpenRocksStore(settings.data_folder);
+  if (!opened.ok()) return opened.status();
+  store = *std::move(opened);
+  absl::StatusOr<std::unique_ptr<Recorder>> recording = OpenRecorder(settings);
+  if (!recording.ok()) return recording.status();
+  recorder = *std::move(recording);
+  watch_hub = std::make_unique<review::WatchHub>(store.get());
+  pipeline = std::make_unique<Pipeline>(
+      config.settings, store.get(), recorder.get(),
+      [this](uint64_t sequence, const IncidentChange&) { watch_hub->Publish(sequence); });
+  return pipeline->Start();
+}
+
+absl::Status Daemon::Parts::Listen() {
+  const Settings& settings = *config.settings;
+  intake = MakeIntake(pipeline.get());
+  ingestion = std::make_unique<IngestionService>(intake.get());
+  review::ReviewParts parts;
+  parts.pipeline = pipeline.get();
+  parts.store = store.get();
+  parts.recorder = recorder.get();
+  parts.watch_hub = watch_hub.get();
+  parts.daemon_version = FAULTLINE_VERSION;
+  parts.start_ns = start_ns;
+  parts.reload = reload;
+  review = review::MakeReviewServices(parts);
+  std::vector<grpc::Service*> services = {ingestion.get()};
+  for (const auto& service : review) services.push_back(service.get());
+
+  GrpcServerOptions grpc_options;
+  grpc_options.address = settings.grpc_address;
+  grpc_options.socket_path = settings.socket_path;
+  grpc_options.connections_max = settings.connections_max;
+  grpc_options.message_bytes_max = settings.message_bytes_max;
+  grpc_options.queue_bytes_max = settings.queue_bytes_max;
+  grpc_options.ready = [this] { return pipeline->ready(); };
+  absl::StatusOr<std::unique_ptr<GrpcServer>> started = GrpcServer::Start(grpc_options, services);
+  if (!started.ok()) return started.status();
+  grpc = *std::move(started);
+
+  HttpEdgeParts edge;
+  edge.pipeline = pipeline.get();
+  edge.intake = intake.get();
+  edge.recorder = recorder.get();
+  edge.start_ns = start_ns;
+  edge.connections = [this] { return grpc->connections(); };
+  edge.watchers = [this] { return watch_hub->watchers(); };
+  edge.reload = reload;
+  edge.grpc_address = grpc->address();
+  absl::StatusOr<std::unique_ptr<HttpEdge>> http_edge = HttpEdge::Start(edge, settings);
+  if (!http_edge.ok()) return http_edge.status();
+  http = *std::move(http_edge);
+  return absl::OkStatus();
+}
+
+absl::Status Daemon::Parts::WriteAddresses() const {
+  const std::string path = config.settings->data_folder + "/addresses.json";
+  std::ofstream out(path + ".new");
+  out << "{\"grpc\": \"" << grpc->address() << "\", \"socket\": \"" << grpc->socket_address()
+      << "\", \"http\": \"" << http->address() << "\"}\n";
+  out.close();
+  if (!out || rename((path + ".new").c_str(), path.c_str()) != 0) {
+    return absl::UnavailableError(absl::StrCat("cannot write ", path));
+  }
+  return absl::OkStatus();
+}
+
+Daemon::Daemon(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+
+Daemon::~Daemon() { Stop(); }
+
+absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const ServeOptions& options) {
+  absl::StatusOr<LoadedConfig> config = Load(options);
+  if (!config.ok()) return config.status();
+  auto parts = std::make_unique<Parts>();
+  parts->options = options;
+  parts->config = *std::move(config);
+  ApplyLog(*parts->config.settings);
+  auto daemon = std::unique_ptr<Daemon>(new Daemon(std::move(parts)));
+  Parts& built = *daemon->parts_;
+  built.reload = [raw = daemon.get()] { return raw->Reload(); };
+  absl::Status status = built.OpenState();
+  if (status.ok()) status = built.Listen();
+  if (status.ok()) status = built.WriteAddresses();
+  if (!status.ok()) return status;
+  Log(LogLevel::kInfo, "ready",
+      {{"version", FAULTLINE_VERSION},
+       {"grpc", built.grpc->address()},
+       {"socket", built.grpc->socket_address()},
+       {"http", built.http->address()},
+       {"data_folder", built.config.settings->data_folder},
+       {"start_ms", (WallNowNs() - built.start_ns) / 1'000'000}});
+  return daemon;
+}
+
+absl::StatusOr<std::vector<std::string>> Daemon::Reload() {
+  absl::StatusOr<LoadedConfig> config = Load(parts_->options);
+  parts_->http->CountReload(config.ok());
+  if (!config.ok()) {
+    Log(LogLevel::kError, "the configuration was not taken over; the old one stays",
+        {{"error", std::string(config.status().message())}});
+    return config.status();
+  }
+  const std::vector<std::string> names =
+      NeedRestart(*parts_->pipeline->settings(), *config->settings);
+  ApplyLog(*config->settings);
+  parts_->pipeline->Run("", ApplySettings{config->settings}, nullptr);
+  Log(LogLevel::kInfo, "the configuration was read again",
+      {{"fields_that_need_a_restart", static_cast<int64_t>(names.size())}});
+  return names;
+}
+
+void Daemon::Stop() {
+  Parts& parts = *parts_;
+  if (std::exchange(parts.stopped, true)) return;
+  if (parts.http) parts.http->Retire();
+  if (parts.grpc) parts.grpc->Retire();
+  if (parts.ingestion) parts.ingestion->Drain();
+  if (parts.watch_hub) parts.watch_hub->Shutdown();
+  if (parts.grpc) parts.grpc->Stop(kCallPatience);
+  if (parts.pipeline) parts.pipeline->Stop();
+  if (parts.http) parts.http->Stop();
+  std::error_code ignored;
+  unlink((parts.config.settings->data_folder + "/addresses.json").c_str());
+}
+
+namespace {
+
+// Ends the process if stopping takes too long; a daemon that hangs helps nobody, and the next start
+// goes on from the last commit.
+class StopDeadline {
+ public:
+  StopDeadline() : thread_([this] { Watch(); }) {}
+  ~StopDeadline() {
+    done_ = true;
+    thread_.join();
+  }
+
+ private:
+  void Watch() {
+    const int64_t end_ns = SteadyNowNs() + int64_t{Daemon::kStopSeconds} * 1'000'000'000;
+    while (!done_) {
+      if (SteadyNowNs() > end_ns) {
+        Log(LogLevel::kError, "stopping took too long; ending without it");
+        _exit(1);
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
+  }
+
+  std::atomic<bool> done_ = false;
+  std::thread thread_;
+};
+
+}  // namespace
+
+int Serve(const ServeOptions& options) {
+  // Blocked before any thread starts, so that only sigwait below sees them.
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, signal);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  signal(SIGPIPE, SIG_IGN);
+
+  absl::StatusOr<std::unique_ptr<Daemon>> daemon = Daemon::Start(options);
+  if (!daemon.ok()) {
+    Log(LogLevel::kError, "cannot start", {{"error", std::string(daemon.status().message())}});
+    return 1;
+  }
+  int received = 0;
+  while (sigwait(&signals, &received) == 0 && received == SIGHUP) {
+    // A refusal is logged, and the old configuration stays.
+    (void)(*daemon)->Reload();
+  }
+  Log(LogLevel::kInfo, "stopping");
+  {
+    StopDeadline deadline;
+    (*daemon)->Stop();
+  }
+  Log(LogLevel::kInfo, "stopped");
+  return 0;
+}
+
+}  // namespace faultline

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <absl/status/statusor.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "daemon/ingest/grpc_server.h"
+#include "daemon/ingest/intake.h"
+#include "daemon/pipeline.h"
+#include "storage/recorder.h"
+
+namespace faultline {
+
+// What the HTTP edge stands on. Everything pointed to must outlive it.
+struct HttpEdgeParts {
+  Pipeline* pipeline = nullptr;
+  Intake* intake = nullptr;
+  Recorder* recorder = nullptr;  // null: nothing is recorded
+  int64_t start_ns = 0;
+  std::function<ConnectionCounts()> connections;  // of gRPC
+  std::function<uint32_t()> watchers;
+  std::function<absl::StatusOr<std::vector<std::string>>()> reload;
+  std::string grpc_address;
+};
+
+// Everything the daemon says over HTTP: /metrics, /-/healthy, /-/ready, /-/reload, POST /v1/events.
+//
+// Concurrency:  thread-safe.
+class HttpEdge {
+ public:
+  // Errors name the address and what to do.
+  static absl::StatusOr<std::unique_ptr<HttpEdge>> Start(const HttpEdgeParts& parts,
+                                                         const Settings& settings);
+  ~HttpEdge();
+
+  // /-/ready says no, and no events are taken, from now on.
+  void Retire();
+  void Stop();
+  // The configuration was read again, with or without success.
+  void CountReload(bool taken);
+  // host:port, as bound.
+  const std::string& address() const;
+
+ private:
+  struct Impl;
+  explicit HttpEdge(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace faultline
