@@ -21,9 +21,9 @@ enum class ReplaySource : uint8_t { kPanes, kEvents };
 // A detector made from its options: exactly one of the three is set.
 struct Detector {
   std::string_view name;
-  std::shared_ptr<const CompareDetector> compare;
-  std::shared_ptr<const FollowDetector> follow;
-  std::shared_ptr<const ScoreDetector> score;
+  std::shared_ptr<const CompareDetector> compare = nullptr;
+  std::shared_ptr<const FollowDetector> follow = nullptr;
+  std::shared_ptr<const ScoreDetector> score = nullptr;
 };
 
 // One line per kind. The name is the proto field, the metric label, the heading in

@@ -29,7 +29,7 @@ struct Verdict {
   double p_value = kUnset;      // of this one look
   uint64_t rows = 0;            // looked at
   uint64_t reference_rows = 0;
-  std::string detail;           // what is missing if it cannot tell; else what it saw, or nothing
+  std::string detail;  // what is missing if it cannot tell; else what it saw, or nothing
 
   // score / threshold; NaN if either is not known.
   double ratio() const { return threshold > 0 ? score / threshold : kUnset; }

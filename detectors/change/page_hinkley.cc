@@ -1,0 +1,184 @@
+#include <xxhash.h>
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cmath>
+#include <cstring>
+#include <string>
+
+#include "base/check.h"
+#include "detectors/judgement.h"
+#include "detectors/kinds.h"
+
+namespace faultline {
+namespace {
+
+constexpr double kDeltaDefault = 0.5;
+// How many standard errors of the reference's own mean are tolerated besides.
+constexpr double kReferenceErrors = 2;
+// Log-likelihood ratio at which an excursion is taken for ended: ln 1000.
+constexpr double kEnded = 6.907755278982137;
+constexpr double kSumMax = 1e12;
+
+// Evidence in one direction. z below is the sub-sum's deviation from the reference in standard
+// errors, with the sign of the direction.
+struct Side {
+  double sum = 0;            // Page's sum; since it was last 0:
+  double z_sum = 0;          //   sum of z
+  double runs = 0;           //   number of sub-sums
+  double deviation_sum = 0;  //   deviation from the reference's mean, in its deviations, x values
+  double values = 0;
+  double shift = 0;  // latched: mean z of the excursion when it alarmed; else 0
+  double ended = 0;  // latched: evidence that it is over
+};
+
+struct State {
+  uint64_t tag = 0;
+  uint64_t shape_version = 0;
+  uint64_t values = 0;
+  Side up = {};
+  Side down = {};
+  uint64_t checksum = 0;
+};
+static_assert(sizeof(State) == 17 * 8 + 8, "no padding: the bytes are hashed and stored");
+static_assert(std::endian::native == std::endian::little, "stored as it lies in memory");
+
+constexpr uint64_t kTag = 0x0001'796b'6e69'6870;  // version 1 of "phinky"
+
+uint64_t ChecksumOf(const State& state) {
+  return XXH3_64bits(&state, sizeof state - sizeof state.checksum);
+}
+
+class PageHinkley final : public FollowDetector {
+ public:
+  PageHinkley(double threshold, double delta) : threshold_(threshold), delta_(delta) {}
+
+  bool Judges(SignalType type) const override { return type == SignalType::kNumeric; }
+
+  size_t state_bytes() const override { return sizeof(State); }
+
+  void Start(std::span<std::byte> bytes) const override { Save(State{.tag = kTag}, bytes); }
+
+  Verdict Follow(const Summary& reference, const Summary& pane,
+                 std::span<std::byte> bytes) const override {
+    State state = Load(bytes, reference.shape().version);
+    Verdict verdict;
+    verdict.threshold = threshold_;
+    verdict.reference_rows = reference.values();
+    const double deviation = std::sqrt(reference.moments().variance());
+    if (!HasReference(reference, deviation, &verdict)) {
+      Save(state, bytes);
+      return verdict;
+    }
+    const double mean = reference.moments().mean();
+    for (const SubSum& run : pane.sub_sums().runs()) {
+      const double count = run.count;
+      const double off = (static_cast<double>(run.sum) / count / kUnit - mean) / deviation;
+      const double reference_error =
+          kReferenceErrors * std::sqrt(count / static_cast<double>(reference.values()));
+      const double tolerance = delta_ + reference_error;
+      Advance(off, count, tolerance, &state.up);
+      Advance(-off, count, tolerance, &state.down);
+      state.values += run.count;
+    }
+    Save(state, bytes);
+    Judge(state, &verdict);
+    return verdict;
+  }
+
+ private:
+  static bool HasReference(const Summary& reference, double deviation, Verdict* verdict) {
+    if (!HasShape(reference, verdict)) return false;
+    if (!HasRows(reference.values(), 0, {verdict->threshold, 0}, verdict)) return false;
+    if (deviation > 0) return true;
+    verdict->detail = "the reference is constant: no deviation to measure by";
+    return false;
+  }
+
+  void Advance(double off, double count, double tolerance, Side* side) const {
+    const double z = off * std::sqrt(count);
+    side->sum = std::min(side->sum + z - tolerance, kSumMax);
+    if (side->shift > 0) {
+      // Was it mean 0 or mean `shift` that gave this z? While that is open, the alarm stands.
+      side->ended = std::max(0.0, side->ended + side->shift * (side->shift / 2 + tolerance - z));
+      side->sum = std::max(side->sum, threshold_);
+    }
+    if (side->sum <= 0 || side->ended >= kEnded) {
+      *side = Side();
+      return;
+    }
+    side->z_sum += z;
+    side->runs += 1;
+    side->deviation_sum += off * count;
+    side->values += count;
+    if (side->shift == 0 && side->sum >= threshold_) {
+      // What is beyond the tolerance, at least a little: the sum is positive.
+      side->shift = std::max(side->z_sum / side->runs - tolerance, 0.1);
+    }
+  }
+
+  void Judge(const State& state, Verdict* verdict) const {
+    const bool up = state.up.sum >= state.down.sum;
+    const Side& side = up ? state.up : state.down;
+    verdict->rows = state.values;
+    if (state.values == 0) {
+      verdict->detail = "no rows yet";
+      return;
+    }
+    verdict->score = side.sum;
+    const double off = side.values > 0 ? side.deviation_sum / side.values : 0;
+    verdict->effect_size = up ? off : -off;
+    if (std::isnan(threshold_)) {
+      verdict->detail = "no threshold is set";
+    } else if (state.up.shift > 0 || state.down.shift > 0) {
+      verdict->state = VerdictState::kAlarm;
+      verdict->detail = "mean is off by " + NumberInWords(verdict->effect_size) +
+                        " reference deviations over the last " +
+                        RowsInWords(static_cast<uint64_t>(side.values));
+    } else {
+      verdict->state = VerdictState::kQuiet;
+    }
+  }
+
+  // A state of another kind, version or shape starts afresh.
+  static State Load(std::span<const std::byte> bytes, uint32_t shape_version) {
+    State state;
+    if (bytes.size() == sizeof state) {
+      std::memcpy(&state, bytes.data(), sizeof state);
+      const bool ours = state.tag == kTag && state.checksum == ChecksumOf(state);
+      if (ours && (state.values == 0 || state.shape_version == shape_version)) {
+        state.shape_version = shape_version;
+        return state;
+      }
+    }
+    return State{.tag = kTag, .shape_version = shape_version};
+  }
+
+  static void Save(State state, std::span<std::byte> bytes) {
+    FAULTLINE_CHECK(bytes.size() == sizeof state, "the caller asks state_bytes()");
+    state.checksum = ChecksumOf(state);
+    std::memcpy(bytes.data(), &state, sizeof state);
+  }
+
+  double threshold_;
+  double delta_;
+};
+
+}  // namespace
+
+absl::StatusOr<Detector> MakePageHinkley(const v1::DetectorSpec& spec) {
+  const v1::PageHinkleyOptions& options = spec.page_hinkley();
+  const double threshold = options.has_threshold() ? options.threshold() : kUnset;
+  const double delta = options.has_delta() ? options.delta() : kDeltaDefault;
+  if (options.has_threshold() && !(threshold > 0 && threshold <= kSumMax)) {
+    return OptionError("page_hinkley", "threshold", "above 0, at most 1e12");
+  }
+  if (!(delta >= 0) || std::isinf(delta)) {
+    return OptionError("page_hinkley", "delta", "0 or more");
+  }
+  return Detector{.name = "page_hinkley",
+                  .follow = std::make_shared<PageHinkley>(threshold, delta)};
+}
+
+}  // namespace faultline

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <absl/status/statusor.h>
+
+#include "detectors/catalog.h"
+#include "faultline/v1/detector.pb.h"
+
+namespace faultline {
+
+// The factories behind the catalog, one per kind. Each makes a detector from the options of its
+// kind in `spec`, or says INVALID_ARGUMENT with the option and its range. What a kind computes is
+// said in docs/detectors.md.
+
+// shift/
+absl::StatusOr<Detector> MakePsi(const v1::DetectorSpec& spec);
+absl::StatusOr<Detector> MakeJensenShannon(const v1::DetectorSpec& spec);
+absl::StatusOr<Detector> MakeKolmogorovSmirnov(const v1::DetectorSpec& spec);
+absl::StatusOr<Detector> MakeWasserstein(const v1::DetectorSpec& spec);
+absl::StatusOr<Detector> MakeChiSquare(const v1::DetectorSpec& spec);
+
+// quality/
+absl::StatusOr<Detector> MakeMissingRate(const v1::DetectorSpec& spec);
+absl::StatusOr<Detector> MakeInvalidRate(const v1::DetectorSpec& spec);
+absl::StatusOr<Detector> MakeOutOfRange(const v1::DetectorSpec& spec);
+absl::StatusOr<Detector> MakeUnseenCategory(const v1::DetectorSpec& spec);
+
+// change/
+absl::StatusOr<Detector> MakePageHinkley(const v1::DetectorSpec& spec);
+
+// anomaly/
+absl::StatusOr<Detector> MakeRowScore(const v1::DetectorSpec& spec);
+
+}  // namespace faultline

@@ -1,0 +1,129 @@
+#include "detectors/stats/elementary.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+
+namespace faultline {
+namespace {
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+constexpr double kEpsilon = std::numeric_limits<double>::epsilon();
+constexpr double kPi = 3.14159265358979323846;
+constexpr double kRootHalf = 0.70710678118654752440;
+// ln 2 in two parts; multiples of the first by an exponent are exact.
+constexpr double kLn2High = 6.93147180369123816490e-01;
+constexpr double kLn2Low = 1.90821492927058770002e-10;
+constexpr double kHalfLnTwoPi = 0.91893853320467274178;
+
+// Sum of the series, for x < a + 1.
+double GammaPSeries(double a, double x) {
+  double term = 1 / a;
+  double sum = term;
+  for (double n = a + 1; term > sum * kEpsilon / 8; n += 1) {
+    term *= x / n;
+    sum += term;
+  }
+  return sum;
+}
+
+// Lentz's continued fraction, for x >= a + 1.
+double GammaQFraction(double a, double x) {
+  double b = x + 1 - a;
+  double c = kInfinity;
+  double d = 1 / b;
+  double h = d;
+  for (int i = 1; i < 100'000; ++i) {
+    const double numerator = -i * (i - a);
+    b += 2;
+    d = 1 / (numerator * d + b);
+    c = b + numerator / c;
+    const double factor = d * c;
+    h *= factor;
+    if (std::fabs(factor - 1) < kEpsilon) break;
+  }
+  return h;
+}
+
+}  // namespace
+
+double Log(double x) {
+  if (std::isnan(x) || x < 0) return kNan;
+  if (x == 0) return -kInfinity;
+  if (x == kInfinity) return x;
+  int exponent = 0;
+  double m = std::frexp(x, &exponent);
+  if (m < kRootHalf) {
+    m *= 2;
+    --exponent;
+  }
+  // ln m = 2 artanh s, with |s| < 0.172.
+  const double f = m - 1;
+  const double s = f / (2 + f);
+  const double z = s * s;
+  double tail = 0;
+  for (int k = 25; k >= 3; k -= 2) tail = z * (tail + 1.0 / k);
+  const double e = exponent;
+  // f - s * (f - 2 tail) loses nothing where 2 s (1 + tail) would round.
+  return e * kLn2High + (f - (s * (f - 2 * tail) - e * kLn2Low));
+}
+
+double Exp(double x) {
+  if (std::isnan(x)) return x;
+  if (x > 709.7) return kInfinity;
+  if (x < -708.3) return 0;
+  const double k = std::nearbyint(x * 1.44269504088896340736);
+  const double r = (x - k * kLn2High) - k * kLn2Low;
+  double sum = 1;
+  for (int n = 15; n >= 2; --n) sum = 1 + r * sum / n;
+  return std::ldexp(1 + r * sum, static_cast<int>(k));
+}
+
+double LogGamma(double x) {
+  double product = 1;
+  while (x < 12) {
+    product *= x;
+    x += 1;
+  }
+  // Stirling's series; the first term left out is below 1e-17.
+  constexpr std::array<double, 7> kStirling = {1.0 / 12,   -1.0 / 360,      1.0 / 1260, -1.0 / 1680,
+                                               1.0 / 1188, -691.0 / 360360, 1.0 / 156};
+  const double inverse_square = 1 / (x * x);
+  double series = 0;
+  for (size_t i = kStirling.size(); i-- > 0;) series = series * inverse_square + kStirling[i];
+  return (x - 0.5) * Log(x) - x + kHalfLnTwoPi + series / x - Log(product);
+}
+
+double GammaQ(double a, double x) {
+  if (!(a > 0) || !(x >= 0)) return kNan;
+  if (x == 0) return 1;
+  if (x == kInfinity) return 0;
+  const double front = Exp(a * Log(x) - x - LogGamma(a));
+  if (x < a + 1) return 1 - front * GammaPSeries(a, x);
+  return front * GammaQFraction(a, x);
+}
+
+double KolmogorovQ(double x) {
+  if (std::isnan(x)) return x;
+  if (x <= 0) return 1;
+  double sum = 0;
+  if (x < 1) {
+    // The theta function the other way round: converges where the series below does not.
+    for (int k = 1; k <= 9; k += 2) sum += Exp(-k * k * kPi * kPi / (8 * x * x));
+    return 1 - std::sqrt(2 * kPi) / x * sum;
+  }
+  for (int k = 1; k <= 9; ++k) {
+    const double term = Exp(-2.0 * k * k * x * x);
+    sum += k % 2 == 1 ? term : -term;
+  }
+  return std::clamp(2 * sum, 0.0, 1.0);
+}
+
+double ChiMean(double freedom) {
+  if (!(freedom > 0)) return 0;
+  return std::sqrt(2.0) * Exp(LogGamma((freedom + 1) / 2) - LogGamma(freedom / 2));
+}
+
+}  // namespace faultline
