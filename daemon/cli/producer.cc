@@ -107,7 +107,7 @@ StreamProducer::~StreamProducer() {
   {
     std::lock_guard lock(mutex_);
     stopping_ = true;
-    if (context_ != nullptr && !batches_.empty()) context_->TryCancel();
+    if (context_ != nullptr && (!welcomed_ || !batches_.empty())) context_->TryCancel();
   }
   changed_.notify_all();
   {
@@ -176,6 +176,7 @@ void StreamProducer::Run() {
     if (ended_) return;
     backoff = welcomes_ > welcomes_before ? kBackoffFirst : std::min(backoff * 2, kBackoffMax);
     ended_ = changed_.wait_for(lock, backoff, [&] { return stopping_; });
+    if (ended_) changed_.notify_all();
     if (ended_) return;
   }
 }
