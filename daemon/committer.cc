@@ -245,6 +245,7 @@ bool Committer::Write(const Commit& commit) {
 void Committer::Publish(Commit* commit, double seconds) {
   ++commits_;
   commit_bytes_ += commit->bytes;
+  commit_times_.Count(seconds);
   gate_->Committed(commit->line);
   std::vector<Board::Publication> publications;
   for (ShardCut& cut : commit->cuts) {
@@ -267,6 +268,7 @@ void Committer::Publish(Commit* commit, double seconds) {
   reading.commit_bytes = commit_bytes_;
   reading.commit_failures = before.commit_failures;
   reading.commit_seconds_last = seconds;
+  reading.commit_times = commit_times_;
   reading.commit_time_ns = WallNowNs();
   reading.producers = gate_->producers();
   reading.state_bytes = store_->bytes();

@@ -83,6 +83,7 @@ class Committer {
   uint64_t oldest_change_ = 1;
   uint64_t commits_ = 0;
   uint64_t commit_bytes_ = 0;
+  CommitTimes commit_times_;
   int64_t interval_ns_ = 0;
   int64_t last_cut_ns_ = 0;
   int64_t last_tick_ns_ = 0;

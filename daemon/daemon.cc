@@ -148,7 +148,7 @@ absl::Status Daemon::Parts::Listen() {
 
   HttpEdgeParts edge;
   edge.pipeline = pipeline.get();
-  edge.intake = intake.get();
+  edge.desk = ingestion->desk();
   edge.recorder = recorder.get();
   edge.start_ns = start_ns;
   edge.connections = [this] { return grpc->connections(); };

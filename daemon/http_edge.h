@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "daemon/ingest/grpc_server.h"
-#include "daemon/ingest/intake.h"
+#include "daemon/ingest/ingestion_desk.h"
 #include "daemon/pipeline.h"
 #include "storage/recorder.h"
 
@@ -18,7 +18,7 @@ namespace faultline {
 // What the HTTP edge stands on. Everything pointed to must outlive it.
 struct HttpEdgeParts {
   Pipeline* pipeline = nullptr;
-  Intake* intake = nullptr;
+  IngestionDesk* desk = nullptr;
   Recorder* recorder = nullptr;  // null: nothing is recorded
   int64_t start_ns = 0;
   std::function<ConnectionCounts()> connections;  // of gRPC

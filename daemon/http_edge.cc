@@ -1,0 +1,155 @@
+#include "daemon/http_edge.h"
+
+#include <absl/strings/str_cat.h>
+
+#include <atomic>
+#include <chrono>
+#include <mutex>
+#include <utility>
+
+#include "base/clock.h"
+#include "daemon/export/daemon_metrics.h"
+#include "daemon/export/http_server.h"
+#include "daemon/export/metrics_page.h"
+#include "daemon/ingest/post_events.h"
+#include "daemon/log.h"
+
+namespace faultline {
+namespace {
+
+constexpr std::chrono::milliseconds kStopGrace{500};
+
+std::string AddressOf(const std::string& wanted, uint16_t port) {
+  return absl::StrCat(wanted.substr(0, wanted.rfind(':')), ":", port);
+}
+
+HttpAnswer ReloadAnswer(const absl::StatusOr<std::vector<std::string>>& names) {
+  HttpAnswer answer;
+  if (!names.ok()) {
+    answer.code = 400;
+    answer.body = absl::StrCat(std::string(names.status().message()), "\n");
+    return answer;
+  }
+  answer.body = "reloaded\n";
+  for (const std::string& name : *names) absl::StrAppend(&answer.body, name, " needs a restart\n");
+  return answer;
+}
+
+}  // namespace
+
+struct HttpEdge::Impl {
+  explicit Impl(const HttpEdgeParts& the_parts)
+      : parts(the_parts),
+        metrics({FAULTLINE_VERSION, FAULTLINE_REVISION}, [this] { return ReadDaemon(); }) {}
+
+  DaemonReading ReadDaemon();
+  std::string Page();
+  absl::Status Ready() const;
+  HttpRoutes Routes();
+
+  const HttpEdgeParts parts;
+  std::string address;
+  std::atomic<bool> retired = false;
+  std::atomic<bool> reload_successful = true;
+  std::atomic<int64_t> reload_time_ns = 0;
+  std::mutex page_mutex;
+  PageWriter page_writer;
+  DaemonMetrics metrics;
+  // Last, so that nothing it calls is gone before it.
+  std::unique_ptr<HttpServer> server;
+};
+
+DaemonReading HttpEdge::Impl::ReadDaemon() {
+  DaemonReading reading;
+  reading.ready = Ready().ok();
+  const ConnectionCounts counts = parts.connections();
+  reading.grpc_connections = counts.open;
+  reading.grpc_connections_refused = counts.refused;
+  if (server != nullptr) {
+    HttpReading http = server->Read();
+    reading.http_connections = http.connections;
+    reading.http_connections_refused = http.connections_refused;
+    reading.http_requests = std::move(http.requests);
+  }
+  reading.log_lines_dropped = LogLinesDropped();
+  reading.reload_successful = reload_successful;
+  reading.reload_success_time = static_cast<double>(reload_time_ns) * 1e-9;
+  if (parts.recorder != nullptr) {
+    const RecorderReading recorder = parts.recorder->Read();
+    reading.recorder_enabled = true;
+    reading.recorder_bytes = recorder.bytes;
+    reading.recorder_segments = recorder.segments;
+    reading.recorded_rows = recorder.recorded_rows;
+    reading.recorder_dropped_rows = recorder.dropped_rows;
+  }
+  return reading;
+}
+
+std::string HttpEdge::Impl::Page() {
+  std::lock_guard lock(page_mutex);
+  const int64_t start_ns = SteadyNowNs();
+  const std::shared_ptr<const Settings> settings = parts.pipeline->settings();
+  PageOptions options;
+  options.signals_top = settings->signals_top;
+  options.signals_always = settings->signals_always;
+  std::string page;
+  page_writer.Write(parts.pipeline->Read(), options, WallNowNs(), &page);
+  metrics.Write(&page);
+  metrics.ObserveScrape(static_cast<double>(SteadyNowNs() - start_ns) * 1e-9);
+  return page;
+}
+
+absl::Status HttpEdge::Impl::Ready() const {
+  if (retired) return absl::UnavailableError("the daemon is stopping");
+  return parts.pipeline->ready();
+}
+
+HttpRoutes HttpEdge::Impl::Routes() {
+  HttpRoutes routes;
+  routes.metrics = [this] { return Page(); };
+  routes.healthy = [] { return absl::OkStatus(); };
+  routes.ready = [this] { return Ready(); };
+  routes.reload = [this](HttpReply reply) { reply(ReloadAnswer(parts.reload())); };
+  routes.events = [this](HttpRequest request, HttpReply reply) {
+    PostEvents(parts.desk, request.body, [reply](int code, std::string body) {
+      reply({static_cast<unsigned>(code), "application/json", std::move(body)});
+    });
+  };
+  routes.front = {{"metrics", "/metrics"},
+                  {"ready", "/-/ready"},
+                  {"send events", "POST /v1/events, one JSON object per line"},
+                  {"gRPC", parts.grpc_address}};
+  return routes;
+}
+
+HttpEdge::HttpEdge(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+HttpEdge::~HttpEdge() { Stop(); }
+
+absl::StatusOr<std::unique_ptr<HttpEdge>> HttpEdge::Start(const HttpEdgeParts& parts,
+                                                          const Settings& settings) {
+  auto impl = std::make_unique<Impl>(parts);
+  HttpOptions options;
+  options.address = settings.http_address;
+  options.connections_max = settings.connections_max;
+  options.body_bytes_max = settings.message_bytes_max;
+  absl::StatusOr<std::unique_ptr<HttpServer>> server =
+      HttpServer::Start(std::move(options), impl->Routes());
+  if (!server.ok()) return server.status();
+  impl->server = *std::move(server);
+  impl->address = AddressOf(settings.http_address, impl->server->port());
+  return std::unique_ptr<HttpEdge>(new HttpEdge(std::move(impl)));
+}
+
+void HttpEdge::Retire() { impl_->retired = true; }
+
+void HttpEdge::Stop() { impl_->server->Stop(kStopGrace); }
+
+void HttpEdge::CountReload(bool taken) {
+  impl_->reload_successful = taken;
+  if (taken) impl_->reload_time_ns = WallNowNs();
+}
+
+const std::string& HttpEdge::address() const { return impl_->address; }
+
+}  // namespace faultline
