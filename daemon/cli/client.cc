@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <iostream>
 
+#include "base/clock.h"
 #include "daemon/cli/commands.h"
 #include "daemon/cli/console.h"
 
@@ -54,9 +55,11 @@ std::shared_ptr<grpc::Channel> Connect(const ClientOptions& options) {
 }
 
 void SetDeadline(const ClientOptions& options, grpc::ClientContext* context) {
-  context->set_deadline(
-      std::chrono::system_clock::now() +
-      std::chrono::milliseconds(static_cast<int64_t>(options.timeout_seconds * 1'000)));
+  const auto wait = std::chrono::duration<double>(options.timeout_seconds);
+  const std::chrono::nanoseconds until = std::chrono::nanoseconds(WallNowNs()) +
+                                         std::chrono::duration_cast<std::chrono::nanoseconds>(wait);
+  context->set_deadline(std::chrono::system_clock::time_point(
+      std::chrono::duration_cast<std::chrono::system_clock::duration>(until)));
 }
 
 int Report(const grpc::Status& status, const ClientOptions& options) {
@@ -109,6 +112,11 @@ std::string ToJson(const google::protobuf::Message& message, bool pretty) {
 int64_t ToNs(const google::protobuf::Timestamp& time) {
   constexpr int64_t kSecondsMax = 9'000'000'000;  // the year 2255
   return std::clamp(time.seconds(), -kSecondsMax, kSecondsMax) * 1'000'000'000 + time.nanos();
+}
+
+std::string Actor() {
+  const char* user = std::getenv("USER");
+  return user == nullptr ? "" : user;
 }
 
 bool Print(std::string_view text) {

@@ -35,6 +35,16 @@ std::shared_ptr<grpc::Channel> Connect(const ClientOptions& options);
 // Sets the deadline of one call.
 void SetDeadline(const ClientOptions& options, grpc::ClientContext* context);
 
+// One unary call with its deadline.
+template <typename Stub, typename Request, typename Response>
+grpc::Status Call(const ClientOptions& options, Stub* stub,
+                  grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Response*),
+                  const Request& request, Response* response) {
+  grpc::ClientContext context;
+  SetDeadline(options, &context);
+  return (stub->*method)(&context, request, response);
+}
+
 // Says on standard error, in one line, that a call failed and what to do, and returns the exit
 // code for it.
 int Report(const grpc::Status& status, const ClientOptions& options);
@@ -47,6 +57,9 @@ std::string ToJson(const google::protobuf::Message& message, bool pretty);
 
 // Nanoseconds since 1970; 0 for the time that is not set.
 int64_t ToNs(const google::protobuf::Timestamp& time);
+
+// Who is asking, as the system knows them: $USER, or empty.
+std::string Actor();
 
 // Writes to standard output. False if nobody reads it any more.
 bool Print(std::string_view text);

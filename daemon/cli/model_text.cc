@@ -1,0 +1,167 @@
+#include "daemon/cli/model_text.h"
+
+#include <absl/strings/str_cat.h>
+
+#include <algorithm>
+#include <optional>
+#include <vector>
+
+#include "daemon/cli/client.h"
+#include "daemon/cli/incident_text.h"
+
+namespace faultline::cli {
+namespace {
+
+std::string StateWords(v1::VerdictState state) {
+  return state == v1::VERDICT_STATE_CANNOT_TELL
+             ? "cannot tell yet"
+             : EnumWords(v1::VerdictState_Name(state), "VERDICT_STATE_");
+}
+
+std::optional<Colour> ColourOf(v1::VerdictState state) {
+  if (state == v1::VERDICT_STATE_ALARM) return Colour::kRed;
+  if (state == v1::VERDICT_STATE_QUIET) return Colour::kGreen;
+  return Colour::kYellow;
+}
+
+std::string TypeWord(const v1::Signal& signal) {
+  return EnumWords(v1::SignalType_Name(signal.type()), "SIGNAL_TYPE_");
+}
+
+std::string Silence(const v1::Model& model) {
+  return model.has_silenced_until() ? TimeText(ToNs(model.silenced_until())) : "";
+}
+
+// How near a verdict is to an alarm; those that cannot alarm come last.
+double Nearness(const v1::Verdict& verdict) {
+  if (!verdict.has_score() || !verdict.has_threshold() || verdict.threshold() <= 0) return -1;
+  return verdict.score() / verdict.threshold();
+}
+
+// The verdict that says most: in the signal's state, and nearest to an alarm.
+const v1::Verdict* Worst(const v1::SignalStatus& signal) {
+  const v1::Verdict* worst = nullptr;
+  for (const v1::Verdict& verdict : signal.verdicts()) {
+    if (verdict.state() != signal.state()) continue;
+    if (worst == nullptr || Nearness(verdict) > Nearness(*worst)) worst = &verdict;
+  }
+  return worst;
+}
+
+int Rank(v1::VerdictState state) {
+  if (state == v1::VERDICT_STATE_ALARM) return 0;
+  return state == v1::VERDICT_STATE_CANNOT_TELL ? 1 : 2;
+}
+
+std::vector<Cell> Row(const v1::SignalStatus& signal, const std::string& name,
+                      const v1::Verdict* verdict, v1::VerdictState state) {
+  std::string detail = state == v1::VERDICT_STATE_CANNOT_TELL ? signal.missing() : "";
+  if (verdict != nullptr && !verdict->detail().empty()) detail = verdict->detail();
+  return {"  " + Printable(name),
+          {StateWords(state), ColourOf(state)},
+          verdict == nullptr ? "-" : Printable(verdict->detector()),
+          verdict == nullptr ? "-" : ScoreText(*verdict),
+          Grouped(signal.window_rows()),
+          Grouped(signal.reference_rows()),
+          Printable(detail)};
+}
+
+}  // namespace
+
+std::string ModelsText(const v1::ListModelsResponse& models, const Style& style) {
+  if (models.models().empty()) {
+    return "No models yet: send events, or create one with 'faultline models create'.\n";
+  }
+  Grid grid({"model", "version", "rows", "late", "rejected", "newest event", "silenced until"});
+  for (const v1::Model& model : models.models()) {
+    grid.Add({Printable(model.name()), Printable(model.version()), Grouped(model.applied_rows()),
+              Grouped(model.late_rows()), Grouped(model.rejected_rows()),
+              TimeText(ToNs(model.last_event_time())), Silence(model)});
+  }
+  return grid.Text(style);
+}
+
+std::string ModelText(const v1::Model& model, const v1::ListReferencesResponse& references,
+                      const Style& style) {
+  std::string out =
+      absl::StrCat(Paint(style, Colour::kBold, ModelText(model.name(), model.version())),
+                   "\n  rows ", Grouped(model.applied_rows()), ", late ",
+                   Grouped(model.late_rows()), ", rejected ", Grouped(model.rejected_rows()),
+                   "; newest event ", TimeText(ToNs(model.last_event_time())), "\n");
+  if (model.has_silenced_until()) absl::StrAppend(&out, "  silenced until ", Silence(model), "\n");
+  if (!model.signals().empty()) {
+    Grid grid({"  signal", "type", "role", "derived"});
+    for (const v1::Signal& signal : model.signals()) {
+      grid.Add({"  " + Printable(signal.name()), TypeWord(signal),
+                EnumWords(v1::ColumnRole_Name(signal.role()), "COLUMN_ROLE_"),
+                signal.derived() ? "yes" : ""});
+    }
+    out += "\n" + grid.Text(style);
+  }
+  if (!references.references().empty()) {
+    Grid grid({"  reference", "rows", "signals", "from", "since", "in use"});
+    for (const v1::Reference& reference : references.references()) {
+      grid.Add({absl::StrCat("  ", reference.version()), Grouped(reference.rows()),
+                Grouped(reference.signals()), reference.imported() ? "import" : "stream",
+                TimeText(ToNs(reference.create_time())), reference.active() ? "yes" : ""});
+    }
+    out += "\n" + grid.Text(style);
+  }
+  return out;
+}
+
+std::string ModelStatusText(const v1::GetModelStatusResponse& status, bool all,
+                            const Style& style) {
+  const v1::Model& model = status.model();
+  std::string out = Paint(style, Colour::kBold, ModelText(model.name(), model.version())) + "\n";
+  out += Wrap(Printable(status.summary()), style.width, "  ");
+  if (status.signals().empty()) return out;
+  std::vector<const v1::SignalStatus*> signals;
+  for (const v1::SignalStatus& signal : status.signals()) signals.push_back(&signal);
+  std::stable_sort(signals.begin(), signals.end(), [](const auto* a, const auto* b) {
+    return Rank(a->state()) < Rank(b->state());
+  });
+  Grid grid({"  signal", "state", "detector", "score / threshold", "rows", "reference", "detail"});
+  for (const v1::SignalStatus* signal : signals) {
+    const std::string& name = signal->signal().name();
+    if (!all || signal->verdicts().empty()) {
+      grid.Add(Row(*signal, name, Worst(*signal), signal->state()));
+      continue;
+    }
+    for (const v1::Verdict& verdict : signal->verdicts()) {
+      grid.Add(Row(*signal, name, &verdict, verdict.state()));
+    }
+  }
+  return out + "\n" + grid.Text(style);
+}
+
+std::string DaemonStatusText(const v1::GetStatusResponse& status, int64_t now_ns,
+                             const Style& style) {
+  std::string out = "Faultline " + Printable(status.version()) + ", ";
+  if (status.ready()) {
+    out += Paint(style, Colour::kGreen, "ready");
+  } else {
+    out += Paint(style, Colour::kRed, "not ready: " + Printable(status.not_ready_reason()));
+  }
+  const int64_t start_ns = ToNs(status.start_time());
+  const int64_t minutes = std::max<int64_t>(now_ns - start_ns, 0) / 60'000'000'000;
+  absl::StrAppend(&out, "\n  up ", minutes / 60, " h ", minutes % 60, " min, since ",
+                  TimeText(start_ns), "\n");
+  absl::StrAppend(&out, "  ", status.models(), " models, ", Grouped(status.signals()), " signals, ",
+                  status.incidents_open(), " open incidents\n");
+  out += "  rows:";
+  std::vector<std::string> rows;
+  for (const auto& [result, count] : status.rows()) {
+    rows.push_back(" " + Grouped(count) + " " + Printable(result));
+  }
+  std::sort(rows.begin(), rows.end(), [](const std::string& a, const std::string& b) {
+    return a.substr(a.rfind(' ')) < b.substr(b.rfind(' '));
+  });
+  for (const std::string& row : rows) out += row + ",";
+  absl::StrAppend(&out, " ", Grouped(status.rows_in_flight()), " in flight\n");
+  absl::StrAppend(&out, "  memory ", ShortBytes(status.resident_bytes()), ", state ",
+                  ShortBytes(status.state_bytes()), ", ", Grouped(status.commits()), " commits\n");
+  return out;
+}
+
+}  // namespace faultline::cli

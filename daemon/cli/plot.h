@@ -1,0 +1,26 @@
+#pragma once
+
+#include <span>
+#include <string>
+
+#include "daemon/cli/console.h"
+#include "faultline/v1/incident.pb.h"
+
+namespace faultline::cli {
+
+// Small plots in block characters.
+//
+// Concurrency:  pure.
+
+// One character per value, ▁ to █ by its share of `most`; a space for 0. Values above `most` and
+// below 0 are taken as those.
+std::string Blocks(std::span<const double> values, double most);
+
+// A bar of `share` (0 to 1) of `width` characters, in eighths, without padding.
+std::string Bar(double share, size_t width);
+
+// Reference against window: for numbers two rows of blocks on the same scale, for categories a pair
+// of bars each, the most changed first; then what falls outside.
+std::string PlotEvidence(const v1::SignalEvidence& evidence, const Style& style);
+
+}  // namespace faultline::cli
