@@ -3,6 +3,8 @@
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -33,6 +35,22 @@ struct RowTotals {
   std::map<std::string, uint64_t> rejected_by_reason;  // lower-case RejectReason without prefix
 };
 
+// Commits by how long they took, from the cut to the store's answer.
+struct CommitTimes {
+  static constexpr std::array<double, 11> kBounds = {0.0001, 0.00025, 0.001, 0.0025, 0.01, 0.025,
+                                                     0.1,    0.25,    1,     2.5,    10};
+  // counts[i]: at most kBounds[i] seconds and more than the one before; the last one: more.
+  std::array<uint64_t, kBounds.size() + 1> counts{};
+  double sum = 0;
+
+  void Count(double seconds) {
+    size_t i = 0;
+    while (i < kBounds.size() && seconds > kBounds[i]) ++i;
+    ++counts[i];
+    sum += seconds;
+  }
+};
+
 struct PipelineReading {
   RowTotals rows;
   std::vector<std::shared_ptr<const ModelSnapshot>> models;  // by name and version
@@ -42,6 +60,7 @@ struct PipelineReading {
   uint64_t commit_bytes = 0;
   uint64_t commit_failures = 0;
   double commit_seconds_last = 0;
+  CommitTimes commit_times;
   int64_t commit_time_ns = 0;      // the daemon's clock at the last commit
   int64_t commit_interval_ns = 0;  // the one that held last
   uint64_t producers = 0;

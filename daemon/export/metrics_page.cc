@@ -3,9 +3,11 @@
 #include <google/protobuf/descriptor.h>
 
 #include <cmath>
+#include <cstdio>
 #include <set>
 #include <string_view>
 
+#include "base/clock.h"
 #include "daemon/export/page_text.h"
 
 namespace faultline {
@@ -195,6 +197,20 @@ void WriteRejected(const PipelineReading& reading, PageText* text) {
 
 constexpr std::string_view kNone = " ";
 
+void WriteCommitTimes(const PipelineReading& reading, PageText* text) {
+  uint64_t count = 0;
+  for (size_t i = 0; i < CommitTimes::kBounds.size(); ++i) {
+    count += reading.commit_times.counts[i];
+    char bound[16];
+    std::snprintf(bound, sizeof bound, "%g", CommitTimes::kBounds[i]);
+    text->LineOf("_bucket", Labels{{"le", bound}}.text(), count);
+  }
+  count += reading.commit_times.counts.back();
+  text->LineOf("_bucket", "{le=\"+Inf\"} ", count);
+  text->LineOf("_sum", kNone, reading.commit_times.sum);
+  text->LineOf("_count", kNone, count);
+}
+
 constexpr PipelineFamily kPipelineFamilies[] = {
     {"faultline_watchdog", kGauge, "1, always: proves that scraping and alerting work.",
      [](const PipelineReading&, PageText* t) { t->Line(kNone, 1); }},
@@ -230,6 +246,8 @@ constexpr PipelineFamily kPipelineFamilies[] = {
      [](const PipelineReading& r, PageText* t) { t->Line(kNone, r.commit_failures); }},
     {"faultline_commit_last_duration_seconds", kGauge, "How long the newest commit took.",
      [](const PipelineReading& r, PageText* t) { t->Line(kNone, r.commit_seconds_last); }},
+    {"faultline_commit_duration_seconds", MetricType::kHistogram,
+     "How long commits took, from the cut to the store's answer.", WriteCommitTimes},
     {"faultline_commit_interval_seconds", kGauge, "The commit interval that held last.",
      [](const PipelineReading& r, PageText* t) { t->Line(kNone, Seconds(r.commit_interval_ns)); }},
     {"faultline_commit_timestamp_seconds", kGauge, "When the newest commit was.",
@@ -238,6 +256,8 @@ constexpr PipelineFamily kPipelineFamilies[] = {
      }},
     {"faultline_store_up", kGauge, "1 while the store takes commits; 0: nothing is acknowledged.",
      [](const PipelineReading& r, PageText* t) { t->Line(kNone, r.store_status.ok()); }},
+    {"faultline_core_bytes", kGauge, "Memory that the core holds, about.",
+     [](const PipelineReading& r, PageText* t) { t->Line(kNone, r.core_bytes); }},
     {"faultline_state_bytes", kGauge, "Bytes of the state on disk.",
      [](const PipelineReading& r, PageText* t) { t->Line(kNone, r.state_bytes); }},
 };
@@ -287,6 +307,7 @@ void PageWriter::TakeModels(const PipelineReading& reading, const PageOptions& o
 void PageWriter::Write(const PipelineReading& reading, const PageOptions& options, int64_t now_ns,
                        std::string* page) {
   TakeModels(reading, options);
+  const size_t begin = page->size();
   PageText text(page);
   for (const PipelineFamily& family : kPipelineFamilies) {
     text.Family(family.name, family.type, family.help);
@@ -299,6 +320,25 @@ void PageWriter::Write(const PipelineReading& reading, const PageOptions& option
   const uint64_t before = text.lines();
   WriteSignals(models_, &text);
   signal_series_ = text.lines() - before;
+  bytes_ = page->size() - begin;
+}
+
+PageOptions PageOptionsOf(const Settings& settings) {
+  PageOptions options;
+  options.signals_top = settings.signals_top;
+  options.signals_always = settings.signals_always;
+  return options;
+}
+
+std::string WriteMetricsPage(const PipelineReading& reading, const PageOptions& options,
+                             PageWriter* writer, DaemonMetrics* daemon) {
+  const int64_t begin_ns = SteadyNowNs();
+  std::string page;
+  page.reserve(writer->bytes() + writer->bytes() / 8 + (64 << 10));
+  writer->Write(reading, options, WallNowNs(), &page);
+  daemon->Write(&page);
+  daemon->ObserveScrape(Seconds(SteadyNowNs() - begin_ns));
+  return page;
 }
 
 }  // namespace faultline

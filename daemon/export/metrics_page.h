@@ -5,6 +5,8 @@
 #include <string>
 #include <utility>
 
+#include "daemon/core/settings.h"
+#include "daemon/export/daemon_metrics.h"
 #include "daemon/export/model_page.h"
 #include "daemon/pipeline.h"
 
@@ -26,6 +28,8 @@ class PageWriter {
              std::string* page);
   // Series per signal on the last page.
   uint64_t signal_series() const { return signal_series_; }
+  // Bytes of the last page.
+  size_t bytes() const { return bytes_; }
 
  private:
   void TakeModels(const PipelineReading& reading, const PageOptions& options);
@@ -33,6 +37,14 @@ class PageWriter {
   std::map<std::pair<std::string, std::string>, ModelPage> models_;
   PageOptions options_;
   uint64_t signal_series_ = 0;
+  size_t bytes_ = 0;
 };
+
+PageOptions PageOptionsOf(const Settings& settings);
+
+// The whole page: the series of `reading`, then the daemon's own. Its duration goes into
+// faultline_scrape_duration_seconds of the next one.
+std::string WriteMetricsPage(const PipelineReading& reading, const PageOptions& options,
+                             PageWriter* writer, DaemonMetrics* daemon);
 
 }  // namespace faultline

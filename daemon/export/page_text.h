@@ -53,6 +53,11 @@ class PageText {
   void Line(std::string_view labels, int value) { Line(labels, static_cast<uint64_t>(value)); }
   void Line(std::string_view labels, uint32_t value) { Line(labels, uint64_t{value}); }
   void Line(std::string_view labels, bool value) { Line(labels, uint64_t{value}); }
+  // A line of a histogram: `suffix` goes after the family's name.
+  template <typename T>
+  void LineOf(std::string_view suffix, std::string_view labels, T value) {
+    Line(std::string(suffix).append(labels), value);
+  }
   uint64_t lines() const { return lines_; }
 
  private:
