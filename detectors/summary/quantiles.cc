@@ -83,6 +83,10 @@ void QuantileSketch::Compact(size_t index) {
   level.values.erase(level.values.begin(),
                      level.values.begin() + static_cast<std::ptrdiff_t>(2 * pairs));
   level.keep_odd = !level.keep_odd;
+  // A level's share shrinks as others come above it. Level 0 takes whatever is free.
+  if (index > 0 && level.values.capacity() > 2 * Capacity(index) + 16) {
+    level.values.shrink_to_fit();
+  }
   error_bound_ += uint64_t{1} << index;
 }
 

@@ -1,0 +1,88 @@
+// Prints what counting and judging cost, on values that no branch predictor has seen before.
+
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+#include "detectors/summary/binning.h"
+#include "detectors/summary/summary.h"
+#include "tests/support/streams.h"
+
+namespace faultline {
+namespace {
+
+constexpr size_t kValues = size_t{1} << 21;
+constexpr uint32_t kColumn = 256;
+
+template <typename Run>
+double NanosecondsPer(size_t count, Run run) {
+  double best = 1e300;
+  for (int repeat = 0; repeat < 5; ++repeat) {
+    const auto begin = std::chrono::steady_clock::now();
+    run();
+    const std::chrono::duration<double, std::nano> took = std::chrono::steady_clock::now() - begin;
+    best = std::min(best, took.count() / static_cast<double>(count));
+  }
+  return best;
+}
+
+void Print(const char* name, double figure, const char* unit, double target) {
+  const char* word = target <= 0 ? "-" : figure <= target ? "ok" : "miss";
+  std::printf("%-44s %10.2f %-9s %8.2f %s\n", name, figure, unit, target, word);
+}
+
+double CountColumns(const Shape& shape, std::span<const double> values, uint32_t column) {
+  std::vector<Summary> panes;
+  for (int i = 0; i < 64; ++i) panes.emplace_back(&shape);
+  return NanosecondsPer(values.size(), [&] {
+    size_t next = 0;
+    for (size_t at = 0; at + column <= values.size(); at += column) {
+      Summary& pane = panes[next++ % panes.size()];
+      if (pane.rows() > 8192) pane.Clear();
+      pane.CountNumbers(values.subspan(at, column), nullptr, {0, column});
+    }
+  });
+}
+
+int Main() {
+  const std::vector<double> reference = testing::Normals(1, 20000);
+  const std::vector<double> values = testing::Normals(2, kValues);
+  const Shape shape = MakeNumericShape(reference, 1, {});
+  const Shape sketched = MakeNumericShape(reference, 1, {.quantiles = true, .distinct = true});
+  Print("count.numbers.256_rows", CountColumns(shape, values, kColumn), "ns/value", 12);
+  Print("count.numbers.64_rows", CountColumns(shape, values, 64), "ns/value", 0);
+  Print("count.numbers.4096_rows", CountColumns(shape, values, 4096), "ns/value", 0);
+  Print("count.numbers.1_row", CountColumns(shape, values, 1), "ns/value", 0);
+  Print("count.numbers.256_rows.sketches", CountColumns(sketched, values, kColumn), "ns/value", 0);
+  std::vector<double> gaps = values;
+  for (size_t i = 0; i < gaps.size(); i += 50) gaps[i] = __builtin_nan("");
+  Print("count.numbers.256_rows.2_percent_nan", CountColumns(shape, gaps, kColumn), "ns/value", 0);
+  const EdgeTable table(shape);
+  for (const CountingKernel& kernel : CountingKernels()) {
+    uint32_t hits[EdgeTable::kSlots + 1] = {};
+    RunTotals totals{.least = 0, .largest = 0};
+    const std::string name = std::string("kernel.") + kernel.name;
+    Print(name.c_str(),
+          NanosecondsPer(kValues,
+                         [&] {
+                           for (size_t at = 0; at < kValues; at += kColumn) {
+                             kernel.count(table, values.data() + at, kColumn, hits, &totals);
+                           }
+                         }),
+          "ns/value", 0);
+    if (hits[0] == 1) std::abort();  // hits is used
+  }
+  Summary pane(&shape);
+  pane.CountNumbers(values, nullptr, {0, kColumn});
+  std::string bytes;
+  pane.Encode(&bytes);
+  Print("pane.256_rows.encoded", static_cast<double>(bytes.size()), "bytes", 200);
+  return 0;
+}
+
+}  // namespace
+}  // namespace faultline
+
+int main() { return faultline::Main(); }
