@@ -21,13 +21,17 @@ struct RecordedEvents {
   uint32_t rows = 0;
   std::vector<std::string> prediction_ids;  // empty, or one per row
   std::string payload;                      // an InferenceBatch message
+  // The gap before this batch: rows of any model that were dropped since the batch that the
+  // recorder wrote before it. Set by Scan, not looked at by Append.
+  uint64_t dropped_before = 0;
 };
 
 struct RecorderOptions {
   std::string folder;
+  // Over the long run; bursts may be as long as a second. 0: nothing is recorded.
   uint64_t bytes_per_second_max = 8ull << 20;
   uint64_t bytes_max = 1ull << 30;
-  int64_t age_max_ns = 0;
+  int64_t age_max_ns = 0;  // 0: no limit
 };
 
 struct RecorderReading {
@@ -39,9 +43,15 @@ struct RecorderReading {
 
 // Keeps raw events in segment files, oldest first out. Beside the state: losing its tail in a crash
 // is allowed, a failed write stops recording of that batch and is counted, and gaps are recorded in
-// the segment that follows them. See docs/formats/recorder.md.
+// the batch that follows them. When the disk is nearly full it stops before the store has to. See
+// docs/formats/recorder.md.
 //
-// Concurrency:  thread-safe.
+// Concurrency:  thread-safe. Append waits for no reader and no disk sync.
+// Failures:     Open: FAILED_PRECONDITION if the folder is in use or of a newer version.
+//               Scan: DATA_LOSS if part of what it should have shown is damaged; the rest was
+//               shown.
+//               Erase: every segment is either rewritten or as before; after a failure, call it
+//               again. Damaged batches in a rewritten segment go.
 class Recorder {
  public:
   // Opens or creates the folder; a damaged tail of the last segment is cut off.
