@@ -9,6 +9,8 @@ namespace {
 
 // clang-format off
 constexpr CommandEntry kCommands[] = {
+    {"replay",         AddReplay},
+    {"reference",      AddReference},
     {"status",         AddStatus},
     {"models",         AddModels},
     {"incidents",      AddIncidents},

@@ -34,6 +34,8 @@ void RegisterCommands(CLI::App* app, int* exit_code);
 int RunCommandLine(CLI::App* app, int argc, const char* const* argv, const int* exit_code);
 
 // One function per command; each in the source file of its name.
+void AddReplay(CLI::App* app, int* exit_code);
+void AddReference(CLI::App* app, int* exit_code);
 void AddStatus(CLI::App* app, int* exit_code);
 void AddModels(CLI::App* app, int* exit_code);
 void AddIncidents(CLI::App* app, int* exit_code);

@@ -66,11 +66,11 @@ class Reader final : public TableReader {
   Reader(TableOptions options, std::unique_ptr<RowParser> parser)
       : options_(std::move(options)),
         parser_(std::move(parser)),
+        to_skip_(options_.skip_rows),
         missing_(options_.missing.begin(), options_.missing.end()) {}
 
   absl::Status Start();
   absl::Status Read(const BatchLimits& limits, TableBatch* batch) override;
-  absl::StatusOr<uint64_t> Skip(uint64_t rows) override;
 
   const TableCounts& counts() const override { return counts_; }
   const std::vector<RefusedRow>& refused() const override { return refused_; }
@@ -104,6 +104,7 @@ class Reader final : public TableReader {
 
   TableOptions options_;
   std::unique_ptr<RowParser> parser_;
+  uint64_t to_skip_;
   absl::flat_hash_set<std::string_view> missing_;
   std::deque<KeptRow> kept_;
   KeptRow current_kept_;
@@ -211,8 +212,11 @@ void Reader::Refuse(uint64_t line, std::string reason) {
 
 bool Reader::NextAccepted() {
   if (std::exchange(unread_, false)) return true;
-  for (;;) {
-    std::string reason;
+  std::string reason;
+  for (; to_skip_ > 0; --to_skip_) {
+    if (Next(&reason) == RowResult::kEnd) return false;
+  }
+  while (counts_.read < options_.rows_max) {
     const RowResult result = Next(&reason);
     if (result == RowResult::kEnd) return false;
     ++counts_.read;
@@ -222,6 +226,7 @@ bool Reader::NextAccepted() {
     }
     Refuse(row_->line, std::move(reason));
   }
+  return false;
 }
 
 bool Reader::Understand(std::string* reason) {
@@ -391,15 +396,6 @@ absl::Status Reader::Read(const BatchLimits& limits, TableBatch* batch) {
   }
   for (ColumnBuilder& builder : builders_) builder.Finish();
   return ended && batch->batch.rows() == 0 ? parser_->status() : absl::OkStatus();
-}
-
-absl::StatusOr<uint64_t> Reader::Skip(uint64_t rows) {
-  for (uint64_t i = 0; i < rows; ++i) {
-    if (NextAccepted()) continue;
-    if (!parser_->status().ok()) return parser_->status();
-    return i;
-  }
-  return rows;
 }
 
 bool EndsWith(std::string_view text, std::string_view end) { return text.ends_with(end); }

@@ -33,6 +33,8 @@ struct TableOptions {
   std::vector<std::string> missing = {"", "NA", "N/A", "null", "NULL", "None"};
   bool bad_cells_are_missing = false;  // false: a cell of the wrong type refuses its row
   uint32_t infer_rows = 1'000;
+  uint64_t skip_rows = 0;          // passed over at the beginning, whatever is in them
+  uint64_t rows_max = UINT64_MAX;  // of the file, behind them
 };
 
 struct BatchLimits {
@@ -46,7 +48,8 @@ struct RefusedRow {
   std::string reason;
 };
 
-// read = accepted + refused, at every moment. Empty lines and the header are no rows.
+// read = accepted + refused, at every moment. Empty lines, the header and skipped rows do not
+// count.
 struct TableCounts {
   uint64_t read = 0;
   uint64_t accepted = 0;
@@ -78,8 +81,6 @@ class TableReader {
   // Fills `batch` with the next rows, none at the end. DATA_LOSS or UNAVAILABLE, at the end, if the
   // file broke off. Passes over refused rows.
   virtual absl::Status Read(const BatchLimits& limits, TableBatch* batch) = 0;
-  // Passes over up to `rows` accepted rows; returns how many.
-  virtual absl::StatusOr<uint64_t> Skip(uint64_t rows) = 0;
 
   virtual const TableCounts& counts() const = 0;
   // The first refused rows, at most 100.

@@ -290,14 +290,14 @@ TEST_F(TableReaderTest, BatchesBreakAtRowsBytesAndSpans) {
   EXPECT_EQ(batches_.size(), 4u);
 }
 
-TEST_F(TableReaderTest, SkipsAcceptedRows) {
-  auto reader = TableReader::Open(At(Write("a.csv", "a\n1\n2\n3\n")));
-  ASSERT_TRUE(reader.ok());
-  EXPECT_EQ(*(*reader)->Skip(2), 2u);
-  TableBatch batch;
-  ASSERT_TRUE((*reader)->Read({}, &batch).ok());
-  EXPECT_THAT(batch.batch.columns(0).doubles().values(), ElementsAre(3));
-  EXPECT_EQ(*(*reader)->Skip(2), 0u);
+TEST_F(TableReaderTest, SkipsAndEndsByRowsOfTheFile) {
+  TableOptions options = At(Write("a.csv", "a\n1\nbad,row\n3\n4\nbad,row\n6\n"));
+  options.skip_rows = 2;
+  options.rows_max = 3;
+  ReadAll(std::move(options));
+  EXPECT_THAT(column(0).doubles().values(), ElementsAre(3, 4));
+  EXPECT_EQ(reader_->counts().read, 3u);
+  EXPECT_EQ(reader_->counts().refused, 1u);
 }
 
 TEST_F(TableReaderTest, ManyDistinctStrings) {
