@@ -218,4 +218,10 @@ std::shared_ptr<const ModelSettings> Settings::ForModel(std::string_view name) c
   return models_.back().second;
 }
 
+bool Settings::Lists(std::string_view name) const {
+  return std::any_of(models_.begin(), models_.end(), [&](const auto& entry) {
+    return entry.first == name && name.find('*') == std::string_view::npos;
+  });
+}
+
 }  // namespace faultline

@@ -73,6 +73,8 @@ class Settings {
   // Settings of a model by name: the first entry that fits, or the defaults. Never null.
   // Thread-safe. Linear in the number of entries.
   std::shared_ptr<const ModelSettings> ForModel(std::string_view name) const;
+  // Whether an entry names the model, letter by letter.
+  bool Lists(std::string_view name) const;
 
   std::string data_folder;
   std::string grpc_address;    // empty: off

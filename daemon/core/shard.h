@@ -42,8 +42,7 @@ class Shard {
   absl::Status FinishRestore();
 
   // Folds in a batch. It is kept alive by the caller until the next Cut's effects are done with.
-  void Apply(const std::shared_ptr<const EventBatch>& batch, BatchResult* result,
-             Effects* effects);
+  void Apply(const std::shared_ptr<const EventBatch>& batch, BatchResult* result, Effects* effects);
   void Apply(Command command, CommandResult* result, Effects* effects);
   // Time has come to now_ns: idle panes close, silences and test alerts end.
   void Tick(int64_t now_ns, Effects* effects);

@@ -1,0 +1,131 @@
+// Panes: closing them and what they are judged to be.
+#include <algorithm>
+#include <utility>
+
+#include "base/check.h"
+#include "daemon/core/model_state.h"
+#include "daemon/core/record_versions.h"
+#include "daemon/core/signal_evidence.h"
+#include "storage/envelope.h"
+
+namespace faultline {
+
+void ModelState::ClosePanesBelow(int64_t floor, int64_t now_ns, Effects* effects) {
+  while (true) {
+    OpenPane* oldest = nullptr;
+    for (OpenPane& pane : panes_) {
+      if (!pane.started() || pane.header().index >= floor) continue;
+      if (oldest == nullptr || pane.header().index < oldest->header().index) oldest = &pane;
+    }
+    if (oldest == nullptr) return;
+    ClosePane(oldest, now_ns, effects);
+  }
+}
+
+void ModelState::ClosePane(OpenPane* pane, int64_t now_ns, Effects* effects) {
+  PaneHeader& header = pane->header();
+  if (clock_.by_time()) {
+    header.first_ns = clock_.BeginOf(header.index);
+    header.last_ns = clock_.EndOf(header.index);
+  }
+  StoreClosed(*pane, effects);
+  ++totals_.panes_closed;
+  window_from_ = std::max(window_from_, static_cast<int64_t>(totals_.panes_closed) -
+                                            static_cast<int64_t>(settings_->window_panes));
+  evaluated_ns_ = std::max(evaluated_ns_, header.last_ns);
+  std::vector<AlertEdge> edges;
+  Judge(*pane, &edges);
+  pane->Stop();
+  clock_.CloseThrough(header.index);
+  ApplyEdges(edges, now_ns, effects);
+  stored_panes_.Retain(
+      evaluated_ns_, shard_->settings->panes_age_max_ns, shard_->settings->panes_bytes_max,
+      window_from_, [&](int64_t number, uint32_t blocks) {
+        for (uint32_t block = 0; block < blocks; ++block) {
+          effects->writes.push_back({ClosedPaneKey(hash_, number, block), std::nullopt});
+        }
+      });
+  changed_ = true;
+}
+
+// Under the number of panes closed before it: dense and never used twice, whatever becomes of the
+// length of panes.
+void ModelState::StoreClosed(const OpenPane& pane, Effects* effects) {
+  const int64_t number = static_cast<int64_t>(totals_.panes_closed);
+  const uint32_t blocks = BlocksOf(schema_.size());
+  uint64_t bytes = 0;
+  for (uint32_t block = 0; block < blocks; ++block) {
+    std::string payload;
+    Encoder out(&payload);
+    pane.EncodeBlock(block, schema_.size(), &out);
+    std::string sealed = SealRecord(Table::kClosedPane, payload);
+    bytes += sealed.size();
+    effects->writes.push_back({ClosedPaneKey(hash_, number, block), std::move(sealed)});
+  }
+  stored_panes_.Add(number, pane.header().last_ns, blocks, bytes);
+}
+
+// Moves the windows of all signals on and asks their detectors.
+void ModelState::Judge(const OpenPane& pane, std::vector<AlertEdge>* edges) {
+  const int64_t number = static_cast<int64_t>(totals_.panes_closed) - 1;
+  auto shown = std::make_shared<ModelSignals>();
+  shown->signals.reserve(signals_.size());
+  for (uint32_t signal = 0; signal < signals_.size(); ++signal) {
+    SignalState& state = signals_[signal];
+    const Summary* summary = pane.Find(signal);
+    if (state.window != nullptr) {
+      if (summary != nullptr) state.window->Add(number, pane.Sent(signal), *summary);
+      state.window->DropBefore(window_from_);
+    }
+    std::vector<DetectorReading> readings;
+    JudgeSignal(*settings_, summary, &state, &readings);
+    totals_.verdicts += readings.size();
+    JudgeAlerts(signal, pane.header(), &readings, edges);
+    if (!state.follow.empty()) detector_blocks_.insert(signal / kBlockSignals);
+    shown->signals.push_back(ReadSignal(schema_[signal], state, std::move(readings)));
+  }
+  Show(std::move(shown));
+}
+
+void ModelState::JudgeAlerts(uint32_t signal, const PaneHeader& pane,
+                             std::vector<DetectorReading>* readings,
+                             std::vector<AlertEdge>* edges) {
+  const std::string& name = schema_[signal].name;
+  const bool silenced = silenced_until_ns_ > 0;
+  for (size_t i = 0; i < readings->size(); ++i) {
+    DetectorReading& reading = (*readings)[i];
+    const DetectorSettings& detector = settings_->detectors[signals_[signal].detectors[i]];
+    if (!detector.has_threshold) continue;
+    const AlertPolicy policy = {.fire_panes = settings_->fire_panes,
+                                .resolve_panes = settings_->resolve_panes,
+                                .resolve_margin = settings_->resolve_margin,
+                                .severity = detector.severity,
+                                .unbudgeted = true};
+    alerts_.Judge(name, reading.detector, policy, silenced, reading.verdict, pane.first_ns,
+                  pane.last_ns, edges);
+    reading.firing = alerts_.IsFiring(name, reading.detector);
+  }
+}
+
+void ModelState::ApplyEdges(const std::vector<AlertEdge>& edges, int64_t now_ns, Effects* effects) {
+  for (const AlertEdge& edge : edges) {
+    const std::optional<uint32_t> signal = schema_.Find(edge.key.signal);
+    const CatalogEntry* entry = FindKind(std::string_view(edge.key.detector));
+    EdgeContext context;
+    v1::SignalEvidence evidence;
+    if (entry != nullptr) context.concern = entry->concern;
+    if (signal.has_value()) {
+      const SignalState& state = signals_[*signal];
+      context.role = schema_[*signal].role;
+      if (edge.kind != AlertEdge::Kind::kResolved && state.reference != nullptr) {
+        evidence =
+            MakeEvidence(edge.key.signal, state.reference->summary(), state.window->merged());
+        context.evidence = &evidence;
+      }
+    }
+    book_.Apply(edge, context, *settings_, now_ns);
+  }
+  if (!edges.empty()) TakeIncidents(effects);
+}
+
+}  // namespace faultline

@@ -1,0 +1,85 @@
+#include "daemon/core/signal_window.h"
+
+#include <utility>
+
+#include "base/check.h"
+#include "base/codec.h"
+
+namespace faultline {
+
+struct SignalWindow::Entry {
+  int64_t number;
+  bool sent;
+  std::string_view bytes;
+  size_t next;  // offset of the entry after it
+
+  Summary Decode(const Shape& shape) const {
+    absl::StatusOr<Summary> summary = Summary::Decode(&shape, bytes);
+    FAULTLINE_CHECK(summary.ok(), "panes in memory are what Add encoded");
+    return *std::move(summary);
+  }
+};
+
+SignalWindow::Entry SignalWindow::EntryAt(size_t offset) const {
+  Decoder in(std::string_view(encoded_).substr(offset));
+  Entry entry{};
+  entry.number = in.Signed();
+  entry.sent = in.Fixed8() != 0;
+  entry.bytes = in.String();
+  FAULTLINE_CHECK(in.ok(), "panes in memory are what Add encoded");
+  entry.next = encoded_.size() - in.remaining();
+  return entry;
+}
+
+void SignalWindow::Add(int64_t number, bool sent, const Summary& pane) {
+  merged_.Merge(pane);
+  Summary without_sub_sums(&merged_.shape());
+  without_sub_sums.Merge(pane);
+  std::string bytes;
+  without_sub_sums.Encode(&bytes);
+  const size_t needed = encoded_.size() + bytes.size() + 16;
+  // Grows by an eighth: a window soon has its final size.
+  if (needed > encoded_.capacity()) encoded_.reserve(needed + needed / 8);
+  Encoder out(&encoded_);
+  out.Signed(number);
+  out.Fixed8(sent ? 1 : 0);
+  out.String(bytes);
+  ++panes_;
+  if (sent) ++sent_panes_;
+}
+
+bool SignalWindow::MustMergeAgain(const Summary& leaving) const {
+  const Shape& shape = merged_.shape();
+  if (shape.sketches.quantiles || shape.sketches.distinct) return true;
+  if (shape.type == SignalType::kCategorical) return leaving.unseen_top().total() > 0;
+  return leaving.values() > 0 &&
+         (leaving.least() <= merged_.least() || leaving.largest() >= merged_.largest());
+}
+
+void SignalWindow::DropBefore(int64_t from) {
+  size_t offset = 0;
+  bool merge_again = false;
+  while (offset < encoded_.size()) {
+    const Entry entry = EntryAt(offset);
+    if (entry.number >= from) break;
+    const Summary leaving = entry.Decode(merged_.shape());
+    merge_again = merge_again || MustMergeAgain(leaving);
+    merged_.Subtract(leaving);
+    --panes_;
+    if (entry.sent) --sent_panes_;
+    offset = entry.next;
+  }
+  encoded_.erase(0, offset);
+  if (merge_again) MergeSketchesAgain();
+}
+
+void SignalWindow::MergeSketchesAgain() {
+  merged_.ClearSketches();
+  for (size_t offset = 0; offset < encoded_.size();) {
+    const Entry entry = EntryAt(offset);
+    merged_.MergeSketches(entry.Decode(merged_.shape()));
+    offset = entry.next;
+  }
+}
+
+}  // namespace faultline

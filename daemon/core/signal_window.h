@@ -1,0 +1,46 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "detectors/summary/summary.h"
+
+namespace faultline {
+
+// The last closed panes of one signal, and their merger. The panes are kept encoded, without their
+// sub-sums: a tenth of the memory of summaries. What cannot be subtracted is merged again only when
+// a pane that mattered to it leaves.
+//
+// Operation:    Add each closed pane, oldest first, then drop what is too old.
+// Concurrency:  none. The merger depends on the panes that are in, not on those that were.
+class SignalWindow {
+ public:
+  // All panes must be of this shape, which must outlive the window.
+  explicit SignalWindow(const Shape* shape) : merged_(shape) {}
+
+  // `number`: of the pane; ascending. `sent`: whether any of its rows came with this column.
+  void Add(int64_t number, bool sent, const Summary& pane);
+  // Drops panes with a number below `from`.
+  void DropBefore(int64_t from);
+
+  const Summary& merged() const { return merged_; }
+  uint32_t panes() const { return panes_; }
+  uint32_t sent_panes() const { return sent_panes_; }
+  size_t memory_bytes() const {
+    return sizeof *this - sizeof merged_ + merged_.memory_bytes() + encoded_.capacity();
+  }
+
+ private:
+  struct Entry;
+  Entry EntryAt(size_t offset) const;
+  bool MustMergeAgain(const Summary& leaving) const;
+  void MergeSketchesAgain();
+
+  Summary merged_;
+  std::string encoded_;  // one after the other: number, sent, summary
+  uint32_t panes_ = 0;
+  uint32_t sent_panes_ = 0;
+};
+
+}  // namespace faultline
