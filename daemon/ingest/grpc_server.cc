@@ -22,7 +22,8 @@ namespace {
 
 constexpr std::chrono::milliseconds kHeartbeat{300};
 constexpr int kMessageSlackBytes = 64 << 10;
-constexpr int kSyncThreadsMax = 8;  // reflection has nothing but the blocking interface
+// The review services block a thread per call; reflection does too.
+constexpr int kSyncThreadsMax = 64;
 
 void SetChannelArguments(grpc::ServerBuilder* builder) {
   builder->AddChannelArgument(GRPC_ARG_HTTP2_BDP_PROBE, 0);

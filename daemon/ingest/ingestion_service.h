@@ -30,6 +30,8 @@ class IngestionService final : public RawIngestion {
 
   // Takes nothing more. Streams end once what they took is acknowledged.
   void Drain() { desk_.Drain(); }
+  // For other sources that stand in the same line.
+  IngestionDesk* desk() { return &desk_; }
 
   grpc::ServerUnaryReactor* LogInferences(grpc::CallbackServerContext* context,
                                           const grpc::ByteBuffer* request,
