@@ -24,7 +24,7 @@ v1::Config Parse(const std::string& text) {
 std::shared_ptr<const Settings> Make(const std::string& text, uint32_t cores = 4) {
   auto settings = Settings::Make(Parse(text), cores);
   EXPECT_TRUE(settings.ok()) << settings.status() << "\n" << text;
-  return settings.ok() ? *settings : nullptr;
+  return settings.ok() ? *settings : *Settings::Make(v1::Config(), cores);
 }
 
 std::string Error(const std::string& text) {
