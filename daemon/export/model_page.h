@@ -15,7 +15,7 @@ struct PageOptions {
   // Per model: those with the highest score / threshold.
   uint32_t signals_top = 20;
   // Always, by name, with "*".
-  std::vector<std::string> signals_always;
+  std::vector<std::string> signals_always = {};
   // Series per signal on the whole page; when more are wanted every model gets its share.
   uint64_t series_max = 200'000;
 

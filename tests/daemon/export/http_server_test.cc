@@ -68,6 +68,15 @@ class HttpServerTest : public ::testing::Test {
     return requests_.size();
   }
 
+  HttpRequest request(size_t i) {
+    const std::lock_guard lock(mutex_);
+    return requests_.at(i);
+  }
+  HttpReply held(size_t i) {
+    const std::lock_guard lock(mutex_);
+    return held_.at(i);
+  }
+
   std::function<std::string()> metrics_ = [] { return std::string("up 1\n"); };
   std::atomic<bool> ready_{true};
   std::atomic<bool> hold_{false};
@@ -92,8 +101,8 @@ TEST_F(HttpServerTest, AnswersItsRoutes) {
   EXPECT_THAT(client.Ask("PUT /-/reload HTTP/1.1\r\n\r\n"), EndsWith("reloaded\n"));
   EXPECT_THAT(client.Ask(Post("/v1/events", "{\"a\":1}\n")), EndsWith("{}\n"));
   ASSERT_EQ(requests(), 1u);
-  EXPECT_EQ(requests_[0].body, "{\"a\":1}\n");
-  EXPECT_EQ(requests_[0].content_type, "text/x");
+  EXPECT_EQ(request(0).body, "{\"a\":1}\n");
+  EXPECT_EQ(request(0).content_type, "text/x");
   const std::string front = client.Ask(Get("/"));
   EXPECT_THAT(front, HasSubstr("/metrics"));
   EXPECT_THAT(front, HasSubstr("gRPC: &lt;b>127.0.0.1:7070"));
@@ -141,7 +150,7 @@ TEST_F(HttpServerTest, OversizeBodiesAreRefusedInTimeToBeRead) {
   RawClient exact(port());
   EXPECT_THAT(exact.Ask(Post("/v1/events", std::string(100'000, 'x'))),
               StartsWith("HTTP/1.1 200 "));
-  EXPECT_EQ(requests_[0].body.size(), 100'000u);
+  EXPECT_EQ(request(0).body.size(), 100'000u);
   // The whole body is sent though nobody wants it; the answer must still arrive.
   RawClient over(port());
   over.Send(Post("/v1/events", std::string(8'000'000, 'x')));
@@ -167,12 +176,12 @@ TEST_F(HttpServerTest, ChunksAndExpectations) {
   EXPECT_THAT(client.Ask("POST /v1/events HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
                          "3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"),
               StartsWith("HTTP/1.1 200 "));
-  EXPECT_EQ(requests_[0].body, "abcde");
+  EXPECT_EQ(request(0).body, "abcde");
   ASSERT_TRUE(
       client.Send("POST /v1/events HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n"));
   EXPECT_THAT(client.ReadAnswer(), StartsWith("HTTP/1.1 100 "));
   EXPECT_THAT(client.Ask("hi"), StartsWith("HTTP/1.1 200 "));
-  EXPECT_EQ(requests_[1].body, "hi");
+  EXPECT_EQ(request(1).body, "hi");
 }
 
 TEST_F(HttpServerTest, PipelinedRequestsAreAnsweredInOrder) {
@@ -293,7 +302,8 @@ TEST_F(HttpServerTest, RepliesThatComeLateOrTwiceOrNeverAreHarmless) {
   Start({.answer_timeout = milliseconds(50)});
   RawClient client(port());
   EXPECT_THAT(client.Ask(Post("/v1/events", "1")), StartsWith("HTTP/1.1 504 "));
-  HttpReply late = held_.at(0);
+  ASSERT_TRUE(Eventually([&] { return requests() == 1; }));
+  const HttpReply late = held(0);
   hold_ = false;
   late({200, "text/plain", "too late\n"});
   EXPECT_THAT(client.Ask(Post("/v1/events", "2")), EndsWith("{}\n"));
@@ -333,7 +343,7 @@ TEST_F(HttpServerTest, StopAnswersWhatIsInAndTakesNothingNew) {
   ASSERT_TRUE(Eventually([&] { return requests() == 1; }));
   std::thread stopping([&] { server_->Stop(milliseconds(60'000)); });
   EXPECT_EQ(idle.ReadAll(), "");
-  held_.at(0)({200, "text/plain", "applied\n"});
+  held(0)({200, "text/plain", "applied\n"});
   const std::string answer = busy.ReadAll();
   EXPECT_THAT(answer, EndsWith("applied\n"));
   EXPECT_THAT(answer, HasSubstr("Connection: close"));
