@@ -9,6 +9,7 @@ namespace {
 
 // clang-format off
 constexpr CommandEntry kCommands[] = {
+    {"demo",           AddDemo},
     {"replay",         AddReplay},
     {"reference",      AddReference},
     {"status",         AddStatus},

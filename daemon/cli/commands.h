@@ -34,6 +34,7 @@ void RegisterCommands(CLI::App* app, int* exit_code);
 int RunCommandLine(CLI::App* app, int argc, const char* const* argv, const int* exit_code);
 
 // One function per command; each in the source file of its name.
+void AddDemo(CLI::App* app, int* exit_code);
 void AddReplay(CLI::App* app, int* exit_code);
 void AddReference(CLI::App* app, int* exit_code);
 void AddStatus(CLI::App* app, int* exit_code);

@@ -131,6 +131,9 @@ int Replay::Run() {
   Print(flags_.client.json() ? Json() : Text());
   if (!streamed.ok()) return Report(streamed, flags_.client);
   if (!problem_.ok()) return Complain(problem_, kExitFailed);
+  if (table_->counts().accepted == 0 && table_->counts().refused > 0) {
+    return Complain("every row was refused", kExitFailed);
+  }
   const bool clean = table_->counts().refused == 0 && producer_->totals().rejected_rows == 0;
   return flags_.strict && !clean ? kExitFailed : kExitOk;
 }

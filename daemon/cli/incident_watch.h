@@ -1,0 +1,58 @@
+#pragma once
+
+#include <grpcpp/channel.h>
+#include <grpcpp/client_context.h>
+
+#include <chrono>
+#include <condition_variable>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "faultline/v1/incident.grpc.pb.h"
+#include "faultline/v1/incident.pb.h"
+
+namespace faultline::cli {
+
+// Watches the incidents of one model in the background and keeps the last state of each, from the
+// first message on. A watch that breaks goes on where it was.
+//
+// Concurrency:  thread-safe.
+// Limitations:  keeps every incident that changes; for as many as a demo has.
+class IncidentWatch {
+ public:
+  // Told of every change, one at a time, by the watch's thread.
+  using Listener = std::function<void(const v1::WatchIncidentsResponse&)>;
+
+  IncidentWatch(std::shared_ptr<grpc::Channel> channel, std::string model, Listener listener);
+  ~IncidentWatch();
+
+  // Incidents in the order in which they were first heard of, in their last state.
+  std::vector<v1::Incident> Incidents() const;
+  // Waits until `enough` of the incidents; false after the deadline, or at Cancel.
+  bool WaitUntil(const std::function<bool(const std::vector<v1::Incident>&)>& enough,
+                 std::chrono::milliseconds deadline);
+  // Ends the watch and every wait.
+  void Cancel();
+
+ private:
+  void Run();
+  bool Follow(std::string* resume_token);
+
+  const std::shared_ptr<grpc::Channel> channel_;
+  const std::string model_;
+  const Listener listener_;
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<std::string> order_;
+  std::map<std::string, v1::Incident> by_id_;
+  grpc::ClientContext* context_ = nullptr;
+  bool cancelled_ = false;
+  std::thread thread_;
+};
+
+}  // namespace faultline::cli
