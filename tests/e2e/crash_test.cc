@@ -162,9 +162,10 @@ TEST(Crash, WithTwoProducersEveryRowCountsOnce) {
   EXPECT_EQ(counted, 2 * batches * kBatchRows);
   EXPECT_EQ(GetModel(daemon, "rows", "1").late_rows(), 0u);
   EXPECT_EQ(GetModel(daemon, "rows", "1").applied_rows(), batches * kBatchRows);
+  // A batch that was committed and not yet acknowledged may be sent twice; it is not applied twice.
   const auto rows = GetStatus(daemon).rows();
-  EXPECT_EQ(rows.at("received"), rows.at("applied") + rows.at("duplicate") + rows.at("late") +
-                                     rows.at("rejected") + rows.at("shed"));
+  EXPECT_EQ(rows.at("applied") + rows.at("late"), 2 * batches * kBatchRows);
+  EXPECT_EQ(rows.at("rejected") + rows.at("shed"), 0u);
 }
 
 }  // namespace
