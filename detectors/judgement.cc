@@ -55,13 +55,13 @@ bool HasRows(uint64_t reference_rows, uint64_t rows, const FixedRule& rule, Verd
   return true;
 }
 
-void Decide(Verdict* verdict) {
+void Decide(Verdict* verdict, double margin) {
   if (std::isnan(verdict->threshold)) {
     verdict->state = VerdictState::kCannotTell;
     verdict->detail = "no threshold is set";
   } else if (!(verdict->score > 0) || verdict->score < verdict->threshold) {
     verdict->state = VerdictState::kQuiet;
-  } else if (verdict->score < kNoiseMargin * verdict->noise_floor) {
+  } else if (verdict->score < margin * verdict->noise_floor) {
     verdict->state = VerdictState::kCannotTell;
     verdict->detail = absl::StrFormat("more rows: chance alone gives about %.3g with %s",
                                       verdict->noise_floor, RowsInWords(verdict->rows));

@@ -18,7 +18,8 @@ struct FixedRule {
 
 // A reference with fewer rows says too little to be held against.
 inline constexpr uint64_t kReferenceRowsMin = 20;
-// A score above its threshold is taken for more than chance from this many noise floors on.
+// A score above its threshold is taken for more than chance from this many noise floors on, unless
+// the kind says otherwise.
 inline constexpr double kNoiseMargin = 2;
 
 // Rows as words: "1 row", "12 rows".
@@ -57,8 +58,8 @@ bool HasRows(uint64_t reference_rows, uint64_t rows, const FixedRule& rule, Verd
 // Sets the state from score, threshold and noise floor, which must have been filled in:
 //   no threshold                          cannot tell, "no threshold is set"
 //   score is 0 or below the threshold     quiet
-//   score below kNoiseMargin noise floors cannot tell: chance alone may have done it
+//   score below `margin` noise floors     cannot tell: chance alone may have done it
 //   else                                  alarm
-void Decide(Verdict* verdict);
+void Decide(Verdict* verdict, double margin = kNoiseMargin);
 
 }  // namespace faultline

@@ -19,6 +19,7 @@ constexpr double kDeltaDefault = 0.5;
 constexpr double kReferenceErrors = 2;
 // Log-likelihood ratio at which an excursion is taken for ended: ln 1000.
 constexpr double kEnded = 6.907755278982137;
+constexpr double kShiftMin = 0.25;
 constexpr double kSumMax = 1e12;
 
 // Evidence in one direction. z below is the sub-sum's deviation from the reference in standard
@@ -29,7 +30,7 @@ struct Side {
   double runs = 0;           //   number of sub-sums
   double deviation_sum = 0;  //   deviation from the reference's mean, in its deviations, x values
   double values = 0;
-  double shift = 0;  // latched: mean z of the excursion when it alarmed; else 0
+  double shift = 0;  // latched: what mean z beyond the tolerance counts as going on; else 0
   double ended = 0;  // latched: evidence that it is over
 };
 
@@ -100,7 +101,7 @@ class PageHinkley final : public FollowDetector {
     const double z = off * std::sqrt(count);
     side->sum = std::min(side->sum + z - tolerance, kSumMax);
     if (side->shift > 0) {
-      // Was it mean 0 or mean `shift` that gave this z? While that is open, the alarm stands.
+      // Wald: is z rather at the tolerance, or `shift` beyond? While that is open the alarm stands.
       side->ended = std::max(0.0, side->ended + side->shift * (side->shift / 2 + tolerance - z));
       side->sum = std::max(side->sum, threshold_);
     }
@@ -113,8 +114,9 @@ class PageHinkley final : public FollowDetector {
     side->deviation_sum += off * count;
     side->values += count;
     if (side->shift == 0 && side->sum >= threshold_) {
-      // What is beyond the tolerance, at least a little: the sum is positive.
-      side->shift = std::max(side->z_sum / side->runs - tolerance, 0.1);
+      // Half of what was seen: seen at its alarm, an excursion looks larger than it is, and one
+      // that goes on must not be taken for ended.
+      side->shift = std::max((side->z_sum / side->runs - tolerance) / 2, kShiftMin);
     }
   }
 

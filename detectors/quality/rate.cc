@@ -1,5 +1,7 @@
 #include "detectors/quality/rate.h"
 
+#include <absl/strings/str_format.h>
+
 #include <algorithm>
 
 #include "detectors/judgement.h"
@@ -17,6 +19,10 @@ void JudgeRate(uint64_t reference_count, uint64_t window_count, Verdict* verdict
   const double share = (static_cast<double>(reference_count) + 0.5) / (reference_rows + 1);
   verdict->noise_floor = ShareNoise(share, verdict->reference_rows, verdict->rows);
   Decide(verdict);
+  if (verdict->state == VerdictState::kAlarm) {
+    verdict->detail =
+        absl::StrFormat("%.3g %% of rows, %.3g %% in the reference", 100 * now, 100 * before);
+  }
 }
 
 }  // namespace faultline

@@ -8,6 +8,9 @@
 namespace faultline {
 namespace {
 
+// The score is a square: chance scatters it further around its mean than it does a distance.
+constexpr double kSquareMargin = 3;
+
 class PopulationStability final : public CompareDetector {
  public:
   explicit PopulationStability(FixedRule rule) : rule_(rule) {}
@@ -23,7 +26,7 @@ class PopulationStability final : public CompareDetector {
     verdict.effect_size = TotalVariation(cells.reference, cells.window);
     verdict.score = Psi(cells.reference, cells.window);
     verdict.noise_floor = PsiNoise(used, reference.rows(), window.rows());
-    Decide(&verdict);
+    Decide(&verdict, kSquareMargin);
     return verdict;
   }
 

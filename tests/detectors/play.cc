@@ -1,0 +1,183 @@
+#include "tests/detectors/play.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <map>
+
+#include "base/check.h"
+#include "base/codec.h"
+
+namespace faultline::testing {
+namespace {
+
+std::vector<NumericColumn> Spans(const Rows& rows) {
+  return {rows.columns.begin(), rows.columns.end()};
+}
+
+Shape ShapeOf(const Rows& rows) {
+  if (!rows.categorical()) {
+    std::vector<double> present;
+    for (uint32_t i = 0; i < rows.size(); ++i) {
+      if (rows.missing.empty() || !rows.missing[i]) present.push_back(rows.columns[0][i]);
+    }
+    return MakeNumericShape(present, 1, {});
+  }
+  std::map<std::string, uint64_t> counts;
+  for (uint32_t i = 0; i < rows.size(); ++i) {
+    if (rows.missing.empty() || !rows.missing[i]) ++counts[rows.words[i]];
+  }
+  std::vector<std::string> names;
+  std::vector<uint64_t> numbers;
+  for (const auto& [name, count] : counts) {
+    names.push_back(name);
+    numbers.push_back(count);
+  }
+  return MakeCategoricalShape(names, numbers, 1, {});
+}
+
+}  // namespace
+
+void Rows::Append(const Rows& more) {
+  if (columns.size() < more.columns.size()) columns.resize(more.columns.size());
+  if (!missing.empty() || !more.missing.empty()) {
+    missing.resize(size());
+    missing.insert(missing.end(), more.missing.begin(), more.missing.end());
+    missing.resize(size() + more.size());
+  }
+  for (size_t k = 0; k < more.columns.size(); ++k) {
+    columns[k].insert(columns[k].end(), more.columns[k].begin(), more.columns[k].end());
+  }
+  words.insert(words.end(), more.words.begin(), more.words.end());
+}
+
+Rows Numbers(std::vector<double> values) {
+  Rows rows;
+  rows.columns.push_back(std::move(values));
+  return rows;
+}
+
+Play::Play(const v1::DetectorSpec& spec, const Rows& reference, Choices choices)
+    : spec_(spec), choices_(std::move(choices)) {
+  auto made = MakeDetector(spec);
+  FAULTLINE_CHECK(made.ok(), "tests give valid options");
+  detector_ = *made;
+  if (detector_.score != nullptr) {
+    const absl::Status fit = detector_.score->Fit(Spans(reference), &fitted_);
+    if (!fit.ok()) fitted_.clear();
+  }
+  const Rows counted = Scored(reference);
+  shape_ = std::make_unique<Shape>(ShapeOf(counted));
+  reference_ = std::make_unique<Summary>(Count(counted, 0, counted.size()));
+  if (detector_.follow != nullptr) {
+    state_.resize(detector_.follow->state_bytes());
+    detector_.follow->Start(state_);
+    if (!choices_.state.empty()) {
+      state_.resize(choices_.state.size());
+      std::memcpy(state_.data(), choices_.state.data(), choices_.state.size());
+    }
+  }
+}
+
+Rows Play::Scored(const Rows& rows) const {
+  if (detector_.score == nullptr) return rows;
+  std::vector<double> scores(rows.size());
+  detector_.score->Score(fitted_, Spans(rows), {0, rows.size()}, scores);
+  return Numbers(std::move(scores));
+}
+
+Summary Play::Count(const Rows& rows, uint32_t begin, uint32_t end) const {
+  Summary summary(shape_.get());
+  std::vector<uint64_t> nulls(rows.size() / 64 + 1);
+  for (uint32_t i = 0; i < rows.size() && !rows.missing.empty(); ++i) {
+    if (rows.missing[i]) nulls[i / 64] |= uint64_t{1} << (i % 64);
+  }
+  if (!rows.categorical()) {
+    if (rows.size() > 0) summary.CountNumbers(rows.columns[0], nulls.data(), {begin, end});
+    return summary;
+  }
+  std::map<std::string, uint32_t> places;
+  std::vector<std::string> dictionary;
+  std::vector<uint32_t> codes(rows.size());
+  for (uint32_t i = begin; i < end; ++i) {
+    const auto [at, added] = places.try_emplace(rows.words[i], dictionary.size());
+    if (added) dictionary.push_back(rows.words[i]);
+    codes[i] = at->second;
+  }
+  CategoryMap map;
+  map.Assign(*shape_, dictionary);
+  summary.CountCategories(codes, map, nulls.data(), {begin, end});
+  return summary;
+}
+
+Summary Play::Reread(const Summary& summary) const {
+  std::string bytes;
+  summary.Encode(&bytes);
+  auto read = Summary::Decode(shape_.get(), bytes);
+  FAULTLINE_CHECK(read.ok(), "what was written can be read");
+  return std::move(*read);
+}
+
+Verdict Play::Judge(const Summary& pane) {
+  if (choices_.restart) {
+    detector_ = *MakeDetector(spec_);
+    reference_ = std::make_unique<Summary>(Reread(*reference_));
+    for (Summary& kept : window_) kept = Reread(kept);
+    state_ = std::vector<std::byte>(state_);
+  }
+  if (detector_.follow != nullptr) return detector_.follow->Follow(*reference_, pane, state_);
+  window_.push_back(choices_.restart ? Reread(pane) : [&] {
+    Summary copy(shape_.get());
+    copy.Merge(pane);
+    return copy;
+  }());
+  if (window_.size() > choices_.window_panes) window_.erase(window_.begin());
+  Summary window(shape_.get());
+  for (const Summary& kept : window_) window.Merge(kept);
+  return detector_.score != nullptr ? detector_.score->Compare(*reference_, window)
+                                    : detector_.compare->Compare(*reference_, window);
+}
+
+std::vector<Verdict> Play::Run(const Rows& live) {
+  const Rows counted = Scored(live);
+  std::vector<Verdict> verdicts;
+  const uint32_t step = choices_.pane_rows;
+  for (uint32_t begin = 0; begin + step <= counted.size(); begin += step) {
+    verdicts.push_back(Judge(Count(counted, begin, begin + step)));
+  }
+  return verdicts;
+}
+
+std::string BytesOf(const Verdict& verdict) {
+  std::string bytes;
+  Encoder encoder(&bytes);
+  encoder.Fixed8(static_cast<uint8_t>(verdict.state));
+  for (const double number : {verdict.score, verdict.threshold, verdict.effect_size,
+                              verdict.noise_floor, verdict.p_value}) {
+    encoder.Double(number);
+  }
+  encoder.Varint(verdict.rows);
+  encoder.Varint(verdict.reference_rows);
+  encoder.String(verdict.detail);
+  return bytes;
+}
+
+std::string BytesOf(const std::vector<Verdict>& verdicts) {
+  std::string bytes;
+  for (const Verdict& verdict : verdicts) bytes += BytesOf(verdict);
+  return bytes;
+}
+
+std::string_view NameOf(VerdictState state) {
+  switch (state) {
+    case VerdictState::kQuiet:
+      return "quiet";
+    case VerdictState::kAlarm:
+      return "alarm";
+    case VerdictState::kCannotTell:
+      return "cannot_tell";
+  }
+  return "?";
+}
+
+}  // namespace faultline::testing
