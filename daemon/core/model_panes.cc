@@ -82,7 +82,7 @@ void ModelState::Judge(const OpenPane& pane, std::vector<AlertEdge>* edges) {
     totals_.verdicts += readings.size();
     JudgeAlerts(signal, pane.header(), &readings, edges);
     if (!state.follow.empty()) detector_blocks_.insert(signal / kBlockSignals);
-    shown->signals.push_back(ReadSignal(schema_[signal], state, std::move(readings)));
+    shown->signals.push_back(ReadSignal(schema_[signal], *settings_, state, std::move(readings)));
   }
   Show(std::move(shown));
 }

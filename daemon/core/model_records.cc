@@ -270,7 +270,8 @@ void ModelState::RenewSignals() {
     for (DetectorReading& reading : readings) {
       reading.firing = alerts_.IsFiring(schema_[signal].name, reading.detector);
     }
-    renewed->signals.push_back(ReadSignal(schema_[signal], signals_[signal], std::move(readings)));
+    renewed->signals.push_back(
+        ReadSignal(schema_[signal], *settings_, signals_[signal], std::move(readings)));
   }
   Show(std::move(renewed));
 }

@@ -58,8 +58,8 @@ const char* WhyNot(const SignalState& signal) {
   return signal.window->sent_panes() == 0 ? "column not sent" : nullptr;
 }
 
-std::string MissingOf(const SignalFacts& facts, const SignalState& signal,
-                      const std::vector<DetectorReading>& readings) {
+std::string MissingOf(const SignalFacts& facts, const ModelSettings& settings,
+                      const SignalState& signal, const std::vector<DetectorReading>& readings) {
   if (signal.ignored) return "ignored by the configuration";
   if (!facts.counted()) {
     return absl::StrCat("vectors are judged by their norm: ", facts.name, std::string(kNormSuffix));
@@ -72,10 +72,13 @@ std::string MissingOf(const SignalFacts& facts, const SignalState& signal,
   if (signal.reference == nullptr) return "its column has not been sent yet";
   if (const char* why = WhyNot(signal)) return why;
   if (readings.empty()) return "no detector looks at it";
-  for (const DetectorReading& reading : readings) {
-    if (reading.verdict.state == VerdictState::kCannotTell) return reading.verdict.detail;
+  bool any_threshold = false;
+  for (size_t i = 0; i < readings.size(); ++i) {
+    if (!settings.detectors[signal.detectors[i]].has_threshold) continue;
+    any_threshold = true;
+    if (readings[i].verdict.state == VerdictState::kCannotTell) return readings[i].verdict.detail;
   }
-  return {};
+  return any_threshold ? "" : "no threshold is set";
 }
 
 double Ratio(uint64_t part, uint64_t whole) {
@@ -185,24 +188,23 @@ void ReviewSignal(const ModelSettings& settings, const SignalState& signal,
   }
 }
 
-SignalReading ReadSignal(const SignalFacts& facts, const SignalState& signal,
-                         std::vector<DetectorReading> readings) {
+SignalReading ReadSignal(const SignalFacts& facts, const ModelSettings& settings,
+                         const SignalState& signal, std::vector<DetectorReading> readings) {
   SignalReading reading;
   reading.name = facts.name;
   reading.type = static_cast<uint8_t>(facts.type);
   reading.role = facts.role;
   reading.derived = facts.derived;
-  reading.missing = MissingOf(facts, signal, readings);
-  reading.state = reading.missing.empty() ? VerdictState::kQuiet : VerdictState::kCannotTell;
-  for (const DetectorReading& detector : readings) {
-    if (detector.verdict.state == VerdictState::kAlarm) {
-      reading.state = VerdictState::kAlarm;
-    } else if (detector.verdict.state == VerdictState::kCannotTell &&
-               reading.state == VerdictState::kQuiet) {
-      reading.state = VerdictState::kCannotTell;
-    }
+  const bool alarm =
+      std::any_of(readings.begin(), readings.end(), [](const DetectorReading& detector) {
+        return detector.verdict.state == VerdictState::kAlarm;
+      });
+  if (alarm) {
+    reading.state = VerdictState::kAlarm;
+  } else {
+    reading.missing = MissingOf(facts, settings, signal, readings);
+    reading.state = reading.missing.empty() ? VerdictState::kQuiet : VerdictState::kCannotTell;
   }
-  if (reading.state != VerdictState::kCannotTell) reading.missing.clear();
   reading.readings = std::move(readings);
   if (signal.reference == nullptr) return reading;
   const Summary& window = signal.window->merged();

@@ -62,8 +62,9 @@ void JudgeSignal(const ModelSettings& settings, const Summary* pane, SignalState
 void ReviewSignal(const ModelSettings& settings, const SignalState& signal,
                   std::vector<DetectorReading>* readings);
 
-// What is shown of a signal. Takes the readings over.
-SignalReading ReadSignal(const SignalFacts& facts, const SignalState& signal,
-                         std::vector<DetectorReading> readings);
+// What is shown of a signal: the worst of what the detectors with a threshold say; the others can
+// never alarm and only show their score. Takes the readings of JudgeSignal or ReviewSignal over.
+SignalReading ReadSignal(const SignalFacts& facts, const ModelSettings& settings,
+                         const SignalState& signal, std::vector<DetectorReading> readings);
 
 }  // namespace faultline
