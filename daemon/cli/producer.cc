@@ -35,9 +35,6 @@ std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address) {
   arguments.SetMaxSendMessageSize(-1);
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, static_cast<int>(kBackoffFirst.count()));
-  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, static_cast<int>(kBackoffFirst.count()));
-  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, static_cast<int>(kBackoffMax.count()));
   return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
 }
 
@@ -63,8 +60,7 @@ absl::Status ToStatus(const grpc::Status& status) {
 
 class StreamProducer final : public Producer {
  public:
-  explicit StreamProducer(ProducerOptions options)
-      : options_(std::move(options)), channel_(MakeChannel(options_.address)) {}
+  explicit StreamProducer(ProducerOptions options) : options_(std::move(options)) {}
   ~StreamProducer() override;
 
   absl::Status Start();
@@ -83,7 +79,6 @@ class StreamProducer final : public Producer {
   void JudgeEnd(const grpc::Status& status);
 
   const ProducerOptions options_;
-  const std::shared_ptr<grpc::Channel> channel_;
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;
@@ -207,7 +202,8 @@ grpc::Status StreamProducer::RunConnection() {
     broken_ = false;
     if (stopping_) context.TryCancel();
   }
-  const auto stub = v1::IngestionService::NewStub(channel_);
+  // A new channel each time: an old one waits by a schedule of its own.
+  const auto stub = v1::IngestionService::NewStub(MakeChannel(options_.address));
   const std::unique_ptr<Stream> stream = stub->StreamInferences(&context);
   std::thread reader([&] { ReadAll(stream.get()); });
   v1::StreamInferencesRequest hello;
