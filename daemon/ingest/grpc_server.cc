@@ -2,6 +2,7 @@
 
 #include <google/protobuf/stubs/logging.h>
 #include <grpc/grpc.h>
+#include <grpc/support/log.h>
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/health_check_service_interface.h>
@@ -15,6 +16,7 @@
 #include <thread>
 #include <utility>
 
+#include "daemon/log.h"
 #include "faultline/v1/ingestion.grpc.pb.h"
 
 namespace faultline {
@@ -53,11 +55,18 @@ void SetLimits(const GrpcServerOptions& options, grpc::ServerBuilder* builder) {
   builder->SetResourceQuota(quota);
 }
 
+// gRPC's own lines; their words hold what peers sent, so they are a field.
+void LogGrpcLine(gpr_log_func_args* line) {
+  if (line->severity == GPR_LOG_SEVERITY_ERROR)
+    Log(LogLevel::kWarn, "gRPC", {{"line", line->message}});
+}
+
 // Process-wide switches of the libraries.
 void PrepareLibraries() {
   static const bool once = [] {
     grpc::EnableDefaultHealthCheckService(true);
     grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+    gpr_set_log_function(&LogGrpcLine);
     // It would write a line per hostile message; refusals are counted and answered instead.
     google::protobuf::SetLogHandler(nullptr);
     return true;

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
+#include <algorithm>
 #include <fstream>
 
 #include "tests/daemon/ingest/service_fixture.h"
@@ -317,21 +318,16 @@ TEST_F(ServerTest, TheFirstCallAfterIdleDoesNotWaitForASleepingPoller) {
   *request.mutable_batch() = NumbersBatch(1);
   v1::LogInferencesResponse response;
   ASSERT_TRUE(Log(request, &response).ok());
-  std::vector<int64_t> micros;
+  auto fastest = std::chrono::nanoseconds::max();
   for (int i = 0; i < 5; ++i) {
-    // Time has to pass here: this is what is tested.
-    std::this_thread::sleep_for(std::chrono::milliseconds(1'300 + 17 * i));
+    // gRPC's callback threads would sleep from 1.0 s to 1.1 s after they saw the last event, and
+    // each of these calls would wait for about 50 ms.
+    std::this_thread::sleep_for(std::chrono::milliseconds(1'050));
     const auto start = std::chrono::steady_clock::now();
     ASSERT_TRUE(Log(request, &response).ok());
-    micros.push_back(std::chrono::duration_cast<std::chrono::microseconds>(
-                         std::chrono::steady_clock::now() - start)
-                         .count());
+    fastest = std::min(fastest, std::chrono::steady_clock::now() - start);
   }
-  std::sort(micros.begin(), micros.end());
-  RecordProperty("slowest_us", static_cast<int>(micros.back()));
-  // The bubble is up to 100 ms; the median of calls that have none is far below it even on a busy
-  // machine.
-  EXPECT_LT(micros[2], 30'000);
+  EXPECT_LT(fastest, std::chrono::milliseconds(20));
 }
 
 TEST_F(ServerTest, StopIsBoundedWithStuckClients) {
