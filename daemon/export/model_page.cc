@@ -87,7 +87,7 @@ uint64_t ModelPage::Choose(std::shared_ptr<const ModelSnapshot> snapshot,
   const bool same_signals = !first && snapshot->signals == signals_;
   snapshot_ = std::move(snapshot);
   if (first) {
-    open_ = "{";
+    open_.assign(1, '{');
     AppendLabel("model", snapshot_->name, &open_);
     open_.push_back(',');
     AppendLabel("version", snapshot_->version, &open_);

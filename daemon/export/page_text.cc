@@ -70,7 +70,7 @@ Labels::Labels(std::initializer_list<Pair> pairs) {
 
 void Labels::Add(std::string_view name, std::string_view value) {
   if (text_ == " ") {
-    text_ = "{";
+    text_.assign(1, '{');
   } else {
     text_.replace(text_.size() - 2, 2, ",");
   }
