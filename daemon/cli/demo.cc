@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <atomic>
 #include <boost/json.hpp>
+#include <map>
+#include <mutex>
 #include <optional>
 #include <thread>
 #include <utility>
@@ -81,6 +83,7 @@ class Demo {
   std::vector<std::string> known_;   // ids of incidents from before
   std::vector<v1::Incident> early_;  // that opened before the first act
   std::vector<DemoActOutcome> outcomes_;
+  std::map<std::string, std::string> told_;  // by incident; of the watch's thread
   uint64_t sent_ = 0;
 };
 
@@ -213,10 +216,24 @@ std::vector<v1::Incident> Demo::NewIncidents() const {
   return incidents;
 }
 
+// Only what opens, turns into something else, or ends: most changes are a peak that rose.
 void Demo::Tell(const v1::WatchIncidentsResponse& change) {
-  std::string line = ChangeText(change, style_);
-  while (!line.empty() && line.back() == '\n') line.pop_back();
-  Say("  " + line);
+  const v1::Incident& incident = change.incident();
+  const bool resolved = incident.state() == v1::INCIDENT_STATE_RESOLVED;
+  const std::string mode =
+      EnumWords(v1::FailureMode_Name(incident.failure_mode()), "FAILURE_MODE_");
+  const std::string now = resolved ? "resolved" : mode;
+  std::string& told = told_[incident.id()];
+  if (told == now) return;
+  const char* what = resolved ? "resolved" : told.empty() ? "opened:" : "turned out to be";
+  std::string line = absl::StrCat("  incident ", incident.id(), " ",
+                                  Paint(style_, resolved ? Colour::kGreen : Colour::kRed, what));
+  if (!resolved) {
+    absl::StrAppend(&line, " ", mode, "\n", Wrap(incident.summary(), style_.width, "    "));
+    line.pop_back();
+  }
+  told = now;
+  Say(line);
 }
 
 void Demo::Say(const std::string& line) {
