@@ -311,7 +311,10 @@ void ModelState::Publish(Effects* effects) {
     snapshot->alerts.push_back(
         {key.signal, key.detector, std::string(SeverityName(alert.severity)), alert.silenced});
   });
-  if (IsTest()) snapshot->alerts.push_back({"test", "test", "critical", false});
+  if (IsTest()) {
+    snapshot->alerts.push_back(
+        {"test", "alert_test", std::string(SeverityName(settings_->severity)), false});
+  }
   snapshot->labels.assign(settings_->labels.begin(), settings_->labels.end());
   snapshot->incidents_open = book_.open();
   snapshot->incidents_total = book_.total();

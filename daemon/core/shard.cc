@@ -141,7 +141,8 @@ absl::Status Shard::FinishRestore() {
 void Shard::Apply(const std::shared_ptr<const EventBatch>& batch, BatchResult* result,
                   Effects* effects) {
   impl_->Reconcile(batch->received_ns, effects);
-  ModelState* model = impl_->Find(batch->model, batch->version);
+  const bool reserved = batch->model == kTestModelName;
+  ModelState* model = reserved ? nullptr : impl_->Find(batch->model, batch->version);
   if (model != nullptr) {
     if (model->TakeColumns(*batch, result)) {
       model->CountRows(batch, result, effects);
@@ -152,7 +153,7 @@ void Shard::Apply(const std::shared_ptr<const EventBatch>& batch, BatchResult* r
   }
   const Settings& settings = *impl_->share.settings;
   const bool may_register = settings.register_unknown_models || settings.Lists(batch->model);
-  if (!may_register || batch->model == kTestModelName) {
+  if (!may_register || reserved) {
     RefuseBatch(*batch, v1::REJECT_REASON_UNKNOWN_MODEL,
                 absl::StrCat("model ", batch->model, " version ", batch->version,
                              " is not known, and may not register itself"),

@@ -140,7 +140,10 @@ size_t SignalState::memory_bytes() const {
   size_t bytes = sizeof *this + detectors.capacity() * sizeof(uint16_t);
   if (reference != nullptr) bytes += reference->memory_bytes();
   if (window != nullptr) bytes += window->memory_bytes();
-  bytes += learning_bytes();
+  if (learns()) {
+    bytes += LearningRows::RowBytes(learning->type(), learning->rows()) +
+             learning->dictionary_bytes();
+  }
   for (const FollowState& state : follow) {
     bytes += sizeof state + state.state.capacity() + state.newest.detail.capacity();
   }
