@@ -104,7 +104,7 @@ defaults:
   ASSERT_EQ(incidents.size(), 1u);
   EXPECT_EQ(incidents[0].state(), v1::INCIDENT_STATE_OPEN);
   EXPECT_EQ(incidents[0].failure_mode(), v1::FAILURE_MODE_INPUT_DRIFT);
-  EXPECT_GT(incidents[0].alerts_total(), 20u);
+  EXPECT_GE(incidents[0].alerts_total(), 1u);
   EXPECT_TRUE(incidents[0].unbudgeted());
   replay({"--skip", "3550"});
   incidents = Incidents(daemon);
