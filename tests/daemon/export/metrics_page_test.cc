@@ -4,8 +4,10 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <fstream>
 #include <limits>
 #include <set>
+#include <sstream>
 #include <string>
 
 #include "daemon/export/page_text.h"
@@ -106,95 +108,12 @@ PipelineReading GoldenReading() {
   return reading;
 }
 
-constexpr std::string_view kGolden = R"(faultline_watchdog 1
-faultline_rows_received_total 111
-faultline_rows_total{result="applied"} 100
-faultline_rows_total{result="duplicate"} 1
-faultline_rows_total{result="late"} 2
-faultline_rows_total{result="rejected"} 3
-faultline_rows_total{result="shed"} 4
-faultline_rows_in_flight 1
-faultline_ingest_rejected_total{reason="decode"} 0
-faultline_ingest_rejected_total{reason="id"} 0
-faultline_ingest_rejected_total{reason="limit"} 0
-faultline_ingest_rejected_total{reason="oversize"} 0
-faultline_ingest_rejected_total{reason="schema"} 0
-faultline_ingest_rejected_total{reason="sequence"} 0
-faultline_ingest_rejected_total{reason="time"} 1
-faultline_ingest_rejected_total{reason="type"} 2
-faultline_ingest_rejected_total{reason="unknown_column"} 0
-faultline_ingest_rejected_total{reason="unknown_model"} 0
-faultline_ingest_queue_bytes 10
-faultline_ingest_queue_capacity_bytes 67108864
-faultline_producers 1
-faultline_models 1
-faultline_commits_total 9
-faultline_commit_bytes_total 900
-faultline_commit_failures_total 0
-faultline_commit_last_duration_seconds 0.002
-faultline_commit_duration_seconds_bucket{le="0.0001"} 0
-faultline_commit_duration_seconds_bucket{le="0.00025"} 0
-faultline_commit_duration_seconds_bucket{le="0.001"} 0
-faultline_commit_duration_seconds_bucket{le="0.0025"} 1
-faultline_commit_duration_seconds_bucket{le="0.01"} 1
-faultline_commit_duration_seconds_bucket{le="0.025"} 1
-faultline_commit_duration_seconds_bucket{le="0.1"} 1
-faultline_commit_duration_seconds_bucket{le="0.25"} 1
-faultline_commit_duration_seconds_bucket{le="1"} 1
-faultline_commit_duration_seconds_bucket{le="2.5"} 1
-faultline_commit_duration_seconds_bucket{le="10"} 1
-faultline_commit_duration_seconds_bucket{le="+Inf"} 2
-faultline_commit_duration_seconds_sum 20.002
-faultline_commit_duration_seconds_count 2
-faultline_commit_interval_seconds 0.1
-faultline_commit_timestamp_seconds 1700000000
-faultline_store_up 0
-faultline_core_bytes 8192
-faultline_state_bytes 4096
-faultline_inferences_total{model="credit",version="7"} 123456789
-faultline_model_late_rows_total{model="credit",version="7"} 3
-faultline_model_rejected_rows_total{model="credit",version="7"} 4
-faultline_client_dropped_total{model="credit",version="7"} 5
-faultline_panes_closed_total{model="credit",version="7"} 60
-faultline_detector_evaluations_total{model="credit",version="7"} 120
-faultline_last_event_timestamp_seconds{model="credit",version="7"} 1699999999.5
-faultline_last_evaluation_timestamp_seconds{model="credit",version="7"} 1699999990
-faultline_reference_learning_ratio{model="credit",version="7"} 0.25
-faultline_model_signals{model="credit",version="7",state="quiet"} 0
-faultline_model_signals{model="credit",version="7",state="alarm"} 1
-faultline_model_signals{model="credit",version="7",state="cannot_tell"} 1
-faultline_signals_hidden{model="credit",version="7"} 0
-faultline_model_drift_score_ratio_max{model="credit",version="7",detector="psi"} 2
-faultline_model_drifted_signals{model="credit",version="7",detector="missing_rate"} 0
-faultline_model_drifted_signals{model="credit",version="7",detector="psi"} 1
-faultline_alert_active{model="credit",version="7",signal="amount",detector="psi",severity="critical",concern="shift",role="feature",unbudgeted="true"} 1
-faultline_alerts_firing{model="credit",version="7"} 1
-faultline_alerts_silenced{model="credit",version="7"} 1
-faultline_incidents_open{model="credit",version="7"} 1
-faultline_incidents_total{model="credit",version="7"} 2
-faultline_model_silenced{model="credit",version="7"} 1
-faultline_model_deploy_timestamp_seconds{model="credit",version="7"} 1600000000
-faultline_model_labels_info{model="credit",version="7",label_team="risk",label_on_call="a \"b\""} 1
-faultline_signal_missing_ratio{model="credit",version="7",signal="amount"} 0.125
-faultline_signal_missing_ratio{model="credit",version="7",signal="region"} 0
-faultline_signal_out_of_range_ratio{model="credit",version="7",signal="amount"} 0
-faultline_signal_new_category_ratio{model="credit",version="7",signal="region"} 0.01
-faultline_detector_score{model="credit",version="7",signal="amount",detector="psi"} 0.5
-faultline_detector_score{model="credit",version="7",signal="amount",detector="missing_rate"} 0
-faultline_detector_score_ratio{model="credit",version="7",signal="amount",detector="psi"} 2
-faultline_detector_threshold{model="credit",version="7",signal="amount",detector="psi"} 0.25
-faultline_detector_p_value{model="credit",version="7",signal="amount",detector="psi"} 1e-09
-faultline_detector_firing{model="credit",version="7",signal="amount",detector="psi"} 1
-faultline_detector_firing{model="credit",version="7",signal="amount",detector="missing_rate"} 0
-faultline_detector_window_samples{model="credit",version="7",signal="amount",detector="psi"} 1000
-faultline_detector_window_samples{model="credit",version="7",signal="amount",detector="missing_rate"} 1000
-faultline_detector_reference_samples{model="credit",version="7",signal="amount",detector="psi"} 5000
-faultline_detector_reference_samples{model="credit",version="7",signal="amount",detector="missing_rate"} 5000
-)";
-
 TEST(MetricsPage, Golden) {
   const std::string page = Page(GoldenReading());
-  EXPECT_EQ(Samples(page), kGolden);
+  std::ifstream golden(FAULTLINE_SOURCE_DIR "/tests/daemon/export/golden/metrics_page.txt");
+  std::stringstream expected;
+  expected << golden.rdbuf();
+  EXPECT_EQ(Samples(page), expected.str());
   const Exposition read(page);
   EXPECT_EQ(read.types.at("faultline_rows_total"), "counter");
   EXPECT_EQ(read.types.at("faultline_commit_duration_seconds"), "histogram");
