@@ -18,6 +18,7 @@ namespace {
 
 constexpr size_t kWidthMin = 40;
 constexpr size_t kWidthMax = 200;
+constexpr size_t kGap = 2;  // between the columns of a grid
 
 struct CodeRange {
   uint32_t first;
@@ -209,30 +210,42 @@ std::string TimeText(int64_t ns) {
                          utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec);
 }
 
-std::string Grid::Text(const Style& style) const {
-  constexpr size_t kGap = 2;
+std::vector<size_t> Grid::Widths(size_t room) const {
+  constexpr size_t kWidthLast = 16;
+  constexpr size_t kWidthLeast = 8;
   std::vector<size_t> widths(rows_[0].size());
   for (const auto& row : rows_) {
     for (size_t i = 0; i < row.size(); ++i) {
       widths[i] = std::max(widths[i], DisplayWidth(row[i].text));
     }
   }
-  // The widest column gives way until all fit.
   size_t total = kGap * (widths.size() - 1);
   for (const size_t width : widths) total += width;
-  while (total > style.width) {
-    const auto widest = std::max_element(widths.begin(), widths.end());
-    if (*widest <= 8) break;
-    --*widest;
-    --total;
+  const auto narrow = [&](size_t* width, size_t least) {
+    const size_t less = std::min(total - std::min(total, room), *width - std::min(*width, least));
+    *width -= less;
+    total -= less;
+    return less > 0;
+  };
+  narrow(&widths.back(), kWidthLast);
+  while (total > room && whole_ < widths.size()) {
+    const auto widest =
+        std::max_element(widths.begin() + static_cast<ptrdiff_t>(whole_), widths.end());
+    if (!narrow(&*widest, std::max(kWidthLeast, *widest - 1))) break;
   }
+  return widths;
+}
+
+std::string Grid::Text(const Style& style) const {
+  const std::vector<size_t> widths = Widths(style.width);
   std::string out;
   for (size_t r = 0; r < rows_.size(); ++r) {
     std::string line;
     for (size_t i = 0; i < rows_[r].size(); ++i) {
       const Cell& cell = rows_[r][i];
       const bool last = i + 1 == rows_[r].size();
-      const std::string text = last ? Cut(cell.text, widths[i]) : Fit(cell.text, widths[i] + kGap);
+      const std::string text =
+          last ? Cut(cell.text, widths[i]) : Fit(cell.text, widths[i]) + std::string(kGap, ' ');
       if (r == 0) {
         line += Paint(style, Colour::kDim, text);
       } else {

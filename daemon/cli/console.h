@@ -61,16 +61,21 @@ struct Cell {
   std::optional<Colour> colour;
 };
 
-// Rows of cells, each column as wide as its widest cell, two spaces between. What does not fit the
-// style's width is cut, the last column first.
+// Rows of cells, each column as wide as its widest cell, two spaces between. If they do not fit the
+// style's width, the last column gives way first, then the widest one; the first `whole` columns
+// never do.
 class Grid {
  public:
-  explicit Grid(std::vector<Cell> header) : rows_{std::move(header)} {}
+  explicit Grid(std::vector<Cell> header, size_t whole = 0)
+      : whole_(whole), rows_{std::move(header)} {}
   // As many cells as the header has.
   void Add(std::vector<Cell> cells) { rows_.push_back(std::move(cells)); }
   std::string Text(const Style& style) const;
 
  private:
+  std::vector<size_t> Widths(size_t room) const;
+
+  size_t whole_;
   std::vector<std::vector<Cell>> rows_;
 };
 

@@ -6,12 +6,17 @@
 #include <algorithm>
 #include <cstring>
 #include <optional>
+#include <utility>
+#include <vector>
 
 #include "daemon/cli/client.h"
 #include "daemon/cli/plot.h"
 
 namespace faultline::cli {
 namespace {
+
+// From here on a list says how bad each incident is, and of what kind.
+constexpr size_t kWide = 110;
 
 std::string StateWord(v1::IncidentState state) {
   return EnumWords(v1::IncidentState_Name(state), "INCIDENT_STATE_");
@@ -71,21 +76,21 @@ std::string AlertsText(const v1::Incident& incident, const Style& style) {
   if (incident.alerts_total() > static_cast<uint32_t>(incident.alerts_size())) {
     absl::StrAppend(&title, " (", incident.alerts_size(), " of ", incident.alerts_total(), ")");
   }
-  Grid grid(
-      {"  signal", "detector", "state", "severity", "now", "peak", "rows", "since", "detail"});
+  Grid grid({"  signal", "detector", "state", "now", "peak", "rows", "since"});
+  std::string details;
   for (const v1::Alert& alert : incident.alerts()) {
     const std::string state = EnumWords(v1::AlertState_Name(alert.state()), "ALERT_STATE_");
     grid.Add({"  " + Printable(alert.signal()),
               Printable(alert.detector()),
-              {state + (alert.silenced() ? " (silenced)" : ""), ColourOf(alert.state())},
-              SeverityWord(alert.severity()),
+              {state + (alert.silenced() ? ", silenced" : ""), ColourOf(alert.state())},
               ScoreText(alert.verdict()),
               alert.peak().has_score() ? Short(alert.peak().score()) : "-",
               Grouped(alert.verdict().rows()),
-              TimeText(ToNs(alert.start_time())),
-              Printable(alert.verdict().detail())});
+              TimeText(ToNs(alert.start_time()))});
+    if (alert.verdict().detail().empty()) continue;
+    details += Wrap(Printable(alert.signal() + ": " + alert.verdict().detail()), style.width, "  ");
   }
-  return Section(title, style) + grid.Text(style);
+  return Section(title, style) + grid.Text(style) + details;
 }
 
 std::string TimelineText(const v1::Incident& incident, const Style& style) {
@@ -124,15 +129,22 @@ std::string ScoreText(const v1::Verdict& verdict) {
 
 std::string ListText(const v1::ListIncidentsResponse& incidents, const Style& style) {
   if (incidents.incidents().empty()) return "No incidents.\n";
-  Grid grid({"id", "state", "severity", "model", "failure mode", "began", "summary"});
+  const bool wide = style.width >= kWide;
+  std::vector<Cell> header = {"id", "state", "model", "began"};
+  if (wide) header.insert(header.end(), {"severity", "failure mode"});
+  header.emplace_back("summary");
+  Grid grid(std::move(header), /*whole=*/1);
   for (const v1::Incident& incident : incidents.incidents()) {
-    grid.Add({Printable(incident.id()),
-              {StateWord(incident.state()), ColourOf(incident.state())},
-              {SeverityWord(incident.severity()), ColourOf(incident.severity())},
-              ModelText(incident.model(), incident.version()),
-              ModeWords(incident.failure_mode()),
-              TimeText(ToNs(incident.start_time())),
-              Printable(incident.summary())});
+    std::vector<Cell> row = {Printable(incident.id()),
+                             {StateWord(incident.state()), ColourOf(incident.state())},
+                             ModelText(incident.model(), incident.version()),
+                             TimeText(ToNs(incident.start_time()))};
+    if (wide) {
+      row.emplace_back(SeverityWord(incident.severity()), ColourOf(incident.severity()));
+      row.emplace_back(ModeWords(incident.failure_mode()));
+    }
+    row.emplace_back(Printable(incident.summary()));
+    grid.Add(std::move(row));
   }
   return grid.Text(style);
 }

@@ -53,18 +53,50 @@ int Rank(v1::VerdictState state) {
   return state == v1::VERDICT_STATE_CANNOT_TELL ? 1 : 2;
 }
 
-std::vector<Cell> Row(const v1::SignalStatus& signal, const std::string& name,
-                      const v1::Verdict* verdict, v1::VerdictState state) {
-  std::string detail = state == v1::VERDICT_STATE_CANNOT_TELL ? signal.missing() : "";
-  if (verdict != nullptr && !verdict->detail().empty()) detail = verdict->detail();
-  return {"  " + Printable(name),
+std::vector<Cell> Row(const v1::SignalStatus& signal, const v1::Verdict* verdict,
+                      v1::VerdictState state) {
+  return {"  " + Printable(signal.signal().name()),
           {StateWords(state), ColourOf(state)},
           verdict == nullptr ? "-" : Printable(verdict->detector()),
           verdict == nullptr ? "-" : ScoreText(*verdict),
           Grouped(signal.window_rows()),
-          Grouped(signal.reference_rows()),
-          Printable(detail)};
+          Grouped(signal.reference_rows())};
 }
+
+// What was said of signals, each thing once, with the signals of which it was said.
+class Remarks {
+ public:
+  void Add(const std::string& text, const std::string& signal) {
+    if (text.empty()) return;
+    auto found = std::find_if(remarks_.begin(), remarks_.end(),
+                              [&](const Remark& remark) { return remark.text == text; });
+    if (found == remarks_.end()) found = remarks_.insert(found, {text, {}});
+    if (found->signals.empty() || found->signals.back() != signal) found->signals.push_back(signal);
+  }
+  std::string Text(const Style& style) const {
+    constexpr size_t kNamed = 6;
+    std::string out;
+    for (const Remark& remark : remarks_) {
+      std::string line;
+      for (size_t i = 0; i < std::min(remark.signals.size(), kNamed); ++i) {
+        absl::StrAppend(&line, i == 0 ? "" : ", ", Printable(remark.signals[i]));
+      }
+      if (remark.signals.size() > kNamed) {
+        absl::StrAppend(&line, " and ", remark.signals.size() - kNamed, " more");
+      }
+      absl::StrAppend(&line, ": ", Printable(remark.text));
+      out += Wrap(line, style.width, "  ");
+    }
+    return out.empty() ? out : "\n" + out;
+  }
+
+ private:
+  struct Remark {
+    std::string text;
+    std::vector<std::string> signals;
+  };
+  std::vector<Remark> remarks_;
+};
 
 }  // namespace
 
@@ -121,18 +153,26 @@ std::string ModelStatusText(const v1::GetModelStatusResponse& status, bool all,
   std::stable_sort(signals.begin(), signals.end(), [](const auto* a, const auto* b) {
     return Rank(a->state()) < Rank(b->state());
   });
-  Grid grid({"  signal", "state", "detector", "score / threshold", "rows", "reference", "detail"});
+  Grid grid({"  signal", "state", "detector", "score", "rows", "reference"});
+  Remarks remarks;
   for (const v1::SignalStatus* signal : signals) {
     const std::string& name = signal->signal().name();
+    const v1::Verdict* worst = Worst(*signal);
+    if (signal->state() == v1::VERDICT_STATE_CANNOT_TELL) {
+      remarks.Add("cannot tell yet: " + signal->missing(), name);
+    } else if (worst != nullptr && signal->state() == v1::VERDICT_STATE_ALARM) {
+      remarks.Add(worst->detail(), name);
+    }
     if (!all || signal->verdicts().empty()) {
-      grid.Add(Row(*signal, name, Worst(*signal), signal->state()));
+      grid.Add(Row(*signal, worst, signal->state()));
       continue;
     }
     for (const v1::Verdict& verdict : signal->verdicts()) {
-      grid.Add(Row(*signal, name, &verdict, verdict.state()));
+      grid.Add(Row(*signal, &verdict, verdict.state()));
+      if (verdict.detail() != signal->missing()) remarks.Add(verdict.detail(), name);
     }
   }
-  return out + "\n" + grid.Text(style);
+  return out + "\n" + grid.Text(style) + remarks.Text(style);
 }
 
 std::string DaemonStatusText(const v1::GetStatusResponse& status, int64_t now_ns,

@@ -1,0 +1,144 @@
+#include "daemon/cli/incident_text.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include "daemon/cli/plot.h"
+#include "tests/daemon/cli/golden.h"
+#include "tests/daemon/review/review_server.h"
+
+namespace faultline::cli {
+namespace {
+
+constexpr Style kPlain{.width = 80, .colour = false};
+
+void AddCell(v1::SignalEvidence* evidence, const std::string& label, double reference,
+             double window) {
+  v1::DistributionCell* cell = evidence->add_cells();
+  cell->set_label(label);
+  cell->set_reference_share(reference);
+  cell->set_window_share(window);
+}
+
+v1::SignalEvidence Numbers() {
+  v1::SignalEvidence evidence;
+  evidence.set_signal("income");
+  evidence.set_reference_rows(5'000);
+  evidence.set_window_rows(3'000);
+  evidence.set_reference_mean(41.25);
+  evidence.set_window_mean(63.5);
+  for (int i = 0; i < 20; ++i) {
+    AddCell(&evidence, std::to_string(i * 5) + " .. " + std::to_string(i * 5 + 5),
+            0.1 * std::exp(-(i - 7) * (i - 7) / 18.0), 0.1 * std::exp(-(i - 14) * (i - 14) / 8.0));
+  }
+  AddCell(&evidence, "(under)", 0, 0);
+  AddCell(&evidence, "(over)", 0, 0.02);
+  AddCell(&evidence, "(missing)", 0.01, 0.24);
+  AddCell(&evidence, "(invalid)", 0, 0);
+  return evidence;
+}
+
+v1::SignalEvidence Categories() {
+  v1::SignalEvidence evidence;
+  evidence.set_signal("region");
+  evidence.set_reference_rows(5'000);
+  evidence.set_window_rows(3'000);
+  AddCell(&evidence, "north", 0.5, 0.48);
+  AddCell(&evidence, "so\x1b[31muth", 0.3, 0.02);
+  AddCell(&evidence, "(unseen)", 0, 0.5);
+  return evidence;
+}
+
+TEST(Plot, BlocksAndBars) {
+  EXPECT_EQ(Blocks(std::vector<double>{0, 0.001, 0.5, 1, 2, -1, NAN}, 1), " ▁▄██  ");
+  EXPECT_EQ(Blocks(std::vector<double>{1, 2}, 0), "  ");
+  EXPECT_EQ(Bar(0, 8), "");
+  EXPECT_EQ(Bar(1, 4), "████");
+  EXPECT_EQ(Bar(0.5, 4), "██");
+  EXPECT_EQ(Bar(0.28125, 4), "█▏");
+  EXPECT_EQ(Bar(1e-9, 4), "▏") << "something is more than nothing";
+  EXPECT_EQ(Bar(7, 4), "████");
+  EXPECT_EQ(Bar(NAN, 4), "");
+}
+
+TEST(Plot, NumbersAsHistograms) {
+  testing::ExpectGolden("plot_numbers.txt", PlotEvidence(Numbers(), kPlain));
+}
+
+TEST(Plot, CategoriesAsBars) {
+  testing::ExpectGolden("plot_categories.txt", PlotEvidence(Categories(), kPlain));
+}
+
+TEST(Plot, MoreBinsThanColumnsAreSummed) {
+  v1::SignalEvidence evidence;
+  evidence.set_signal("x");
+  evidence.set_reference_mean(0);
+  for (int i = 0; i < 60; ++i) {
+    AddCell(&evidence, std::to_string(i) + " .. " + std::to_string(i + 1), 1.0 / 60,
+            i < 30 ? 1.0 / 30 : 0);
+  }
+  testing::ExpectGolden("plot_narrow.txt", PlotEvidence(evidence, {.width = 48, .colour = false}));
+}
+
+TEST(IncidentText, ShowsEverything) {
+  v1::Incident incident =
+      testing::MakeIncident(uint64_t{7} << 40, "credit", v1::INCIDENT_STATE_ACKNOWLEDGED);
+  incident.clear_evidence();
+  *incident.add_evidence() = Numbers();
+  *incident.add_evidence() = Categories();
+  v1::IncidentEvent* event = incident.add_timeline();
+  event->mutable_time()->set_seconds(1'700'000'120);
+  event->set_text("acknowledged: looking at it, and this remark is long enough to be wrapped");
+  event->set_actor("zoe");
+  testing::ExpectGolden("incident.txt", IncidentText(incident, kPlain));
+}
+
+TEST(IncidentText, Lists) {
+  v1::ListIncidentsResponse list;
+  EXPECT_EQ(ListText(list, kPlain), "No incidents.\n");
+  *list.add_incidents() =
+      testing::MakeIncident(uint64_t{7} << 40, "credit", v1::INCIDENT_STATE_OPEN);
+  v1::Incident hostile =
+      testing::MakeIncident(uint64_t{6} << 40, "x\x1b[2J", v1::INCIDENT_STATE_RESOLVED);
+  hostile.set_summary("line one\nline two");
+  *list.add_incidents() = hostile;
+  testing::ExpectGolden("incidents.txt", ListText(list, {.width = 120, .colour = false}));
+  testing::ExpectGolden("incidents_narrow.txt", ListText(list, {.width = 80, .colour = false}));
+}
+
+TEST(IncidentText, OneLinePerChange) {
+  v1::WatchIncidentsResponse change;
+  *change.mutable_incident() =
+      testing::MakeIncident(uint64_t{7} << 40, "credit", v1::INCIDENT_STATE_OPEN);
+  change.set_change("psi of income fired\x07");
+  EXPECT_EQ(ChangeText(change, kPlain),
+            "0000700000000  open          credit 3: psi of income fired\\x07; income moved aw…\n");
+}
+
+TEST(IncidentText, NothingUnprintableComesThrough) {
+  v1::Incident incident =
+      testing::MakeIncident(uint64_t{7} << 40, "\x1b[31mm", v1::INCIDENT_STATE_OPEN);
+  const std::string evil = "\x1b]0;owned\x07\n\u202e";
+  incident.set_version(evil);
+  incident.set_summary(evil);
+  incident.set_runbook_url(evil);
+  (*incident.mutable_labels())[evil] = evil;
+  incident.mutable_alerts(0)->set_signal(evil);
+  incident.mutable_alerts(0)->set_detector(evil);
+  incident.mutable_alerts(0)->mutable_verdict()->set_detail(evil);
+  incident.mutable_timeline(0)->set_text(evil);
+  incident.mutable_timeline(0)->set_actor(evil);
+  incident.mutable_evidence(0)->set_signal(evil);
+  AddCell(incident.mutable_evidence(0), evil, 0.5, 0.5);
+  const std::string text = IncidentText(incident, kPlain);
+  for (const char c : text) {
+    EXPECT_TRUE(c == '\n' || static_cast<unsigned char>(c) >= 0x20) << static_cast<int>(c);
+  }
+  EXPECT_EQ(text.find("\u202e"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace faultline::cli
