@@ -19,7 +19,7 @@ constexpr double kDeltaDefault = 0.5;
 constexpr double kReferenceErrors = 2;
 // Log-likelihood ratio at which an excursion is taken for ended: ln 1000.
 constexpr double kEnded = 6.907755278982137;
-constexpr double kShiftMin = 0.25;
+constexpr double kShiftMin = 0.5;
 constexpr double kSumMax = 1e12;
 
 // Evidence in one direction. z below is the sub-sum's deviation from the reference in standard
