@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "detectors/catalog.h"
 #include "detectors/summary/binning.h"
 #include "detectors/summary/summary.h"
 #include "tests/support/streams.h"
@@ -46,6 +47,62 @@ double CountColumns(const Shape& shape, std::span<const double> values, uint32_t
   });
 }
 
+// One judgement of a window of 7680 rows: what a closing pane costs per signal and kind.
+void JudgeKinds(std::span<const double> reference, std::span<const double> values) {
+  const Shape shape = MakeNumericShape(reference, 1, {});
+  Summary before(&shape);
+  before.CountNumbers(reference, nullptr, {0, static_cast<uint32_t>(reference.size())});
+  Summary window(&shape);
+  window.CountNumbers(values, nullptr, {0, 7680});
+  constexpr int kLooks = 2000;
+  for (const CatalogEntry& entry : Catalog()) {
+    v1::DetectorSpec spec;
+    spec.GetReflection()->MutableMessage(
+        &spec, spec.GetDescriptor()->FindFieldByNumber(static_cast<int>(entry.kind)));
+    const Detector made = *MakeDetector(spec);
+    const std::string name = "judge." + std::string(entry.name);
+    std::vector<std::byte> state(entry.state_bytes_max);
+    if (made.compare != nullptr && !made.compare->Judges(SignalType::kNumeric)) continue;
+    Print(name.c_str(),
+          NanosecondsPer(kLooks,
+                         [&] {
+                           for (int i = 0; i < kLooks; ++i) {
+                             if (made.compare != nullptr)
+                               (void)made.compare->Compare(before, window);
+                             if (made.follow != nullptr)
+                               (void)made.follow->Follow(before, window, state);
+                             if (made.score != nullptr) (void)made.score->Compare(before, window);
+                           }
+                         }),
+          "ns/look", 0);
+  }
+}
+
+void ScoreRows(std::span<const double> values) {
+  v1::DetectorSpec spec;
+  spec.mutable_row_score();
+  const Detector made = *MakeDetector(spec);
+  for (const uint32_t width : {8u, 32u}) {
+    const size_t rows = values.size() / width;
+    std::vector<NumericColumn> columns;
+    for (uint32_t k = 0; k < width; ++k) columns.push_back(values.subspan(k * rows, rows));
+    std::vector<NumericColumn> head;
+    for (const NumericColumn column : columns) head.push_back(column.first(5000));
+    std::string fitted;
+    if (!made.score->Fit(head, &fitted).ok()) std::abort();
+    std::vector<double> scores(rows);
+    const std::string name = "score.row_score." + std::to_string(width) + "_columns";
+    Print(name.c_str(),
+          NanosecondsPer(rows * width,
+                         [&] {
+                           for (uint32_t at = 0; at + kColumn <= rows; at += kColumn) {
+                             made.score->Score(fitted, columns, {at, at + kColumn}, scores);
+                           }
+                         }),
+          "ns/value", 0);
+  }
+}
+
 int Main() {
   const std::vector<double> reference = testing::Normals(1, 20000);
   const std::vector<double> values = testing::Normals(2, kValues);
@@ -79,6 +136,8 @@ int Main() {
   std::string bytes;
   pane.Encode(&bytes);
   Print("pane.256_rows.encoded", static_cast<double>(bytes.size()), "bytes", 200);
+  JudgeKinds(reference, values);
+  ScoreRows(values);
   return 0;
 }
 
