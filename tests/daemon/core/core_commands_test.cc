@@ -68,9 +68,12 @@ TEST(CoreCommandsTest, NewVersionRefusesAnotherType) {
 }
 
 TEST(CoreCommandsTest, DeleteModelRemovesEveryKey) {
-  CoreRun run(
-      MakeSettings(Config("detectors { page_hinkley { threshold: 9 } } "
-                          "detectors { row_score { threshold: 1 } }")));
+  CoreRun run(MakeSettings(R"(
+    defaults { pane { rows: 10 } window_panes: 3 reference { learn_rows: 200 }
+      alert { fire_panes: 1 }
+      detectors { out_of_range { threshold: 0.5 rows_min: 10 } }
+      detectors { page_hinkley { threshold: 9 } }
+      detectors { row_score { threshold: 1 } } })"));
   Numbers numbers(1);
   for (int i = 0; i < 40; ++i) {
     std::vector<double> a(50), b(50);
