@@ -3,6 +3,7 @@
 #include <google/protobuf/stubs/logging.h>
 #include <grpc/grpc.h>
 #include <grpc/support/log.h>
+#include <grpc/support/time.h>
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/health_check_service_interface.h>
@@ -53,6 +54,11 @@ void SetLimits(const GrpcServerOptions& options, grpc::ServerBuilder* builder) {
   quota.Resize(std::max<uint64_t>(2 * options.queue_bytes_max, 128ull << 20));
   quota.SetMaxThreads(kSyncThreadsMax);
   builder->SetResourceQuota(quota);
+}
+
+gpr_timespec After(std::chrono::milliseconds span) {
+  return gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC),
+                      gpr_time_from_millis(span.count(), GPR_TIMESPAN));
 }
 
 // gRPC's own lines; their words hold what peers sent, so they are a field.
@@ -153,7 +159,7 @@ void GrpcServer::Impl::CheckHealth() {
   std::condition_variable done;
   bool ended = false;
   grpc::ClientContext context;
-  context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(1));
+  context.set_deadline(After(std::chrono::seconds(1)));
   const grpc::ByteBuffer request(nullptr, 0);
   grpc::ByteBuffer response;
   self->UnaryCall(&context, "/grpc.health.v1.Health/Check", {}, &request, &response,
@@ -209,7 +215,7 @@ void GrpcServer::Stop(std::chrono::milliseconds patience) {
   impl_->changed.notify_all();
   impl_->heartbeat.join();
   impl_->self.reset();
-  impl_->server->Shutdown(std::chrono::system_clock::now() + patience);
+  impl_->server->Shutdown(After(patience));
 }
 
 const std::string& GrpcServer::address() const { return impl_->address; }

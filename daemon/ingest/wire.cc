@@ -9,6 +9,7 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 
 #include "base/check.h"
 
@@ -18,11 +19,21 @@ namespace {
 using google::protobuf::internal::WireFormatLite;
 
 // Kept by each thread that parses; larger messages take more for as long as they live.
-constexpr size_t kArenaBytes = 256 << 10;
+constexpr size_t kArenaBytes = 1 << 20;
+constexpr size_t kBlockBytes = 256 << 10;
+
+google::protobuf::ArenaOptions OptionsWith(char* memory) {
+  google::protobuf::ArenaOptions options;
+  options.initial_block = memory;
+  options.initial_block_size = kArenaBytes;
+  options.start_block_size = kBlockBytes;
+  options.max_block_size = kBlockBytes;
+  return options;
+}
 
 struct ThreadArena {
-  ThreadArena() : memory(new char[kArenaBytes]), arena(memory.get(), kArenaBytes) {}
-  std::unique_ptr<char[]> memory;
+  ThreadArena() : memory(new char[kArenaBytes]), arena(OptionsWith(memory.get())) {}
+  std::unique_ptr<char[]> memory;  // of which only what was used once is resident
   google::protobuf::Arena arena;
   bool in_use = false;
 };

@@ -85,6 +85,26 @@ TEST(DecodeTest, EveryTypeOfColumn) {
   EXPECT_EQ(batch->refused_rows, 0u);
 }
 
+TEST(DecodeTest, NamesAreCheckedAfreshWhenTheyChange) {
+  Refusal refusal;
+  v1::InferenceBatch message = Batch(1);
+  AddNumbers(&message, "a");
+  AddNumbers(&message, "b");
+  for (int i = 0; i < 3; ++i) {
+    const auto batch = Decode(message, &refusal);
+    ASSERT_NE(batch, nullptr);
+    EXPECT_EQ(batch->columns[0].name, "a");
+    EXPECT_EQ(batch->columns[1].name, "b");
+  }
+  message.mutable_columns(1)->set_name("a");
+  EXPECT_EQ(Decode(message, &refusal), nullptr);
+  EXPECT_EQ(Decode(message, &refusal), nullptr);
+  message.mutable_columns(1)->set_name("");
+  EXPECT_EQ(Decode(message, &refusal), nullptr);
+  message.mutable_columns()->RemoveLast();
+  EXPECT_NE(Decode(message, &refusal), nullptr);
+}
+
 TEST(DecodeTest, NullBitmapMarksRowsAndIgnoresBitsBehindThem) {
   for (const uint32_t rows : {1u, 7u, 8u, 9u, 63u, 64u, 65u, 200u}) {
     v1::InferenceBatch message = Batch(rows);
