@@ -28,6 +28,10 @@ std::string TypeWord(const v1::Signal& signal) {
   return EnumWords(v1::SignalType_Name(signal.type()), "SIGNAL_TYPE_");
 }
 
+std::string Count(uint64_t count, const char* noun) {
+  return Grouped(count) + " " + noun + (count == 1 ? "" : "s");
+}
+
 std::string Silence(const v1::Model& model) {
   return model.has_silenced_until() ? TimeText(ToNs(model.silenced_until())) : "";
 }
@@ -104,7 +108,7 @@ std::string ModelsText(const v1::ListModelsResponse& models, const Style& style)
   if (models.models().empty()) {
     return "No models yet: send events, or create one with 'faultline models create'.\n";
   }
-  Grid grid({"model", "version", "rows", "late", "rejected", "newest event", "silenced until"});
+  Grid grid({"model", "version", "rows", "late", "rejected", "newest event", "silenced"});
   for (const v1::Model& model : models.models()) {
     grid.Add({Printable(model.name()), Printable(model.version()), Grouped(model.applied_rows()),
               Grouped(model.late_rows()), Grouped(model.rejected_rows()),
@@ -187,8 +191,9 @@ std::string DaemonStatusText(const v1::GetStatusResponse& status, int64_t now_ns
   const int64_t minutes = std::max<int64_t>(now_ns - start_ns, 0) / 60'000'000'000;
   absl::StrAppend(&out, "\n  up ", minutes / 60, " h ", minutes % 60, " min, since ",
                   TimeText(start_ns), "\n");
-  absl::StrAppend(&out, "  ", status.models(), " models, ", Grouped(status.signals()), " signals, ",
-                  status.incidents_open(), " open incidents\n");
+  absl::StrAppend(&out, "  ", Count(status.models(), "model"), ", ",
+                  Count(status.signals(), "signal"), ", ",
+                  Count(status.incidents_open(), "open incident"), "\n");
   out += "  rows:";
   std::vector<std::string> rows;
   for (const auto& [result, count] : status.rows()) {

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstdlib>
 #include <string_view>
 #include <vector>
 
@@ -17,6 +18,9 @@ constexpr std::array kEighths = {"", "▏", "▎", "▍", "▌", "▋", "▊", "
 constexpr std::string_view kIndent = "    ";
 constexpr size_t kSideWidth = 11;  // "reference  "
 constexpr size_t kCategoriesMax = 8;
+constexpr size_t kCategoriesMin = 3;
+constexpr double kDifferenceMin = 0.01;  // of shares, to be shown beyond kCategoriesMin
+constexpr size_t kPercentWidth = 7;
 constexpr size_t kLabelWidth = 20;
 
 bool IsSpecial(const v1::DistributionCell& cell) {
@@ -29,12 +33,74 @@ double Difference(const v1::DistributionCell& cell) {
 
 std::string Percent(double share) { return absl::StrFormat("%5.1f %%", share * 100); }
 
-// Sums neighbours until at most `columns` are left.
-std::vector<double> Narrow(const std::vector<double>& values, size_t columns) {
-  const size_t each = (values.size() + columns - 1) / columns;
-  if (each <= 1) return values;
-  std::vector<double> out((values.size() + each - 1) / each);
-  for (size_t i = 0; i < values.size(); ++i) out[i / each] += values[i];
+// A histogram's cell with its place on the axis.
+struct Bin {
+  double low = 0;
+  double high = 0;
+  double reference = 0;
+  double window = 0;
+};
+
+// "low .. high", or one value.
+bool ReadBin(const v1::DistributionCell& cell, Bin* bin) {
+  char* end = nullptr;
+  bin->low = std::strtod(cell.label().c_str(), &end);
+  if (end == cell.label().c_str()) return false;
+  bin->high = bin->low;
+  constexpr std::string_view kDots = " .. ";
+  if (std::string_view(end).starts_with(kDots)) {
+    bin->high = std::strtod(end + kDots.size(), &end);
+  }
+  bin->reference = cell.reference_share();
+  bin->window = cell.window_share();
+  return *end == '\0' && std::isfinite(bin->low) && std::isfinite(bin->high) &&
+         bin->low <= bin->high;
+}
+
+// The part of the axis that is drawn. Bins in the tails that would take more than a quarter of it
+// are left to its ends.
+struct Axis {
+  double low = 0;
+  double high = 0;
+  bool low_cut = false;
+  bool high_cut = false;
+};
+
+Axis ChooseAxis(const std::vector<Bin>& bins) {
+  size_t first = 0;
+  size_t last = bins.size() - 1;
+  const auto too_wide = [&](size_t bin) {
+    return bins[bin].high - bins[bin].low > (bins[last].high - bins[first].low) / 4;
+  };
+  const size_t most = bins.size() / 6;
+  while (first < most && too_wide(first)) ++first;
+  while (bins.size() - 1 - last < most && too_wide(last)) --last;
+  return {bins[first].low, bins[last].high, first > 0, last + 1 < bins.size()};
+}
+
+// Spreads each bin's share evenly over the columns that it covers.
+std::vector<double> Spread(const std::vector<Bin>& bins, double Bin::*share, const Axis& axis,
+                           size_t columns) {
+  std::vector<double> out(columns);
+  const double step = (axis.high - axis.low) / static_cast<double>(columns);
+  const auto column_of = [&](double x) {
+    const double at = step > 0 ? (x - axis.low) / step : 0;
+    return std::clamp(at, 0.0, static_cast<double>(columns));
+  };
+  for (const Bin& bin : bins) {
+    const double from = column_of(bin.low);
+    const double to = column_of(bin.high);
+    const auto first = std::min(static_cast<size_t>(from), columns - 1);
+    if (to <= from) {
+      out[first] += bin.*share;
+      continue;
+    }
+    for (size_t i = first; i < columns && static_cast<double>(i) < to; ++i) {
+      const double covered =
+          std::min(to, static_cast<double>(i + 1)) - std::max(from, static_cast<double>(i));
+      out[i] += bin.*share * covered / (to - from);
+    }
+  }
   return out;
 }
 
@@ -42,40 +108,58 @@ std::string Line(std::string_view side, std::string_view rest) {
   return absl::StrCat(std::string(kIndent), Fit(side, kSideWidth), std::string(rest), "\n");
 }
 
-// "low" of "low .. high", or the "high".
-std::string Edge(const std::string& label, bool low) {
-  const size_t dots = label.find(" .. ");
-  if (dots == std::string::npos) return label;
-  return low ? label.substr(0, dots) : label.substr(dots + 4);
+std::string BlocksLine(const char* side, const std::vector<double>& shares, const Style& style,
+                       bool paint) {
+  const double most = *std::max_element(shares.begin(), shares.end());
+  const std::string blocks = Blocks(shares, most);
+  return Line(side,
+              "│" + (paint ? Paint(style, Colour::kYellow, blocks) : blocks) + "│" + Percent(most));
 }
 
-std::string PlotBins(const std::vector<const v1::DistributionCell*>& cells, const Style& style) {
-  std::vector<double> reference;
-  std::vector<double> window;
-  for (const v1::DistributionCell* cell : cells) {
-    reference.push_back(cell->reference_share());
-    window.push_back(cell->window_share());
+std::string AxisLine(const std::string& low, const std::string& high, const char* middle,
+                     size_t columns) {
+  if (columns == 1) return Line("", " " + low);
+  const size_t used = DisplayWidth(low) + DisplayWidth(middle) + DisplayWidth(high);
+  const size_t room = columns > used + 1 ? columns - used : 2;
+  return Line("", " " + low + std::string(room / 2, ' ') + middle +
+                      std::string(room - room / 2, ' ') + high);
+}
+
+std::string PlotBins(std::vector<Bin> bins, const Style& style) {
+  constexpr size_t kColumnsMax = 60;
+  // A reference with so much of itself in one column has no shape on a straight axis.
+  constexpr double kSkewed = 0.4;
+  constexpr size_t kBinsSkewed = 10;
+  Axis axis = ChooseAxis(bins);
+  const std::string low = (axis.low_cut ? "≤ " : "") + Short(axis.low);
+  const std::string high = (axis.high_cut ? "≥ " : "") + Short(axis.high);
+  const size_t room = style.width - kIndent.size() - kSideWidth - kPercentWidth - 2;
+  size_t columns = axis.high > axis.low ? std::min(kColumnsMax, room) : 1;
+  std::vector<double> reference = Spread(bins, &Bin::reference, axis, columns);
+  const char* middle = "";
+  if (bins.size() >= kBinsSkewed &&
+      *std::max_element(reference.begin(), reference.end()) > kSkewed) {
+    middle = "(by bin)";
+    for (size_t i = 0; i < bins.size(); ++i) {
+      bins[i].low = static_cast<double>(i);
+      bins[i].high = static_cast<double>(i + 1);
+    }
+    axis = {0, static_cast<double>(bins.size()), false, false};
+    columns = std::min(bins.size(), room);
+    reference = Spread(bins, &Bin::reference, axis, columns);
   }
-  const size_t columns = style.width - kIndent.size() - kSideWidth - 2;
-  reference = Narrow(reference, columns);
-  window = Narrow(window, columns);
-  const double most = std::max(*std::max_element(reference.begin(), reference.end()),
-                               *std::max_element(window.begin(), window.end()));
-  std::string out = Line("reference", "│" + Blocks(reference, most) + "│");
-  out += Line("window", "│" + Paint(style, Colour::kYellow, Blocks(window, most)) + "│");
-  const std::string low = Printable(Edge(cells.front()->label(), true));
-  const std::string high = Printable(Edge(cells.back()->label(), false));
-  const size_t used = DisplayWidth(low) + DisplayWidth(high);
-  const size_t gap = reference.size() > used + 1 ? reference.size() - used : 1;
-  if (cells.size() == 1) return out + Line("", " " + low);
-  return out + Line("", " " + low + std::string(gap, ' ') + high);
+  return BlocksLine("reference", reference, style, false) +
+         BlocksLine("window", Spread(bins, &Bin::window, axis, columns), style, true) +
+         AxisLine(low, high, middle, columns);
 }
 
 std::string PlotBars(std::vector<const v1::DistributionCell*> cells, const Style& style) {
   std::stable_sort(cells.begin(), cells.end(),
                    [](const auto* a, const auto* b) { return Difference(*a) > Difference(*b); });
-  const size_t left_out = cells.size() - std::min(cells.size(), kCategoriesMax);
-  cells.resize(cells.size() - left_out);
+  size_t shown = std::min(cells.size(), kCategoriesMax);
+  while (shown > kCategoriesMin && Difference(*cells[shown - 1]) < kDifferenceMin) --shown;
+  const size_t left_out = cells.size() - shown;
+  cells.resize(shown);
   const size_t width =
       std::min<size_t>(40, style.width - kIndent.size() - kLabelWidth - kSideWidth - 10);
   double most = 0;
@@ -151,9 +235,13 @@ std::string PlotEvidence(const v1::SignalEvidence& evidence, const Style& style)
     }
   }
   std::string out = Heading(evidence, style);
-  const bool number = evidence.has_reference_mean() || evidence.has_window_mean();
-  if (number && !cells.empty()) {
-    out += PlotBins(cells, style);
+  std::vector<Bin> bins(cells.size());
+  bool number = !cells.empty() && (evidence.has_reference_mean() || evidence.has_window_mean());
+  for (size_t i = 0; i < bins.size(); ++i) {
+    number = number && ReadBin(*cells[i], &bins[i]) && (i == 0 || bins[i].low >= bins[i - 1].low);
+  }
+  if (number) {
+    out += PlotBins(bins, style);
     if (!special.empty()) out += PlotBars(special, style);
     return out;
   }

@@ -19,8 +19,9 @@ std::string Blocks(std::span<const double> values, double most);
 // A bar of `share` (0 to 1) of `width` characters, in eighths, without padding.
 std::string Bar(double share, size_t width);
 
-// Reference against window: for numbers two rows of blocks on the same scale, for categories a pair
-// of bars each, the most changed first; then what falls outside.
+// Reference against window. For numbers two histograms of blocks on the same axis, each as high as
+// its own highest column, whose share stands behind it; what lies outside of the reference's range,
+// and what is missing, as bars. For categories a pair of bars each, the most changed first.
 std::string PlotEvidence(const v1::SignalEvidence& evidence, const Style& style);
 
 }  // namespace faultline::cli

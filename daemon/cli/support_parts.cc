@@ -95,8 +95,11 @@ absl::Status WriteAll(int fd, std::string_view bytes, const std::string& path) {
 }  // namespace
 
 std::string WithoutSecrets(std::string_view yaml) {
+  // A key that speaks of a secret, its colon, and its value up to the end of a flow entry.
   static const std::regex secret(
-      R"re(((?:^|[\s{,"'-])["']?[\w.-]*(?:passw|passphrase|secret|token|credential|private|api_?key|auth)[\w.-]*["']?\s*:)[^\n,}]*)re",
+      R"re(((?:^|[\s{,"'-])["']?[\w.-]*)re"
+      R"re((?:passw|passphrase|secret|token|credential|private|api_?key|auth))re"
+      R"re([\w.-]*["']?\s*:)[^\n,}]*)re",
       std::regex::icase);
   static const std::regex user(R"re((://)[^/\s"'@]*@)re");
   static const std::regex query(R"re((://[^\s"'?#]*)[?#][^\s"']*)re");
@@ -121,6 +124,7 @@ std::string WithoutSecrets(std::string_view yaml) {
 v1::Incident WithoutPayload(v1::Incident incident) {
   incident.clear_evidence();
   incident.clear_summary();
+  incident.clear_runbook_url();
   for (v1::IncidentEvent& event : *incident.mutable_timeline()) event.clear_text();
   for (v1::Alert& alert : *incident.mutable_alerts()) {
     alert.mutable_verdict()->clear_detail();

@@ -18,7 +18,7 @@ namespace faultline::cli {
 // secrets, tokens, credentials or keys, and user names, passwords and queries in addresses.
 std::string WithoutSecrets(std::string_view yaml);
 
-// An incident without values of events: no evidence, no words about values.
+// An incident without values of events: no evidence, no words about values; nor its runbook.
 v1::Incident WithoutPayload(v1::Incident incident);
 
 // The body of an HTTP GET, at most 64 MiB, within `timeout_seconds` per read.

@@ -72,15 +72,37 @@ TEST(Plot, CategoriesAsBars) {
   testing::ExpectGolden("plot_categories.txt", PlotEvidence(Categories(), kPlain));
 }
 
-TEST(Plot, MoreBinsThanColumnsAreSummed) {
+TEST(Plot, BinsOfEqualSharesAreDrawnByWidth) {
   v1::SignalEvidence evidence;
-  evidence.set_signal("x");
+  evidence.set_signal("amount");
   evidence.set_reference_mean(0);
+  double low = 0;
   for (int i = 0; i < 60; ++i) {
-    AddCell(&evidence, std::to_string(i) + " .. " + std::to_string(i + 1), 1.0 / 60,
+    // Ever wider to the right; the last ones would take nearly all of the axis.
+    const double high = low + std::exp(i / 6.0);
+    AddCell(&evidence, std::to_string(low) + " .. " + std::to_string(high), 1.0 / 60,
             i < 30 ? 1.0 / 30 : 0);
+    low = high;
   }
-  testing::ExpectGolden("plot_narrow.txt", PlotEvidence(evidence, {.width = 48, .colour = false}));
+  testing::ExpectGolden("plot_skewed.txt", PlotEvidence(evidence, {.width = 60, .colour = false}));
+}
+
+TEST(Plot, AConstantReference) {
+  v1::SignalEvidence evidence;
+  evidence.set_signal("stuck");
+  evidence.set_reference_mean(7);
+  AddCell(&evidence, "7", 1, 0.4);
+  AddCell(&evidence, "(under)", 0, 0.6);
+  testing::ExpectGolden("plot_constant.txt", PlotEvidence(evidence, kPlain));
+}
+
+TEST(Plot, LabelsThatAreNoNumbersAreCategories) {
+  v1::SignalEvidence evidence;
+  evidence.set_signal("odd");
+  evidence.set_reference_mean(7);
+  AddCell(&evidence, "5 .. nonsense", 0.5, 0.4);
+  AddCell(&evidence, "nan .. inf", 0.5, 0.6);
+  EXPECT_NE(PlotEvidence(evidence, kPlain).find("5 .. nonsense"), std::string::npos);
 }
 
 TEST(IncidentText, ShowsEverything) {
