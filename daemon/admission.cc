@@ -53,7 +53,6 @@ Admission AdmissionGate::Submit(std::unique_ptr<EventBatch>* batch, const BatchN
                       std::move(done));
     }
     rows_.received += rows;
-    work_ = true;
     *expected += admission == Admission::kAccepted ? 1 : 0;
   }
   wake_();
@@ -66,17 +65,21 @@ void AdmissionGate::WhenSpace(std::function<void()> callback) {
 }
 
 void AdmissionGate::CountRejected(v1::RejectReason reason, uint64_t rows) {
-  std::lock_guard lock(mutex_);
-  rows_.received += rows;
-  rows_.rejected[reason] += rows;
-  work_ = true;
+  {
+    std::lock_guard lock(mutex_);
+    rows_.received += rows;
+    rows_.rejected[reason] += rows;
+  }
+  wake_();
 }
 
 void AdmissionGate::CountShed(uint64_t rows) {
-  std::lock_guard lock(mutex_);
-  rows_.received += rows;
-  rows_.shed += rows;
-  work_ = true;
+  {
+    std::lock_guard lock(mutex_);
+    rows_.received += rows;
+    rows_.shed += rows;
+  }
+  wake_();
 }
 
 bool AdmissionGate::Run(const std::string& model, CommandAction action,
@@ -85,7 +88,6 @@ bool AdmissionGate::Run(const std::string& model, CommandAction action,
     std::lock_guard lock(mutex_);
     if (closed_) return false;
     const uint64_t ticket = next_ticket_++;
-    work_ = true;
     if (auto* apply = std::get_if<ApplySettings>(&action)) {
       bytes_max_ = apply->settings->queue_bytes_max;
       marks_.set_producers_max(apply->settings->producers_max);
@@ -111,7 +113,6 @@ CutLine AdmissionGate::Cut(const std::function<void(ShardCut)>& collect) {
   line.rows = rows_;
   line.duplicates.swap(duplicates_);
   line.bytes = std::exchange(line_bytes_, 0);
-  work_ = false;
   for (const auto& shard : shards_) shard->PushCut(collect);
   return line;
 }
@@ -141,11 +142,6 @@ void AdmissionGate::Close() {
 bool AdmissionGate::closed() const {
   std::lock_guard lock(mutex_);
   return closed_;
-}
-
-bool AdmissionGate::has_work() const {
-  std::lock_guard lock(mutex_);
-  return work_;
 }
 
 EdgeRows AdmissionGate::rows() const {

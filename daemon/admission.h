@@ -71,8 +71,6 @@ class AdmissionGate {
   // Nothing comes in from now on.
   void Close();
   bool closed() const;
-  // True if something came in since the last line.
-  bool has_work() const;
   EdgeRows rows() const;
   uint64_t bytes() const;
   uint64_t producers() const;
@@ -94,7 +92,6 @@ class AdmissionGate {
   uint64_t bytes_ = 0;       // charged and not committed
   uint64_t line_bytes_ = 0;  // the part of it since the last line
   uint64_t next_ticket_ = 1;
-  bool work_ = false;
   bool closed_ = false;
 };
 

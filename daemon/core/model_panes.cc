@@ -114,6 +114,8 @@ void ModelState::ApplyEdges(const std::vector<AlertEdge>& edges, int64_t now_ns,
     EdgeContext context;
     v1::SignalEvidence evidence;
     if (entry != nullptr) context.concern = entry->concern;
+    // Whatever notices it: scores of rows that moved are rows unlike the reference's.
+    if (edge.key.signal == kRowScoreSignal) context.concern = Concern::kAnomaly;
     if (signal.has_value()) {
       const SignalState& state = signals_[*signal];
       context.role = schema_[*signal].role;

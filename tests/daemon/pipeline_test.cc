@@ -124,9 +124,9 @@ void ExpectRowsAddUp(const RowTotals& rows) {
 
 TEST(Pipeline, AnswersInOrderAfterTheCommit) {
   const std::unique_ptr<Store> store = NewMemoryStore();
+  Collected collected;
   Pipeline pipeline(MakeSettings(), store.get(), nullptr, nullptr);
   ASSERT_TRUE(pipeline.Start().ok());
-  Collected collected;
   for (uint64_t sequence = 1; sequence <= 50; ++sequence) {
     // Models on both shards, one producer.
     ASSERT_EQ(Send(&pipeline, sequence % 2 == 0 ? "m0" : "m3", sequence, &collected),
@@ -144,9 +144,9 @@ TEST(Pipeline, AnswersInOrderAfterTheCommit) {
 
 TEST(Pipeline, DuplicatesAreCountedAndNotApplied) {
   const std::unique_ptr<Store> store = NewMemoryStore();
+  Collected collected;
   Pipeline pipeline(MakeSettings(), store.get(), nullptr, nullptr);
   ASSERT_TRUE(pipeline.Start().ok());
-  Collected collected;
   uint64_t expected = 0;
   EXPECT_EQ(Send(&pipeline, "m", 1, &collected), Admission::kAccepted);
   EXPECT_EQ(Send(&pipeline, "m", 1, &collected), Admission::kDuplicate);
@@ -166,9 +166,9 @@ TEST(Pipeline, DuplicatesAreCountedAndNotApplied) {
 TEST(Pipeline, ABrokenStoreStopsAnswersAndLosesNothing) {
   const std::unique_ptr<Store> memory = NewMemoryStore();
   FaultyStore store(memory.get());
+  Collected collected;
   Pipeline pipeline(MakeSettings(), &store, nullptr, nullptr);
   ASSERT_TRUE(pipeline.Start().ok());
-  Collected collected;
   ASSERT_EQ(Send(&pipeline, "m", 1, &collected), Admission::kAccepted);
   ASSERT_TRUE(WaitUntil([&] { return collected.size() == 1; }));
   Break(&store, absl::ResourceExhaustedError("no space left on device"));
@@ -187,15 +187,15 @@ TEST(Pipeline, ABrokenStoreStopsAnswersAndLosesNothing) {
 TEST(Pipeline, WhatIsInsideIsBoundedAndWaitersAreWoken) {
   const std::unique_ptr<Store> memory = NewMemoryStore();
   FaultyStore store(memory.get());
+  Collected collected;
+  std::atomic<bool> woken = false;
   Pipeline pipeline(MakeSettings(1, "4KiB"), &store, nullptr, nullptr);
   ASSERT_TRUE(pipeline.Start().ok());
   Break(&store, absl::UnavailableError("stalled"));
-  Collected collected;
   uint64_t sequence = 1;
   while (Send(&pipeline, "m", sequence, &collected) == Admission::kAccepted) ++sequence;
   EXPECT_EQ(sequence, 5u) << "four batches of 1000 bytes fit into 4 KiB";
   EXPECT_EQ(Send(&pipeline, "m", sequence, &collected), Admission::kFull);
-  std::atomic<bool> woken = false;
   pipeline.WhenSpace([&] { woken = true; });
   EXPECT_FALSE(woken);
   Heal(&store);
