@@ -10,6 +10,7 @@
 #include <sstream>
 #include <string>
 
+#include "base/utf8.h"
 #include "daemon/export/page_text.h"
 #include "tests/daemon/export/exposition.h"
 #include "tests/daemon/export/sample_readings.h"
@@ -234,7 +235,9 @@ TEST(MetricsPage, NoTextBreaksOutOfItsLabel) {
     EXPECT_EQ(sample.labels.at("model"), "m\"\n");
     EXPECT_EQ(sample.labels.at("version"), "\\");
     EXPECT_LE(sample.labels.at("signal").size(), kLabelBytesMax);
-    shown.insert(sample.labels.at("signal"));
+    const std::string& name = sample.labels.at("signal");
+    EXPECT_EQ(Utf8PrefixBytes(name), name.size());
+    shown.insert(name);
   }
   EXPECT_EQ(shown.size(), hostile.size());
   for (const size_t kept : {0, 1, 2, 3, 4, 12}) EXPECT_EQ(shown.count(hostile[kept]), 1u) << kept;
