@@ -159,10 +159,10 @@ absl::Status Demo::PlayAll() {
   Say(absl::StrCat("The credit model behaves, for ", Grouped(kDemoStartRows),
                    " rows: from the first ", Grouped(kDemoLearnRows),
                    " the daemon learns what is normal."));
-  if (const absl::Status sent = Send(kDemoStartRows, {}); !sent.ok()) return sent;
+  if (absl::Status sent = Send(kDemoStartRows, {}); !sent.ok()) return sent;
   early_ = NewIncidents();
   for (const DemoAct* act : acts_) {
-    if (const absl::Status played = PlayAct(*act); !played.ok()) return played;
+    if (absl::Status played = PlayAct(*act); !played.ok()) return played;
   }
   return absl::OkStatus();
 }
@@ -171,10 +171,10 @@ absl::Status Demo::PlayAct(const DemoAct& act) {
   const size_t before = NewIncidents().size();
   Say(absl::StrCat("\nAct ", outcomes_.size() + 1, " of ", acts_.size(), ", ",
                    std::string(act.name), ": ", std::string(act.story)));
-  if (const absl::Status sent = Send(kDemoActRows, act.behaviour); !sent.ok()) return sent;
+  if (absl::Status sent = Send(kDemoActRows, act.behaviour); !sent.ok()) return sent;
   watch_->WaitUntil([&](const auto&) { return stop_ || NewIncidents().size() > before; }, kNewsMax);
   Say("Calm again.");
-  if (const absl::Status sent = Send(kDemoCalmRows, {}); !sent.ok()) return sent;
+  if (absl::Status sent = Send(kDemoCalmRows, {}); !sent.ok()) return sent;
   watch_->WaitUntil(
       [&](const auto& incidents) {
         return stop_ || std::all_of(incidents.begin(), incidents.end(), [](const auto& incident) {

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "base/clock.h"
+
 namespace faultline::cli {
 namespace {
 
@@ -29,13 +31,13 @@ std::vector<v1::Incident> IncidentWatch::Incidents() const {
 
 bool IncidentWatch::WaitUntil(const std::function<bool(const std::vector<v1::Incident>&)>& enough,
                               std::chrono::milliseconds deadline) {
-  const auto until = std::chrono::steady_clock::now() + deadline;
+  const int64_t until_ns = SteadyNowNs() + std::chrono::nanoseconds(deadline).count();
   for (;;) {
     if (enough(Incidents())) return true;
     std::unique_lock lock(mutex_);
-    if (cancelled_ || std::chrono::steady_clock::now() >= until) return false;
+    if (cancelled_ || SteadyNowNs() >= until_ns) return false;
     // Changes between the look and the wait are seen at the next look.
-    changed_.wait_until(lock, std::min(until, std::chrono::steady_clock::now() + kAgainAfter));
+    changed_.wait_for(lock, kAgainAfter);
   }
 }
 

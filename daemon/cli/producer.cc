@@ -12,6 +12,7 @@
 #include <thread>
 #include <utility>
 
+#include "base/clock.h"
 #include "daemon/cli/unacknowledged.h"
 #include "faultline/v1/ingestion.grpc.pb.h"
 
@@ -19,7 +20,6 @@ namespace faultline::cli {
 namespace {
 
 using std::chrono::milliseconds;
-using std::chrono::steady_clock;
 using Stream = grpc::ClientReaderWriter<v1::StreamInferencesRequest, v1::StreamInferencesResponse>;
 
 constexpr milliseconds kBackoffFirst{50};
@@ -93,7 +93,7 @@ class StreamProducer final : public Producer {
   bool ended_ = false;  // the thread is about to
   uint64_t welcomes_ = 0;
   int fruitless_ = 0;
-  steady_clock::time_point connected_last_ = steady_clock::now();
+  int64_t connected_ns_ = SteadyNowNs();  // when there was a connection last
   v1::Durability durability_ = v1::DURABILITY_UNSPECIFIED;
   std::thread thread_;
 };
@@ -179,15 +179,15 @@ void StreamProducer::Run() {
 void StreamProducer::JudgeEnd(const grpc::Status& status) {
   if (stopping_) return;
   if (!status.ok()) last_problem_ = ToStatus(status);
-  const auto now = steady_clock::now();
-  if (welcomed_) connected_last_ = now;
+  const int64_t now_ns = SteadyNowNs();
+  if (welcomed_) connected_ns_ = now_ns;
   if (!failed_.ok()) return;
   if (!WorthRetrying(status.error_code())) {
     failed_ = last_problem_;
   } else if (fruitless_ > kFruitlessMax) {
     failed_ = absl::AbortedError(
         absl::StrCat("the daemon does not go on: ", std::string(last_problem_.message())));
-  } else if (now - connected_last_ > options_.give_up_after) {
+  } else if (std::chrono::nanoseconds(now_ns - connected_ns_) > options_.give_up_after) {
     failed_ = absl::UnavailableError(absl::StrCat("no connection to ", options_.address, ": ",
                                                   std::string(last_problem_.message())));
   }
@@ -211,7 +211,7 @@ grpc::Status StreamProducer::RunConnection() {
   hello.mutable_hello()->set_epoch(options_.epoch);
   if (stream->Write(hello)) WriteAll(stream.get());
   reader.join();
-  const grpc::Status status = stream->Finish();
+  grpc::Status status = stream->Finish();
   std::lock_guard lock(mutex_);
   context_ = nullptr;
   return status;

@@ -196,7 +196,7 @@ absl::Status Replay::Flush() {
       static_cast<int64_t>(flags_.client.timeout_seconds * 1'000));
   for (;;) {
     const uint64_t before = producer_->totals().unacknowledged_rows;
-    const absl::Status flushed = producer_->Flush(patience);
+    absl::Status flushed = producer_->Flush(patience);
     const bool moved = producer_->totals().unacknowledged_rows < before;
     if (!absl::IsDeadlineExceeded(flushed) || !moved) return flushed;
   }
