@@ -3,7 +3,6 @@
 #include <absl/strings/str_cat.h>
 
 #include <mutex>
-#include <unordered_map>
 #include <utility>
 
 #include "base/clock.h"
@@ -49,8 +48,7 @@ struct Pipeline::Impl {
   std::unique_ptr<AdmissionGate> gate;
   Board board;
   std::unique_ptr<Committer> committer;
-  // While restoring: which shard has which model.
-  std::unordered_map<uint64_t, Shard*> shard_of_model;
+  std::map<uint64_t, Shard*> shard_of_model;  // while restoring
   bool running = false;
 };
 
