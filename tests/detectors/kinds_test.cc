@@ -103,6 +103,15 @@ TEST(OutOfRange, NamesTheConstantThatWasLeft) {
   EXPECT_EQ(verdict.detail.find("left its constant reference value 0.00347"), 0u) << verdict.detail;
 }
 
+TEST(OutOfRange, CountsBothSides) {
+  std::vector<double> values(100, 5.0);
+  for (size_t i = 0; i < 10; ++i) values[i] = i < 6 ? -1 : 11;
+  const Verdict verdict = Last("out_of_range { threshold: 0.05 }",
+                               Numbers(testing::Uniforms(1, 1000, 0, 10)), Numbers(values));
+  EXPECT_DOUBLE_EQ(verdict.score, 0.1);
+  EXPECT_EQ(verdict.state, VerdictState::kAlarm);
+}
+
 TEST(UnseenCategory, NamesTheMostFrequentNewOnes) {
   const Rows reference = Words({{"cash", 300}, {"card", 200}});
   const Verdict verdict = Last("unseen_category { threshold: 0.05 }", reference,
@@ -140,20 +149,37 @@ TEST(PageHinkley, ASmallReferenceDoesNotMakeItCryWolf) {
 }
 
 TEST(PageHinkley, AnAlarmStandsWhileTheShiftDoesAndEndsSoonAfter) {
-  for (const double shift : {0.3, 0.5, 1.0, -2.0, 100.0}) {
+  for (const double shift : {0.2, 0.3, 0.5, 1.0, -2.0, 100.0}) {
     for (uint64_t seed = 1; seed <= 10; ++seed) {
       Play play(Spec("page_hinkley { threshold: 20 }"), Numbers(Normals(900 + seed, 10'000)),
                 {.pane_rows = 256});
       Rows live = Numbers(Normals(seed, 25'600));
       live.Append(Numbers(Normals(seed + 100, 25'600, shift)));
       live.Append(Numbers(Normals(seed + 200, 25'600)));
-      const std::vector<VerdictState> states = States(play.Run(live));
+      const std::vector<Verdict> verdicts = play.Run(live);
+      for (const Verdict& verdict : verdicts) {
+        EXPECT_EQ(verdict.state == VerdictState::kAlarm, verdict.score >= verdict.threshold);
+      }
+      const std::vector<VerdictState> states = States(verdicts);
       const auto first = std::find(states.begin(), states.end(), VerdictState::kAlarm);
       ASSERT_GE(first - states.begin(), 100) << shift << " " << seed;
       EXPECT_LE(first - states.begin(), 120) << shift << " " << seed;
       EXPECT_EQ(std::count(first, states.begin() + 200, VerdictState::kQuiet), 0) << shift;
       EXPECT_EQ(std::count(states.begin() + 215, states.end(), VerdictState::kAlarm), 0) << shift;
     }
+  }
+}
+
+TEST(PageHinkley, OneLowerRunDoesNotTakeAnAlarmBelowItsThreshold) {
+  Play play(Spec("page_hinkley { threshold: 20 }"), Numbers(Normals(1, 10'000)), {.pane_rows = 64});
+  // Ten runs a third of a deviation off bring the sum just above 20; then the mean returns.
+  const std::vector<Verdict> rising = play.Run(Numbers(std::vector<double>(640, 0.34)));
+  ASSERT_EQ(rising.back().state, VerdictState::kAlarm);
+  ASSERT_LT(rising.back().score, 21);
+  for (int run = 0; run < 3; ++run) {
+    const Verdict verdict = play.Run(Numbers(std::vector<double>(64, 0.0))).back();
+    EXPECT_EQ(verdict.state, VerdictState::kAlarm);
+    EXPECT_GE(verdict.score, 20);
   }
 }
 
@@ -267,15 +293,17 @@ TEST(RowScore, ForeignBytesGiveNoScore) {
   Random random(4);
   for (size_t size = 0; size <= fitted.size(); ++size) {
     std::string bytes = size < fitted.size() ? fitted.substr(0, size) : fitted + "x";
-    std::vector<double> scores(200, 0.0);
-    made.score->Score(bytes, columns, {10, 190}, scores);
-    EXPECT_TRUE(std::isnan(scores[10]) && std::isnan(scores[189])) << size;
-    EXPECT_EQ(scores[9] + scores[190], 0) << "outside its range";
+    std::vector<double> part(200, 0.0);
+    made.score->Score(bytes, columns, {10, 190}, part);
+    EXPECT_TRUE(std::isnan(part[10]) && std::isnan(part[189])) << size;
+    EXPECT_EQ(part[9] + part[190], 0) << "outside its range";
   }
+  std::vector<double> scores(200, 0.0);
+  made.score->Score(fitted, std::span(columns).first(1), {0, 200}, scores);
+  EXPECT_TRUE(std::isnan(scores[0])) << "fitted to two columns";
   for (int round = 0; round < 300; ++round) {
     std::string damaged = fitted;
     damaged[random.Below(damaged.size())] = static_cast<char>(random.Bits());
-    std::vector<double> scores(200);
     made.score->Score(damaged, columns, {0, 200}, scores);
   }
 }

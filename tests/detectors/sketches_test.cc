@@ -180,6 +180,7 @@ TEST(TopK, MergedPanesKeepTheBound) {
       part.Add(XXH3_64bits(name.data(), name.size()), name);
     }
     merged.Merge(part);
+    EXPECT_LE(merged.Ranked().size(), TopK::kEntriesMax);
   }
   EXPECT_EQ(merged.total(), 20'000u);
   std::map<std::string, uint64_t> kept;
