@@ -111,7 +111,8 @@ TEST_F(CorePanesTest, IdleClockStartsAnewAfterARestart) {
 
 TEST(CorePanesByRowsTest, PanesFillInOrderOfArrivalAndNothingIsLate) {
   CoreRun run(MakeSettings(R"(
-    defaults { pane { rows: 10 } window_panes: 3 reference { learn_rows: 20 } idle_close: '1s' })"));
+    defaults { pane { rows: 10 } window_panes: 3 reference { learn_rows: 20 }
+               idle_close: '1s' })"));
   run.Apply(At(std::vector<int64_t>(20, kStart)));
   EXPECT_EQ(run.Apply(At(std::vector<int64_t>(15, kStart - 1000 * kSecond))).applied_rows, 15u);
   run.Tick(kStart + 5'000'000 * kSecond);
