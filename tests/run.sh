@@ -59,7 +59,7 @@ lint() { # all|changed
       'detectors/*.cc' 'storage/*.cc' 'daemon/*.cc' 2>/dev/null | head -n 12)
   fi
   [[ -z $files ]] && { echo "no source changed"; return 0; }
-  echo "$files" | xargs -P 2 -n 1 clang-tidy -p build/dev --quiet
+  echo "$files" | xargs -P 2 -n 1 clang-tidy -p build/release --quiet
 }
 
 check_contract() {
@@ -88,8 +88,8 @@ check_rules() {
 }
 
 step install ./deploy/install.sh --tests
-step build build dev
-step tests run_ctest dev
+step build build release
+step tests run_ctest release
 step build-asan build asan
 step tests-asan env ASAN_OPTIONS=detect_leaks=1 ctest --test-dir build/asan --output-on-failure \
   --timeout 1200 -j 2
@@ -103,7 +103,7 @@ if ((long == 1)); then
   step build-tsan build tsan
   step tests-tsan run_ctest tsan
   step lint-all lint all
-  step tests-long env FAULTLINE_LONG_TESTS=1 ctest --test-dir build/dev --output-on-failure \
+  step tests-long env FAULTLINE_LONG_TESTS=1 ctest --test-dir build/release --output-on-failure \
     --timeout 3600 -R 'Crash|Soak'
   step bench ./tests/bench/run.sh
   cat "$logs/bench.log"
