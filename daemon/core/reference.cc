@@ -26,7 +26,10 @@ std::shared_ptr<const SignalReference> SignalReference::OfNumbers(std::span<cons
   }
   std::shared_ptr<SignalReference> made(
       new SignalReference(MakeNumericShape(present, version, sketches)));
-  made->summary_.CountNumbers(values, nulls, {0, static_cast<uint32_t>(values.size())});
+  // By way of another one, because sub-sums belong to panes.
+  Summary counted(&made->shape_);
+  counted.CountNumbers(values, nulls, {0, static_cast<uint32_t>(values.size())});
+  made->summary_.Merge(counted);
   return made;
 }
 

@@ -32,6 +32,7 @@ SignalWindow::Entry SignalWindow::EntryAt(size_t offset) const {
 }
 
 void SignalWindow::Add(int64_t number, bool sent, const Summary& pane) {
+  NoteExtremes(pane);
   merged_.Merge(pane);
   Summary without_sub_sums(&merged_.shape());
   without_sub_sums.Merge(pane);
@@ -48,12 +49,25 @@ void SignalWindow::Add(int64_t number, bool sent, const Summary& pane) {
   if (sent) ++sent_panes_;
 }
 
-bool SignalWindow::MustMergeAgain(const Summary& leaving) const {
+// Before the pane is merged.
+void SignalWindow::NoteExtremes(const Summary& pane) {
+  if (pane.values() == 0) return;
+  if (pane.least() <= merged_.least()) {
+    least_panes_ = pane.least() < merged_.least() ? 1 : least_panes_ + 1;
+  }
+  if (pane.largest() >= merged_.largest()) {
+    largest_panes_ = pane.largest() > merged_.largest() ? 1 : largest_panes_ + 1;
+  }
+}
+
+bool SignalWindow::MustMergeAgain(const Summary& leaving) {
   const Shape& shape = merged_.shape();
   if (shape.sketches.quantiles || shape.sketches.distinct) return true;
   if (shape.type == SignalType::kCategorical) return leaving.unseen_top().total() > 0;
-  return leaving.values() > 0 &&
-         (leaving.least() <= merged_.least() || leaving.largest() >= merged_.largest());
+  if (leaving.values() == 0) return false;
+  if (leaving.least() == merged_.least()) --least_panes_;
+  if (leaving.largest() == merged_.largest()) --largest_panes_;
+  return least_panes_ == 0 || largest_panes_ == 0;
 }
 
 void SignalWindow::DropBefore(int64_t from) {
@@ -63,7 +77,7 @@ void SignalWindow::DropBefore(int64_t from) {
     const Entry entry = EntryAt(offset);
     if (entry.number >= from) break;
     const Summary leaving = entry.Decode(merged_.shape());
-    merge_again = merge_again || MustMergeAgain(leaving);
+    if (MustMergeAgain(leaving)) merge_again = true;
     merged_.Subtract(leaving);
     --panes_;
     if (entry.sent) --sent_panes_;
@@ -77,7 +91,9 @@ void SignalWindow::MergeSketchesAgain() {
   merged_.ClearSketches();
   for (size_t offset = 0; offset < encoded_.size();) {
     const Entry entry = EntryAt(offset);
-    merged_.MergeSketches(entry.Decode(merged_.shape()));
+    const Summary pane = entry.Decode(merged_.shape());
+    NoteExtremes(pane);
+    merged_.MergeSketches(pane);
     offset = entry.next;
   }
 }

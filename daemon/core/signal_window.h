@@ -34,13 +34,18 @@ class SignalWindow {
  private:
   struct Entry;
   Entry EntryAt(size_t offset) const;
-  bool MustMergeAgain(const Summary& leaving) const;
+  void NoteExtremes(const Summary& pane);
+  bool MustMergeAgain(const Summary& leaving);
   void MergeSketchesAgain();
 
   Summary merged_;
   std::string encoded_;  // one after the other: number, sent, summary
   uint32_t panes_ = 0;
   uint32_t sent_panes_ = 0;
+  // Panes whose least or largest value is the window's: ties are many, and cost nothing until the
+  // last of them leaves.
+  uint32_t least_panes_ = 0;
+  uint32_t largest_panes_ = 0;
 };
 
 }  // namespace faultline

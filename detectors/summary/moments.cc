@@ -37,32 +37,37 @@ double Moments::variance() const {
 }
 
 uint32_t SubSums::room() const {
-  if (used_ == 0 || runs_[used_ - 1].count == run_values_) return run_values_;
-  return run_values_ - runs_[used_ - 1].count;
+  if (runs_.empty() || runs_.back().count == run_values_) return run_values_;
+  return run_values_ - runs_.back().count;
 }
 
 void SubSums::Add(uint32_t count, int64_t sum, int64_t sum_of_squares) {
   FAULTLINE_CHECK(count <= room(), "the caller cuts at room()");
   if (count == 0) return;
-  if (used_ == 0 || runs_[used_ - 1].count == run_values_) runs_[used_++] = SubSum{};
-  SubSum& run = runs_[used_ - 1];
+  if (runs_.empty() || runs_.back().count == run_values_) {
+    runs_.reserve(kSubSumsMax);
+    runs_.emplace_back();
+  }
+  SubSum& run = runs_.back();
   run.count += count;
   run.sum += sum;
   run.sum_of_squares = AddSaturated(run.sum_of_squares, sum_of_squares);
-  if (used_ < kSubSumsMax || run.count < run_values_) return;
+  if (runs_.size() < kSubSumsMax || run.count < run_values_) return;
   FAULTLINE_CHECK(run_values_ < kRunValuesMax, "a pane holds fewer than 2^36 values");
   run_values_ *= 2;
-  used_ /= 2;
-  for (uint32_t i = 0; i < used_; ++i) {
+  for (uint32_t i = 0; i < kSubSumsMax / 2; ++i) {
     const SubSum& left = runs_[2 * i];
     const SubSum& right = runs_[2 * i + 1];
     runs_[i] = {left.count + right.count, left.sum + right.sum,
                 AddSaturated(left.sum_of_squares, right.sum_of_squares)};
   }
-  for (uint32_t i = used_; i < kSubSumsMax; ++i) runs_[i] = SubSum{};
+  runs_.resize(kSubSumsMax / 2);
 }
 
-void SubSums::Clear() { *this = SubSums(); }
+void SubSums::Clear() {
+  runs_.clear();
+  run_values_ = kSubSumValuesMin;
+}
 
 bool SubSums::Restore(std::span<const SubSum> runs, uint32_t run_values) {
   Clear();
@@ -78,9 +83,8 @@ bool SubSums::Restore(std::span<const SubSum> runs, uint32_t run_values) {
     const __int128 limit = static_cast<__int128>(run.count) * kLargest;
     if (run.sum > limit || run.sum < -limit) return false;
     if (run.sum_of_squares < 0 || run.sum_of_squares > limit * kLargest) return false;
-    runs_[i] = run;
   }
-  used_ = static_cast<uint32_t>(runs.size());
+  runs_.assign(runs.begin(), runs.end());
   run_values_ = run_values;
   return true;
 }

@@ -1,8 +1,9 @@
 #pragma once
 
-#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <span>
+#include <vector>
 
 namespace faultline {
 
@@ -55,17 +56,19 @@ class SubSums {
   // How many values still fit into the run that is being filled, at least 1.
   uint32_t room() const;
 
-  std::span<const SubSum> runs() const { return {runs_.data(), used_}; }
+  std::span<const SubSum> runs() const { return runs_; }
   // Values per full run.
   uint32_t run_values() const { return run_values_; }
+  // Keeps the memory.
   void Clear();
+  // Bytes on the heap.
+  size_t memory_bytes() const { return runs_.capacity() * sizeof(SubSum); }
   // Used by Decode only; false if the runs break a rule above.
   [[nodiscard]] bool Restore(std::span<const SubSum> runs, uint32_t run_values);
   bool operator==(const SubSums&) const = default;
 
  private:
-  std::array<SubSum, kSubSumsMax> runs_{};
-  uint32_t used_ = 0;
+  std::vector<SubSum> runs_;  // takes memory only where values were added
   uint32_t run_values_ = kSubSumValuesMin;
 };
 

@@ -236,7 +236,8 @@ double Summary::mean() const { return shape_->center + shape_->scale * moments_.
 double Summary::variance() const { return shape_->scale * shape_->scale * moments_.variance(); }
 
 size_t Summary::memory_bytes() const {
-  size_t bytes = sizeof *this + cells_.capacity() * sizeof(uint64_t) + unseen_top_.memory_bytes();
+  size_t bytes = sizeof *this + cells_.capacity() * sizeof(uint64_t) + sub_sums_.memory_bytes() +
+                 unseen_top_.memory_bytes();
   if (quantiles_ != nullptr) bytes += sizeof *quantiles_ + quantiles_->memory_bytes();
   if (distinct_ != nullptr) bytes += sizeof *distinct_ + distinct_->memory_bytes();
   return bytes;
