@@ -1,7 +1,6 @@
 // Records: the bytes that make a model survive. See docs/formats/model.md.
-#include <google/protobuf/message_lite.h>
-
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "daemon/core/model_state.h"
@@ -18,13 +17,16 @@ void Erase(std::string key, Effects* effects) {
   effects->writes.push_back({std::move(key), std::nullopt});
 }
 
+// Of all the numbers that are none, one.
+void EncodeNumber(double value, Encoder* out) { out->Double(std::isnan(value) ? kUnset : value); }
+
 void EncodeVerdict(const Verdict& verdict, Encoder* out) {
   out->Fixed8(static_cast<uint8_t>(verdict.state));
-  out->Double(verdict.score);
-  out->Double(verdict.threshold);
-  out->Double(verdict.effect_size);
-  out->Double(verdict.noise_floor);
-  out->Double(verdict.p_value);
+  EncodeNumber(verdict.score, out);
+  EncodeNumber(verdict.threshold, out);
+  EncodeNumber(verdict.effect_size, out);
+  EncodeNumber(verdict.noise_floor, out);
+  EncodeNumber(verdict.p_value, out);
   out->Varint(verdict.rows);
   out->Varint(verdict.reference_rows);
   out->String(verdict.detail);

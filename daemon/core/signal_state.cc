@@ -173,6 +173,7 @@ void JudgeSignal(const ModelSettings& settings, const Summary* pane, SignalState
 void ReviewSignal(const ModelSettings& settings, const SignalState& signal,
                   std::vector<DetectorReading>* readings) {
   if (!signal.judged()) return;
+  readings->reserve(signal.detectors.size());
   const char* why_not = WhyNot(signal);
   for (const uint16_t index : signal.detectors) {
     const DetectorSettings& detector = settings.detectors[index];

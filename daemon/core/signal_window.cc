@@ -38,13 +38,16 @@ void SignalWindow::Add(int64_t number, bool sent, const Summary& pane) {
   without_sub_sums.Merge(pane);
   std::string bytes;
   without_sub_sums.Encode(&bytes);
-  const size_t needed = encoded_.size() + bytes.size() + 16;
-  // Grows by an eighth: a window soon has its final size.
-  if (needed > encoded_.capacity()) encoded_.reserve(needed + needed / 8);
-  Encoder out(&encoded_);
+  std::string entry;
+  Encoder out(&entry);
   out.Signed(number);
   out.Fixed8(sent ? 1 : 0);
   out.String(bytes);
+  // Not by append, which would take twice the memory.
+  std::string grown;
+  grown.reserve(encoded_.size() + entry.size());
+  grown.append(encoded_).append(entry);
+  encoded_ = std::move(grown);
   ++panes_;
   if (sent) ++sent_panes_;
 }
