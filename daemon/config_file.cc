@@ -2,6 +2,7 @@
 
 #include <google/protobuf/descriptor.h>
 #include <google/protobuf/message.h>
+#include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
@@ -12,6 +13,7 @@
 #include <fstream>
 #include <initializer_list>
 #include <set>
+#include <sstream>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -344,13 +346,38 @@ YAML::Mark MarkOf(std::string_view text, size_t offset) {
   return mark;
 }
 
+// Finds where documents begin, and nothing else.
+class DocumentProbe : public YAML::EventHandler {
+ public:
+  void OnDocumentStart(const YAML::Mark& mark) override { start_ = mark; }
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnAlias(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                const std::string&) override {}
+  void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                       YAML::EmitterStyle::value) override {}
+  void OnSequenceEnd() override {}
+  void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                  YAML::EmitterStyle::value) override {}
+  void OnMapEnd() override {}
+  const YAML::Mark& start() const { return start_; }
+
+ private:
+  YAML::Mark start_;
+};
+
+// YAML::LoadAll would never end on a stray "}": it takes an empty document, again and again.
 absl::Status ReadDocument(std::string_view text, ParsedConfig* parsed) {
-  const std::vector<YAML::Node> documents = YAML::LoadAll(std::string(text));
-  if (documents.size() > 1) {
-    return Refuse(parsed->file, documents[1].Mark(), "a second document, expected one");
+  std::istringstream stream{std::string(text)};
+  YAML::Parser parser(stream);
+  DocumentProbe probe;
+  if (!parser.HandleNextDocument(probe)) return absl::OkStatus();
+  if (parser.HandleNextDocument(probe)) {
+    return Refuse(parsed->file, probe.start(), "a second document, expected one");
   }
-  if (documents.empty() || documents[0].IsNull()) return absl::OkStatus();
-  const YAML::Node& root = documents[0];
+  const YAML::Node root = YAML::Load(std::string(text));
+  if (root.IsNull()) return absl::OkStatus();
   if (!root.IsMap()) {
     return Refuse(parsed->file, root.Mark(), Cat({Kind(root), ", expected a mapping"}));
   }

@@ -151,7 +151,7 @@ INSTANTIATE_TEST_SUITE_P(
         Refused{"shards: !!int 3",
                 "f.yaml:1:9: shards: tag \"tag:yaml.org,2002:int\", expected a "
                 "value without a tag"},
-        Refused{"shards: 1\n---\nshards: 2\n", "f.yaml:3:1: a second document, expected one"},
+        Refused{"shards: 1\n---\nshards: 2\n", "f.yaml:2:1: a second document, expected one"},
         Refused{"a: b: c\n", "f.yaml:1:5: illegal map value, expected YAML"},
         Refused{"shards: 1\n\tlog: x\n",
                 "f.yaml:2:1: illegal tab when looking for indentation, expected YAML"},
@@ -190,6 +190,9 @@ TEST(ConfigFile, HostileSizesEnd) {
   EXPECT_THAT(Refusal(std::string(500'000, '[')), HasSubstr("f.yaml:1:"));
   EXPECT_THAT(Refusal(std::string(500'000, '{')), HasSubstr("f.yaml:1:"));
   EXPECT_THAT(Refusal(std::string("a\0b", 3)), HasSubstr("no text"));
+  for (const char* stray : {"}", "]", "shards: 1\n}\n", "{shards: 1}]", "a: b\n---\n]"}) {
+    EXPECT_THAT(Refusal(stray), HasSubstr("f.yaml:")) << stray;
+  }
   const std::string key(kConfigBytesMax - 10, 'k');
   EXPECT_THAT(Refusal(key + ": 1"), HasSubstr("f.yaml:1:"));
 }
