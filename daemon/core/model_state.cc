@@ -168,7 +168,8 @@ void ModelState::Tick(int64_t now_ns, Effects* effects) {
     for (const OpenPane& pane : panes_) {
       if (pane.started()) newest = std::max(newest, pane.header().index);
     }
-    if (newest >= 0) {
+    // Before its span has passed, rows for it may still come, and would be late.
+    if (newest >= 0 && now_ns >= clock_.EndOf(newest)) {
       clock_.CloseThrough(newest);
       ClosePanesBelow(clock_.floor(), now_ns, effects);
       changed_ = true;
@@ -186,6 +187,18 @@ void ModelState::Tick(int64_t now_ns, Effects* effects) {
 
 void ModelState::ApplySettings(int64_t now_ns, Effects* effects) {
   settings_ = shard_->settings->ForModel(name_);
+  // First: what signals remember of their detectors are places in the settings, and panes that
+  // close below are judged.
+  for (uint32_t signal = 0; signal < signals_.size(); ++signal) {
+    const SignalFacts& facts = schema_[signal];
+    const std::string& column =
+        facts.source >= 0 ? schema_[static_cast<uint32_t>(facts.source)].name : facts.name;
+    signals_[signal].ignored = IsIgnored(column);
+    if (signals_[signal].ignored) StopLearning(signal);
+    RefreshDetectors(signal);
+  }
+  plan_.Forget();
+  Recount();
   if (settings_->pane_length_ns != clock_.length_ns() ||
       settings_->pane_rows != clock_.pane_rows()) {
     ClosePanesBelow(INT64_MAX, now_ns, effects);
@@ -197,15 +210,10 @@ void ModelState::ApplySettings(int64_t now_ns, Effects* effects) {
   const int64_t panes = static_cast<int64_t>(totals_.panes_closed);
   window_from_ = std::max(window_from_, panes - settings_->window_panes);
   for (uint32_t signal = 0; signal < signals_.size(); ++signal) {
-    const SignalFacts& facts = schema_[signal];
-    const std::string& column =
-        facts.source >= 0 ? schema_[static_cast<uint32_t>(facts.source)].name : facts.name;
-    signals_[signal].ignored = IsIgnored(column);
     if (signals_[signal].window != nullptr) signals_[signal].window->DropBefore(window_from_);
-    RefreshDetectors(signal);
+    review_.insert(signal);
   }
-  plan_.Forget();
-  Recount();
+  changed_ = signals_changed_ = true;
   std::vector<AlertEdge> edges;
   alerts_.Retain(
       [this](const AlertKey& key) {

@@ -271,6 +271,42 @@ TEST(CoreSettingsChangeTest, ARestartWithOtherSettingsIsAChangeToo) {
   EXPECT_EQ(changed.Signal("age").window_rows, 24u);
 }
 
+// The pane that a new length closes is judged by the detectors that are there from now on.
+TEST(CoreSettingsChangeTest, FewerDetectorsAndAnotherLengthAtOnce) {
+  const auto before = MakeSettings(
+      "defaults { pane { rows: 10 } reference { learn_rows: 50 } "
+      "detectors { psi { threshold: 1 } } detectors { jensen_shannon { threshold: 1 } } "
+      "detectors { page_hinkley { threshold: 30 } } }");
+  const auto after =
+      MakeSettings("defaults { pane { rows: 12 } detectors { page_hinkley { threshold: 30 } } }");
+  CoreRun changed(before), restarted(before);
+  for (CoreRun* run : {&changed, &restarted}) run->Apply(Rows(75, 1));
+  changed.Run(ApplySettings{after});
+  restarted.Restart(after);
+  for (CoreRun* run : {&changed, &restarted}) {
+    run->Apply(Rows(20, 1));
+    run->Cut();
+  }
+  EXPECT_EQ(changed.Snapshot()->totals.panes_closed, 4u) << "10, 10, 5 and 12 rows";
+  EXPECT_EQ(changed.stored(), restarted.stored());
+}
+
+TEST(CoreSettingsChangeTest, AColumnThatIsIgnoredFromNowOnLearnsNoMore) {
+  CoreRun run(MakeSettings(Config()));
+  run.Apply(Rows(30, 1));
+  run.Run(ApplySettings{MakeSettings(Config("columns { name: 'age' ignore: true }"))});
+  run.Apply(Rows(30, 1));
+  run.Cut();
+  EXPECT_EQ(CountKeys(run.stored(), 'l'), 0u);
+  run.Run(ApplySettings{MakeSettings(Config())});
+  run.Apply(Rows(49, 1));
+  run.Cut();
+  EXPECT_EQ(run.Signal("age").missing, "learning its reference: 49 of 50 rows");
+  run.Apply(Rows(1, 1));
+  run.Cut();
+  EXPECT_EQ(run.Signal("age").reference_rows, 50u);
+}
+
 TEST(CoreSettingsChangeTest, PaneLengthStartsTheWindowAgain) {
   CoreRun run = InAlarm();
   run.Apply(Rows(5, 2));

@@ -17,11 +17,12 @@ constexpr const char* kByTime = R"(
   })";
 constexpr int64_t kPane = 10 * kSecond;
 
-// Where model credit/1 has a boundary between panes, after kStart.
-int64_t Boundary() {
-  const int64_t offset = static_cast<int64_t>(ModelHash("credit", "1") % kPane);
-  return ((kStart - offset) / kPane + 1) * kPane + offset;
+// Where model credit/1 has a boundary between panes of a length, after kStart.
+int64_t PaneBegin(int64_t length) {
+  const int64_t offset = static_cast<int64_t>(ModelHash("credit", "1") % length);
+  return ((kStart - offset) / length + 1) * length + offset;
 }
+int64_t Boundary() { return PaneBegin(kPane); }
 
 std::unique_ptr<EventBatch> At(std::vector<int64_t> times_ns) {
   const uint32_t rows = static_cast<uint32_t>(times_ns.size());
@@ -107,6 +108,27 @@ TEST_F(CorePanesTest, IdleClockStartsAnewAfterARestart) {
   EXPECT_EQ(Closed(), 0u);
   run_.Tick(kStart + 2'000'030 * kSecond);
   EXPECT_EQ(Closed(), 1u);
+}
+
+// A pause within a pane does not make the rest of its rows late.
+TEST_F(CorePanesTest, IdlePanesStayOpenUntilTheirTimeHasPassed) {
+  CoreRun run(MakeSettings(R"(
+    defaults { pane { length: '1h' } reference { learn_rows: 20 } idle_close: '30s' })"));
+  constexpr int64_t kHour = 3'600 * kSecond;
+  const int64_t begin = PaneBegin(kHour);
+  const auto rows_at = [&](uint32_t rows, int64_t at) {
+    return BatchMaker(rows, at, 0)
+        .Number("age", std::vector<double>(rows, 1))
+        .ReceivedAt(at)
+        .Make();
+  };
+  run.Apply(rows_at(30, begin));
+  run.Tick(begin + 40 * kSecond);
+  run.Tick(begin + kHour - 1);
+  EXPECT_EQ(run.Apply(rows_at(1, begin + kHour - 1)).applied_rows, 1u);
+  run.Tick(begin + kHour + 30 * kSecond);
+  run.Cut();
+  EXPECT_EQ(run.Snapshot()->totals.panes_closed, 1u);
 }
 
 TEST(CorePanesByRowsTest, PanesFillInOrderOfArrivalAndNothingIsLate) {
