@@ -82,7 +82,14 @@ bool Committer::Wait() {
   const int64_t interval_ns = std::max(settings_->commit_interval_ns, interval_ns_);
   while (!stopping_) {
     const int64_t now_ns = SteadyNowNs();
-    if (now_ns - last_tick_ns_ >= kTickNs) return true;
+    if (now_ns - last_tick_ns_ >= kTickNs) {
+      last_tick_ns_ = now_ns;
+      woken_ = true;  // It may have changed something; the next line lies behind it.
+      lock.unlock();
+      gate_->Tick(WallNowNs());
+      lock.lock();
+      continue;
+    }
     if (woken_ && now_ns - last_cut_ns_ >= interval_ns) return true;
     const int64_t until_tick_ns = last_tick_ns_ + kTickNs - now_ns;
     const int64_t until_cut_ns = woken_ ? last_cut_ns_ + interval_ns - now_ns : until_tick_ns;
@@ -97,10 +104,6 @@ void Committer::Run() {
   while (more) {
     more = Wait();
     last_cut_ns_ = SteadyNowNs();
-    if (last_cut_ns_ - last_tick_ns_ >= kTickNs) {
-      last_tick_ns_ = last_cut_ns_;
-      gate_->Tick(WallNowNs());
-    }
     Commit commit = Gather();
     const int64_t cut_ns = SteadyNowNs();
     if (!Write(commit)) return;

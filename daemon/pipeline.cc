@@ -97,7 +97,9 @@ absl::Status Pipeline::Impl::RestoreRecord(std::string_view bytes, std::string_v
   const absl::StatusOr<Key> key = ParseKey(bytes);
   if (!key.ok()) return key.status();
   if (key->table == Table::kGlobal) return absl::OkStatus();  // Read one by one.
-  if (key->table == Table::kProducerMark) return gate->marks().Restore(key->producer_id, value);
+  if (key->table == Table::kProducerMark) {
+    return gate->marks().Restore(key->producer_id, value, SteadyNowNs());
+  }
   if (key->table == Table::kIncident) {
     for (const auto& shard : shards) {
       const absl::Status status = shard->shard().Restore(bytes, value);
@@ -190,8 +192,14 @@ void Pipeline::CountRejected(v1::RejectReason reason, uint64_t rows) {
 void Pipeline::CountShed(uint64_t rows) { impl_->gate->CountShed(rows); }
 
 void Pipeline::Run(const std::string& model, CommandAction action, CommandDone done) {
-  if (const auto* apply = std::get_if<faultline::ApplySettings>(&action)) {
-    std::lock_guard lock(impl_->mutex);
+  std::unique_lock lock(impl_->mutex, std::defer_lock);
+  if (auto* apply = std::get_if<faultline::ApplySettings>(&action)) {
+    // The number of shards stays, and limits are divided by it.
+    auto settings = std::make_shared<Settings>(*apply->settings);
+    settings->shards = static_cast<uint32_t>(impl_->shards.size());
+    apply->settings = settings;
+    // Held while it is pushed, so that the shards end with the settings that settings() gives.
+    lock.lock();
     impl_->settings = apply->settings;
     impl_->committer->ApplySettings(apply->settings);
   }

@@ -109,13 +109,14 @@ void ProducerMarks::Committed() {
   for (auto& [id, mark] : marks_) mark.committed = mark.cut;
 }
 
-absl::Status ProducerMarks::Restore(std::string_view id, std::string_view value) {
+absl::Status ProducerMarks::Restore(std::string_view id, std::string_view value, int64_t now_ns) {
   const absl::StatusOr<Opened> opened = Open(kMarkKind, kMarkVersion, value);
   if (!opened.ok()) return opened.status();
   Decoder decoder(opened->payload);
   Mark mark;
   mark.epoch = decoder.Varint();
   mark.admitted = mark.cut = mark.committed = decoder.Varint();
+  mark.used_ns = now_ns;
   if (!decoder.Done()) {
     return absl::DataLossError("a producer mark is damaged");
   }

@@ -43,7 +43,8 @@ class ProducerMarks {
   // What the last Cut gave is stored.
   void Committed();
 
-  absl::Status Restore(std::string_view id, std::string_view value);
+  // The mark counts as used now: its producer may be about to come back.
+  absl::Status Restore(std::string_view id, std::string_view value, int64_t now_ns);
   size_t size() const { return marks_.size(); }
   void set_producers_max(uint32_t producers_max) { producers_max_ = producers_max; }
 

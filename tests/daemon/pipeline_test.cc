@@ -25,11 +25,12 @@ using testing::WaitUntil;
 
 constexpr int64_t kStart = 1'700'000'000'000'000'000;
 
-std::shared_ptr<const Settings> MakeSettings(uint32_t shards = 2, const char* queue = "64MiB") {
+std::shared_ptr<const Settings> MakeSettings(uint32_t shards = 2, const char* queue = "64MiB",
+                                             const char* interval = "1ms") {
   v1::Config config;
   config.set_data_folder("/nonexistent");
   config.set_shards(shards);
-  config.mutable_commit()->set_interval("1ms");
+  config.mutable_commit()->set_interval(interval);
   config.mutable_limits()->set_queue(queue);
   v1::ModelConfig* defaults = config.mutable_defaults();
   defaults->mutable_pane()->set_rows(100);
@@ -223,6 +224,29 @@ TEST(Pipeline, StopAppliesAndCommitsWhatIsIn) {
   EXPECT_EQ(again.ReadModel("m", "1")->totals.applied_rows, 600u);
   ExpectRowsAddUp(again.Read().rows);
   EXPECT_EQ(again.Read().rows.applied, 600u) << "totals go on over restarts";
+}
+
+TEST(Pipeline, TicksDoNotShortenTheCommitInterval) {
+  const std::unique_ptr<Store> store = NewMemoryStore();
+  Collected collected;
+  Pipeline pipeline(MakeSettings(2, "64MiB", "1500ms"), store.get(), nullptr, nullptr);
+  ASSERT_TRUE(pipeline.Start().ok());
+  const int64_t begin_ns = SteadyNowNs();
+  ASSERT_EQ(Send(&pipeline, "m", 1, &collected), Admission::kAccepted);
+  ASSERT_TRUE(WaitUntil([&] { return collected.size() == 1; }));
+  ASSERT_EQ(Send(&pipeline, "m", 2, &collected), Admission::kAccepted);
+  ASSERT_TRUE(WaitUntil([&] { return collected.size() == 2; }));
+  EXPECT_GE(SteadyNowNs() - begin_ns, 1'500'000'000) << "one interval lies between the two";
+}
+
+// Limits are divided by it.
+TEST(Pipeline, ANewNumberOfShardsWaitsForARestart) {
+  const std::unique_ptr<Store> store = NewMemoryStore();
+  Pipeline pipeline(MakeSettings(2), store.get(), nullptr, nullptr);
+  ASSERT_TRUE(pipeline.Start().ok());
+  pipeline.Run("", ApplySettings{MakeSettings(7, "8MiB")}, nullptr);
+  EXPECT_EQ(pipeline.settings()->shards, 2u);
+  EXPECT_EQ(pipeline.settings()->queue_bytes_max, 8u << 20);
 }
 
 // The property everything rests on: with one producer, stops and starts at any point leave the

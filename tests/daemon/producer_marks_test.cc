@@ -67,14 +67,30 @@ TEST(ProducerMarks, RestoreGivesBackWhatWasCut) {
   ASSERT_EQ(writes.size(), 2u);
   ProducerMarks restored(10);
   for (const StateWrite& write : writes) {
-    ASSERT_TRUE(restored.Restore(ParseKey(write.key)->producer_id, *write.value).ok());
+    ASSERT_TRUE(restored.Restore(ParseKey(write.key)->producer_id, *write.value, kNow).ok());
   }
   EXPECT_EQ(restored.Greet("a", 7, kNow).value(), 3u);
   EXPECT_EQ(Check(&restored, "a", 7, 4), Admission::kAccepted);
   writes.clear();
   restored.Cut(&writes);
   EXPECT_TRUE(writes.empty()) << "what did not move is not written again";
-  EXPECT_EQ(restored.Restore("c", "nonsense").code(), absl::StatusCode::kDataLoss);
+  EXPECT_EQ(restored.Restore("c", "nonsense", kNow).code(), absl::StatusCode::kDataLoss);
+}
+
+// A mark that gave way would let its producer's batches in a second time.
+TEST(ProducerMarks, ARestoredMarkHasNotRested) {
+  ProducerMarks marks(1);
+  AdmitAll(&marks, "a", 1, 3);
+  std::vector<StateWrite> writes;
+  marks.Cut(&writes);
+  ASSERT_EQ(writes.size(), 1u);
+  ProducerMarks restored(1);
+  // The clock counts from the start of the machine, which was days ago.
+  const int64_t now_ns = 100 * ProducerMarks::kRestNs;
+  ASSERT_TRUE(restored.Restore("a", *writes[0].value, now_ns).ok());
+  uint64_t expected = 0;
+  EXPECT_EQ(restored.Check({"b", 1, 1}, now_ns + 1, &expected), Admission::kLimit);
+  EXPECT_EQ(restored.Greet("a", 1, now_ns + 1).value(), 3u);
 }
 
 TEST(ProducerMarks, AFullTableMakesRoomForNewOnesOnlyByTheLongRested) {
