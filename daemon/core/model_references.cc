@@ -164,7 +164,6 @@ void ModelState::FitScore(const std::vector<std::pair<uint32_t, std::vector<doub
   if (score == nullptr || rows.empty()) return;
   const std::optional<uint32_t> known = schema_.Find(kRowScoreSignal);
   if (known.has_value() && !schema_[*known].derived) return;  // A column has the name.
-  if (!known.has_value() && !CheckRoom(1).ok()) return;
   FittedScore fitted;
   fitted.detector = std::string(score->entry->name);
   std::vector<NumericColumn> columns;
@@ -173,7 +172,8 @@ void ModelState::FitScore(const std::vector<std::pair<uint32_t, std::vector<doub
     fitted.signals.push_back(signal);
     columns.emplace_back(numbers);
   }
-  const absl::Status status = score->detector.score->Fit(columns, &fitted.fitted);
+  absl::Status status = known.has_value() ? absl::OkStatus() : CheckRoom(1);
+  if (status.ok()) status = score->detector.score->Fit(columns, &fitted.fitted);
   if (!status.ok()) {
     effects->notes.push_back(absl::StrCat("model ", name_, " version ", version_, ": ",
                                           fitted.detector, ": ", std::string(status.message())));

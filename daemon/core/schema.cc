@@ -114,7 +114,8 @@ void ColumnPlan::Make(const EventBatch& batch, const Schema& schema) {
     const Column& column = batch.columns[i];
     columns_.push_back({column.name, column.type});
     const std::optional<uint32_t> signal = schema.Find(column.name);
-    if (signal.has_value()) column_of_[*signal] = static_cast<int32_t>(i);
+    if (!signal.has_value() || ColumnTypeOf(schema[*signal].type) != column.type) continue;
+    column_of_[*signal] = static_cast<int32_t>(i);
   }
   // The norm comes with its vectors.
   for (uint32_t signal = 0; signal < schema.size(); ++signal) {

@@ -3,9 +3,6 @@
 #include <absl/strings/str_cat.h>
 #include <xxhash.h>
 
-#include <algorithm>
-#include <iterator>
-#include <map>
 #include <utility>
 
 #include "daemon/core/model_state.h"
@@ -39,13 +36,23 @@ ModelState* ShardState::Find(const std::string& name, const std::string& version
 
 std::vector<ModelState*> ShardState::VersionsOf(const std::string& name) {
   std::vector<ModelState*> versions;
-  for (const auto& [hash, model] : models) {
-    if (model->name() == name) versions.push_back(model.get());
+  for (auto entry = by_name.lower_bound({name, 0});
+       entry != by_name.end() && entry->first.first == name; ++entry) {
+    versions.push_back(entry->second);
   }
-  std::sort(versions.begin(), versions.end(), [](const ModelState* a, const ModelState* b) {
-    return a->generation() < b->generation();
-  });
   return versions;
+}
+
+ModelState* ShardState::Insert(std::unique_ptr<ModelState> model) {
+  ModelState* inserted = model.get();
+  by_name[{model->name(), model->generation()}] = inserted;
+  models[model->hash()] = std::move(model);
+  return inserted;
+}
+
+void ShardState::Remove(ModelState* model) {
+  by_name.erase({model->name(), model->generation()});
+  models.erase(model->hash());
 }
 
 absl::StatusOr<std::unique_ptr<ModelState>> ShardState::NewModel(const std::string& name,
@@ -78,9 +85,7 @@ ModelState* ShardState::Register(std::unique_ptr<ModelState> model, int64_t now_
       other->TakeIncidents(effects);
     }
   }
-  ModelState* registered = model.get();
-  models[model->hash()] = std::move(model);
-  return registered;
+  return Insert(std::move(model));
 }
 
 void ShardState::Reconcile(int64_t now_ns, Effects* effects) {
@@ -110,7 +115,7 @@ absl::Status Shard::Restore(std::string_view key_bytes, std::string_view value) 
     auto model = std::make_unique<ModelState>(&impl_->share, std::move(name), std::move(version));
     const absl::Status status = model->RestoreModel(*payload);
     if (!status.ok()) return NameKey(status, key_bytes);
-    impl_->models[key->model_hash] = std::move(model);
+    impl_->Insert(std::move(model));
     return absl::OkStatus();
   }
   if (key->table == Table::kIncident) {

@@ -111,7 +111,7 @@ struct Runner {
     model->Delete(effects);
     effects->notes.push_back(
         absl::StrCat("model ", command.name, " version ", command.version, ": deleted"));
-    shard.models.erase(model->hash());
+    shard.Remove(model);
     return absl::OkStatus();
   }
 

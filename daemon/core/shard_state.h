@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "daemon/core/command.h"
@@ -18,6 +19,7 @@ namespace faultline {
 struct ShardState {
   ShardShare share;
   std::map<uint64_t, std::unique_ptr<ModelState>> models;  // by hash; after what they share
+  std::map<std::pair<std::string, uint64_t>, ModelState*> by_name;  // and generation
   bool restored = false;  // since then, nothing has asked whether settings changed meanwhile
 
   ModelState* Find(uint64_t hash);
@@ -29,6 +31,8 @@ struct ShardState {
   absl::StatusOr<std::unique_ptr<ModelState>> NewModel(const std::string& name,
                                                        const std::string& version);
   ModelState* Register(std::unique_ptr<ModelState> model, int64_t now_ns, Effects* effects);
+  ModelState* Insert(std::unique_ptr<ModelState> model);
+  void Remove(ModelState* model);
   // After a restart: lets the models follow the settings.
   void Reconcile(int64_t now_ns, Effects* effects);
   void Apply(Command command, CommandResult* result, Effects* effects);
