@@ -372,7 +372,9 @@ KeyRange ModelRange(Table table, uint64_t model_hash) {
 bool HasModel(Table table) { return LayoutOf(table).fields[0] == Field::kModelHash; }
 
 bool CountsInStateDigest(const Key& key) {
-  if (key.table == Table::kGlobal && key.global == Global::kEpoch) return false;
+  // Neither is what people did, nor how often the daemon started.
+  const bool of_events = key.global != Global::kEpoch && key.global != Global::kChangeSequence;
+  if (key.table == Table::kGlobal) return of_events;
   return LayoutOf(key.table).counts_in_state_digest;
 }
 

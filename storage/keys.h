@@ -100,7 +100,7 @@ bool HasModel(Table table);
 
 // True if the value under this key is a function of the events alone, so that it counts when the
 // states of two runs are compared. Not so for what belongs to people (incidents, their changes,
-// the book of the open ones) and for the count of starts.
+// the book of the open ones, the count of changes) and for the count of starts.
 bool CountsInStateDigest(const Key& key);
 
 // An incident's id for people: 13 characters of Crockford's base 32, lower-case, highest digit

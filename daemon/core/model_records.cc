@@ -280,6 +280,7 @@ void ModelState::RenewSignals() {
 
 void ModelState::Show(std::shared_ptr<ModelSignals> signals) {
   signals->evaluated_ns = evaluated_ns_;
+  signals->references.assign(references_.rbegin(), references_.rend());
   for (const uint32_t signal : learners_) {
     signals->learning_rows =
         std::max<uint64_t>(signals->learning_rows, signals_[signal].learning->rows());

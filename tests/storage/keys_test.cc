@@ -148,6 +148,7 @@ TEST(KeysTest, OnlyWhatEventsDetermineCounts) {
   }
   EXPECT_EQ(counted, "adfglmoprt");
   EXPECT_FALSE(CountsInStateDigest(*ParseKey(GlobalKey(Global::kEpoch))));
+  EXPECT_FALSE(CountsInStateDigest(*ParseKey(GlobalKey(Global::kChangeSequence))));
 }
 
 TEST(IncidentIdTest, TextSortsLikeTheNumberAndComesBack) {
