@@ -18,6 +18,7 @@ struct WaitingLine::State {
   std::mutex mutex;
   std::condition_variable changed;
   std::deque<Attempt> line;
+  bool asked = false;  // WhenSpace will call back
   bool space = false;
   bool stopping = false;
 };
@@ -53,13 +54,17 @@ void WaitingLine::Serve() {
     if (state_->stopping) return;
     if (full) {
       state_->space = false;
-      lock.unlock();
-      intake_->WhenSpace([state = state_] {
-        std::lock_guard inner(state->mutex);
-        state->space = true;
-        state->changed.notify_all();
-      });
-      lock.lock();
+      // Once: while nothing is committed, nobody is called, and what was asked is kept.
+      if (!std::exchange(state_->asked, true)) {
+        lock.unlock();
+        intake_->WhenSpace([state = state_] {
+          std::lock_guard inner(state->mutex);
+          state->asked = false;
+          state->space = true;
+          state->changed.notify_all();
+        });
+        lock.lock();
+      }
       state_->changed.wait_for(lock, kRetry, [&] { return state_->stopping || state_->space; });
       if (state_->stopping) return;
     }

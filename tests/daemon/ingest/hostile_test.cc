@@ -174,6 +174,17 @@ TEST_F(HostileTest, AStreamThatDiesWhileItWaitsLeavesTheLine) {
   EXPECT_TRUE(Eventually([&] { return service_->desk()->line.empty(); }));
 }
 
+// While the store is broken nobody is called back, perhaps for days.
+TEST_F(HostileTest, WaitingAsksForSpaceOnce) {
+  Serve();
+  intake_.set_full(true);
+  const v1::InferenceBatch batch = NumbersBatch(10);
+  Flood flood(stub_.get(), batch);
+  ASSERT_TRUE(Eventually([&] { return intake_.attempts() >= 4; }));
+  EXPECT_EQ(intake_.waiters(), 1u);
+  intake_.set_full(false);
+}
+
 int Connect(uint16_t port) {
   const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_in to{};
