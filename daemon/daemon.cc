@@ -7,6 +7,7 @@
 #include <atomic>
 #include <chrono>
 #include <fstream>
+#include <mutex>
 #include <thread>
 #include <utility>
 
@@ -97,6 +98,8 @@ struct Daemon::Parts {
   std::unique_ptr<GrpcServer> grpc;
   std::unique_ptr<HttpEdge> http;
   std::function<absl::StatusOr<std::vector<std::string>>()> reload;
+  // One reload at a time, and none before everything is there: the edges may ask for it.
+  std::mutex reload_mutex;
   bool stopped = false;
 
   absl::Status OpenState();
@@ -188,7 +191,10 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const ServeOptions& option
   Parts& built = *daemon->parts_;
   built.reload = [raw = daemon.get()] { return raw->Reload(); };
   absl::Status status = built.OpenState();
-  if (status.ok()) status = built.Listen();
+  if (status.ok()) {
+    std::lock_guard lock(built.reload_mutex);
+    status = built.Listen();
+  }
   if (status.ok()) status = built.WriteAddresses();
   if (!status.ok()) return status;
   Log(LogLevel::kInfo, "ready",
@@ -202,6 +208,8 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const ServeOptions& option
 }
 
 absl::StatusOr<std::vector<std::string>> Daemon::Reload() {
+  std::lock_guard lock(parts_->reload_mutex);
+  if (parts_->http == nullptr) return absl::UnavailableError("the daemon cannot start");
   absl::StatusOr<LoadedConfig> config = Load(parts_->options);
   parts_->http->CountReload(config.ok());
   if (!config.ok()) {

@@ -25,7 +25,7 @@ struct ServeOptions {
 //               addresses.json in the data folder. Stop: nothing new comes in, what is in is
 //               applied and committed, watchers and streams are ended; within kStopSeconds, or the
 //               process exits with 1 and the next start goes on from the last commit.
-// Concurrency:  Start, Reload and Stop from one thread at a time.
+// Concurrency:  Start and Stop from one thread at a time, Reload from any.
 class Daemon {
  public:
   static constexpr int kStopSeconds = 20;

@@ -133,6 +133,8 @@ absl::StatusOr<std::unique_ptr<HttpEdge>> HttpEdge::Start(const HttpEdgeParts& p
   options.address = settings.http_address;
   options.connections_max = settings.connections_max;
   options.body_bytes_max = settings.message_bytes_max;
+  // A page that is asked for at once waits until its server is in place.
+  std::lock_guard lock(impl->page_mutex);
   absl::StatusOr<std::unique_ptr<HttpServer>> server =
       HttpServer::Start(std::move(options), impl->Routes());
   if (!server.ok()) return server.status();
