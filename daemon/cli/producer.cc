@@ -264,7 +264,8 @@ bool StreamProducer::Take(const v1::StreamInferencesResponse& response) {
       batches_.Acknowledge(response.ack(), &outcomes);
     } else if (response.has_not_taken()) {
       taken = batches_.NotTaken(response.not_taken());
-      ++fruitless_;
+      // A batch that was refused for what it holds is settled, and can be so only once.
+      if (response.not_taken().reason() == v1::REJECT_REASON_SEQUENCE) ++fruitless_;
       last_problem_ = absl::AbortedError(response.not_taken().message());
     }
     if (batches_.committed() > committed_before) fruitless_ = 0;
