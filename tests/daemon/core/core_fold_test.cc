@@ -187,6 +187,21 @@ TEST_P(CoreFoldTest, CommandsBetweenCuts) {
   }
 }
 
+// A signal may come with rows that are all refused: the open pane is written again all the same.
+TEST_P(CoreFoldTest, NewSignalWithoutRows) {
+  const auto settings = MakeSettings(Config(GetParam()));
+  CoreRun plain(settings), cut(settings);
+  for (CoreRun* run : {&plain, &cut}) {
+    run->Apply(BatchMaker(309, kStart, 0).Number("age", std::vector<double>(309, 1)).Make());
+    if (run == &cut) run->Cut();
+    const BatchResult result = run->Apply(BatchMaker(1, kSecond).Number("income", {1}).Make());
+    EXPECT_EQ(result.rejected_rows, 1u);
+    run->Cut();
+  }
+  ASSERT_EQ(CountKeys(plain.stored(), 'o'), 1u);
+  EXPECT_EQ(Difference(plain.stored(), cut.stored()), "");
+}
+
 TEST_P(CoreFoldTest, TwoProducersInAnyOrderGiveTheSameCounts) {
   const auto settings = MakeSettings(Config(GetParam()));
   const BatchMaker one = Stream(16), two = Stream(17);
