@@ -90,33 +90,54 @@ TEST(CoreColumnsTest, VectorsAreJudgedByTheirNorm) {
   EXPECT_EQ(result.batch_reason, v1::REJECT_REASON_SCHEMA);
 }
 
-TEST(CoreColumnsTest, RowScoreIsASignalLikeAnyOther) {
-  CoreRun run(MakeSettings(R"(
-    defaults { pane { rows: 50 } window_panes: 2 reference { learn_rows: 400 }
-      alert { fire_panes: 1 }
-      detectors { row_score { threshold: 0.3 rows_min: 50 } }
-      detectors { psi {} } })"));
-  Numbers numbers(3);
-  // Two columns that go together; then each keeps its distribution, but they no longer do.
-  const auto rows = [&](uint32_t count, bool together) {
+// Two columns that go together; then each keeps its distribution, but they no longer do.
+class RowScores {
+ public:
+  static std::shared_ptr<const Settings> SettingsWith(const std::string& more) {
+    return MakeSettings(R"(
+      defaults { pane { rows: 50 } window_panes: 2 reference { learn_rows: 400 }
+        alert { fire_panes: 1 }
+        detectors { row_score { threshold: 0.3 rows_min: 50 } }
+        detectors { psi {} } )" +
+                        more + "}");
+  }
+  std::unique_ptr<EventBatch> Rows(uint32_t count, bool together) {
     std::vector<double> a(count), b(count);
     for (uint32_t i = 0; i < count; ++i) {
-      a[i] = numbers.Normal();
-      b[i] = together ? a[i] + 0.05 * numbers.Normal() : numbers.Normal();
+      a[i] = numbers_.Normal();
+      b[i] = together ? a[i] + 0.05 * numbers_.Normal() : numbers_.Normal();
     }
     return BatchMaker(count).Number("a", a).Number("b", b).Make();
-  };
-  run.Apply(rows(500, true));
+  }
+
+ private:
+  Numbers numbers_{3};
+};
+
+TEST(CoreColumnsTest, RowScoreIsASignalLikeAnyOther) {
+  CoreRun run(RowScores::SettingsWith(""));
+  RowScores rows;
+  run.Apply(rows.Rows(500, true));
   run.Cut();
   EXPECT_EQ(run.Signal("row_score").state, VerdictState::kQuiet);
   EXPECT_EQ(run.Signal("row_score").reference_rows, 400u);
   EXPECT_EQ(run.Signal("row_score").window_rows, 100u);
   EXPECT_EQ(run.Signal("row_score").readings.size(), 2u);
   run.Restart();
-  run.Apply(rows(100, false));
+  run.Apply(rows.Rows(100, false));
   run.Cut();
   EXPECT_EQ(run.Signal("row_score").state, VerdictState::kAlarm);
   EXPECT_NE(run.Signal("a").state, VerdictState::kAlarm);
+}
+
+TEST(CoreColumnsTest, RowScoreDoesNotSeeIgnoredColumns) {
+  CoreRun run(RowScores::SettingsWith(""));
+  RowScores rows;
+  run.Apply(rows.Rows(500, true));
+  run.Run(ApplySettings{RowScores::SettingsWith("columns { name: 'b' ignore: true }")});
+  run.Apply(rows.Rows(100, false));
+  run.Cut();
+  EXPECT_NE(run.Signal("row_score").state, VerdictState::kAlarm);
 }
 
 TEST(CoreColumnsTest, AMillionDistinctCategoriesStayBounded) {
