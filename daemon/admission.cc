@@ -1,5 +1,8 @@
 #include "daemon/admission.h"
 
+#include <absl/strings/str_cat.h>
+
+#include <algorithm>
 #include <utility>
 
 #include "base/clock.h"
@@ -35,19 +38,19 @@ Admission AdmissionGate::Submit(std::unique_ptr<EventBatch>* batch, const BatchN
     const bool marked = !name.producer_id.empty();
     if (marked) admission = marks_.Check(name, now_ns, expected);
     const uint64_t rows = (*batch)->rows;
-    const uint64_t bytes = (*batch)->bytes;
-    if (admission == Admission::kDuplicate) {
+    const bool duplicate = admission == Admission::kDuplicate;
+    if (!duplicate && admission != Admission::kAccepted) return admission;
+    const uint64_t bytes = duplicate ? kBatchBytesMin : std::max((*batch)->bytes, kBatchBytesMin);
+    // A batch larger than the whole queue still gets in when nothing else is there.
+    if (bytes_ > 0 && bytes_ + bytes > bytes_max_) return Admission::kFull;
+    bytes_ += bytes;
+    line_bytes_ += bytes;
+    if (duplicate) {
       rows_.duplicate += rows;
       duplicates_.push_back({next_ticket_++, rows, std::move(done)});
       batch->reset();
-    } else if (admission != Admission::kAccepted) {
-      return admission;
     } else {
-      // A batch larger than the whole queue still gets in when nothing else is there.
-      if (bytes_ > 0 && bytes_ + bytes > bytes_max_) return Admission::kFull;
       if (marked) marks_.Admit(name, now_ns);
-      bytes_ += bytes;
-      line_bytes_ += bytes;
       ShardThread& shard = ShardFor((*batch)->model);
       shard.PushBatch(std::shared_ptr<const EventBatch>(std::move(*batch)), next_ticket_++,
                       std::move(done));
@@ -82,13 +85,20 @@ void AdmissionGate::CountShed(uint64_t rows) {
   wake_();
 }
 
-bool AdmissionGate::Run(const std::string& model, CommandAction action,
-                        Pipeline::CommandDone done) {
+absl::Status AdmissionGate::Run(const std::string& model, CommandAction action,
+                                Pipeline::CommandDone done) {
   {
     std::lock_guard lock(mutex_);
-    if (closed_) return false;
+    if (closed_) return absl::UnavailableError("the daemon is stopping");
+    auto* apply = std::get_if<ApplySettings>(&action);
+    if (apply == nullptr && commands_ >= kCommandsMax) {
+      return absl::ResourceExhaustedError(
+          absl::StrCat(kCommandsMax, " changes wait to be committed already; try again later"));
+    }
+    ++commands_;
+    ++line_commands_;
     const uint64_t ticket = next_ticket_++;
-    if (auto* apply = std::get_if<ApplySettings>(&action)) {
+    if (apply != nullptr) {
       bytes_max_ = apply->settings->queue_bytes_max;
       marks_.set_producers_max(apply->settings->producers_max);
       for (size_t i = 0; i < shards_.size(); ++i) {
@@ -99,7 +109,7 @@ bool AdmissionGate::Run(const std::string& model, CommandAction action,
     }
   }
   wake_();
-  return true;
+  return absl::OkStatus();
 }
 
 void AdmissionGate::Tick(int64_t now_ns) {
@@ -113,6 +123,7 @@ CutLine AdmissionGate::Cut(const std::function<void(ShardCut)>& collect) {
   line.rows = rows_;
   line.duplicates.swap(duplicates_);
   line.bytes = std::exchange(line_bytes_, 0);
+  line.commands = std::exchange(line_commands_, 0);
   for (const auto& shard : shards_) shard->PushCut(collect);
   return line;
 }
@@ -123,6 +134,7 @@ void AdmissionGate::Committed(const CutLine& line) {
     std::lock_guard lock(mutex_);
     marks_.Committed();
     bytes_ -= line.bytes;
+    commands_ -= line.commands;
     waiters.swap(waiters_);
   }
   for (const auto& waiter : waiters) waiter();

@@ -35,18 +35,25 @@ struct CutLine {
   std::vector<StateWrite> marks;
   EdgeRows rows;
   std::vector<DuplicateBatch> duplicates;
-  uint64_t bytes = 0;  // charged
+  uint64_t bytes = 0;     // charged
+  uint64_t commands = 0;  // counted
 };
 
 // The one door into the shards: checks marks, bounds what is inside, and draws the line of a cut.
 //
-// Operation:    a batch is charged from Submit until the commit that holds it, so memory is bounded
-//               whatever is slow: the core or the disk. A cut takes marks and edge rows and pushes
+// Operation:    a batch, also one that is there already, is charged from Submit until the commit
+//               that holds it, and commands are counted likewise, so memory is bounded whatever is
+//               slow: the core or the disk. A cut takes marks and edge rows and pushes
 //               the cut to every shard under the same lock as admissions, so it separates the same
 //               batches everywhere.
 // Concurrency:  thread-safe.
 class AdmissionGate {
  public:
+  // What a batch is charged at least: it takes that much on its way, even if it is empty.
+  static constexpr uint64_t kBatchBytesMin = 1'024;
+  // Commands that have not been committed.
+  static constexpr uint64_t kCommandsMax = 256;
+
   // `wake` is called, without the lock, when something came in.
   AdmissionGate(const Settings& settings, std::vector<std::unique_ptr<ShardThread>>* shards,
                 std::function<void()> wake);
@@ -58,8 +65,9 @@ class AdmissionGate {
   void WhenSpace(std::function<void()> callback);
   void CountRejected(v1::RejectReason reason, uint64_t rows);
   void CountShed(uint64_t rows);
-  // False if it is closed; `done` is then not called.
-  bool Run(const std::string& model, CommandAction action, Pipeline::CommandDone done);
+  // UNAVAILABLE if it is closed, RESOURCE_EXHAUSTED if there are too many; `done` is then not
+  // called. Settings always get in.
+  absl::Status Run(const std::string& model, CommandAction action, Pipeline::CommandDone done);
 
   // Pushes a tick to every shard.
   void Tick(int64_t now_ns);
@@ -89,8 +97,10 @@ class AdmissionGate {
   std::vector<DuplicateBatch> duplicates_;
   std::vector<std::function<void()>> waiters_;
   uint64_t bytes_max_;
-  uint64_t bytes_ = 0;       // charged and not committed
-  uint64_t line_bytes_ = 0;  // the part of it since the last line
+  uint64_t bytes_ = 0;          // charged and not committed
+  uint64_t line_bytes_ = 0;     // the part of it since the last line
+  uint64_t commands_ = 0;       // not committed
+  uint64_t line_commands_ = 0;  // the part of them since the last line
   uint64_t next_ticket_ = 1;
   bool closed_ = false;
 };

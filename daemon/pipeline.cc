@@ -203,10 +203,10 @@ void Pipeline::Run(const std::string& model, CommandAction action, CommandDone d
     impl_->settings = apply->settings;
     impl_->committer->ApplySettings(apply->settings);
   }
-  if (impl_->gate->Run(model, std::move(action), done)) return;
   CommandResult result;
-  result.status = absl::UnavailableError("the daemon is stopping");
-  if (done) done(result);
+  result.status = impl_->gate->Run(model, std::move(action), done);
+  if (lock.owns_lock()) lock.unlock();
+  if (!result.status.ok() && done) done(result);
 }
 
 PipelineReading Pipeline::Read() const { return impl_->board.Read(); }
