@@ -193,9 +193,10 @@ void ModelState::FitScore(const std::vector<std::pair<uint32_t, std::vector<doub
   }
   score_ = std::move(fitted);
   score_changed_ = true;
-  TakeReference(*schema_.Find(kRowScoreSignal),
-                SignalReference::OfNumbers(scores, nulls.data(), version,
-                                           settings_->ForColumn(kRowScoreSignal).sketches));
+  const uint32_t signal = *schema_.Find(kRowScoreSignal);
+  signals_[signal].ignored = Ignores(signal);
+  TakeReference(signal, SignalReference::OfNumbers(scores, nulls.data(), version,
+                                                   settings_->ForColumn(kRowScoreSignal).sketches));
 }
 
 // The columns of all batches must be the same; what the schema lacks goes into *declared.

@@ -93,9 +93,6 @@ bool ModelState::TakeColumns(const EventBatch& batch, BatchResult* result) {
   }
   AddStates();
   plan_.Make(batch, schema_);
-  for (uint32_t signal = 0; signal < signals_.size(); ++signal) {
-    if (signals_[signal].ignored) plan_.LeaveOut(signal);
-  }
   return true;
 }
 
@@ -181,7 +178,7 @@ void ModelState::CountRun(const EventBatch& batch, RowRange run, int64_t index, 
     if (!pane->started()) pane->Start(index);
     const DetectorSettings* score = score_.ready() ? ScoreSettings() : nullptr;
     const auto signal = score == nullptr ? std::nullopt : schema_.Find(kRowScoreSignal);
-    if (signal.has_value() && schema_[*signal].derived) {
+    if (signal.has_value() && schema_[*signal].derived && signals_[*signal].judged()) {
       shard_->columns.Score(*score->detector.score, score_, *signal, run);
     }
   }

@@ -35,10 +35,7 @@ void ModelState::AddStates() {
   shard_->signals += schema_.size() - before;
   signals_.resize(schema_.size());
   for (size_t signal = before; signal < signals_.size(); ++signal) {
-    const SignalFacts& facts = schema_[static_cast<uint32_t>(signal)];
-    const bool source = facts.source >= 0;
-    signals_[signal].ignored =
-        source ? signals_[static_cast<size_t>(facts.source)].ignored : IsIgnored(facts.name);
+    signals_[signal].ignored = Ignores(static_cast<uint32_t>(signal));
     RefreshDetectors(static_cast<uint32_t>(signal));
   }
   plan_.Forget();
@@ -72,6 +69,15 @@ void ModelState::MarkOpenPanes() {
 
 bool ModelState::IsIgnored(std::string_view column) const {
   return settings_->ForColumn(column).ignore;
+}
+
+// What is derived from an ignored signal, which stands before it, is ignored with it.
+bool ModelState::Ignores(uint32_t signal) const {
+  const SignalFacts& facts = schema_[signal];
+  if (facts.source >= 0) return signals_[static_cast<size_t>(facts.source)].ignored;
+  if (IsIgnored(facts.name)) return true;
+  return facts.derived && std::any_of(score_.signals.begin(), score_.signals.end(),
+                                      [this](uint32_t input) { return signals_[input].ignored; });
 }
 
 absl::Status ModelState::CheckRoom(uint64_t added) const {
@@ -190,10 +196,7 @@ void ModelState::ApplySettings(int64_t now_ns, Effects* effects) {
   // First: what signals remember of their detectors are places in the settings, and panes that
   // close below are judged.
   for (uint32_t signal = 0; signal < signals_.size(); ++signal) {
-    const SignalFacts& facts = schema_[signal];
-    const std::string& column =
-        facts.source >= 0 ? schema_[static_cast<uint32_t>(facts.source)].name : facts.name;
-    signals_[signal].ignored = IsIgnored(column);
+    signals_[signal].ignored = Ignores(signal);
     if (signals_[signal].ignored) StopLearning(signal);
     RefreshDetectors(signal);
   }

@@ -117,6 +117,7 @@ class ModelState {
   void Recount();
   void MarkOpenPanes();
   bool IsIgnored(std::string_view column) const;
+  bool Ignores(uint32_t signal) const;
   absl::Status CheckRoom(uint64_t added) const;
   bool IsTest() const { return name_ == kTestModelName; }
 

@@ -76,8 +76,6 @@ class ColumnPlan {
   // Makes it for the columns of a batch; those that are no signal are left out.
   void Make(const EventBatch& batch, const Schema& schema);
   void Forget() { made_ = false; }
-  // Treats a signal as not sent, whatever the batch has.
-  void LeaveOut(uint32_t signal) { column_of_[signal] = -1; }
 
   // Index of the column, or -1 if the batch does not have it.
   int32_t ColumnOf(uint32_t signal) const { return column_of_[signal]; }
