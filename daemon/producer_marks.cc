@@ -2,6 +2,8 @@
 
 #include <absl/strings/str_cat.h>
 
+#include <utility>
+
 #include "base/check.h"
 #include "base/codec.h"
 #include "storage/envelope.h"
@@ -20,23 +22,32 @@ ProducerMarks::Mark* ProducerMarks::FindOrAdd(const std::string& id, uint64_t ep
   const auto found = marks_.find(id);
   if (found != marks_.end()) {
     Mark& mark = found->second;
-    if (epoch > mark.epoch) mark = Mark{.epoch = epoch, .dirty = true};
+    if (epoch > mark.epoch) {
+      mark.epoch = epoch;
+      mark.admitted = mark.cut = mark.committed = 0;
+      SetDirty(found);
+    }
     mark.used_ns = now_ns;
     return &mark;
   }
   if (marks_.size() >= producers_max_ && !MakeRoom(now_ns)) return nullptr;
-  Mark& mark = marks_[id];
-  mark.epoch = epoch;
-  mark.dirty = true;
-  mark.used_ns = now_ns;
-  return &mark;
+  const auto added = marks_.try_emplace(id).first;
+  SetDirty(added);
+  added->second.epoch = epoch;
+  added->second.used_ns = now_ns;
+  return &added->second;
+}
+
+void ProducerMarks::SetDirty(Marks::iterator mark) {
+  if (std::exchange(mark->second.dirty, true)) return;
+  dirty_.push_back(mark);
 }
 
 bool ProducerMarks::MakeRoom(int64_t now_ns) {
   auto rested = marks_.end();
   for (auto it = marks_.begin(); it != marks_.end(); ++it) {
     const Mark& mark = it->second;
-    const bool settled = !mark.dirty && mark.admitted == mark.committed;
+    const bool settled = !mark.dirty && !mark.cutting && mark.admitted == mark.committed;
     if (!settled || now_ns - mark.used_ns < kRestNs) continue;
     if (rested == marks_.end() || mark.used_ns < rested->second.used_ns) rested = it;
   }
@@ -84,21 +95,23 @@ void ProducerMarks::Admit(const BatchName& name, int64_t now_ns) {
                       found->second.admitted + 1 == name.sequence,
                   "only what Check accepted under the same lock is admitted");
   found->second.admitted = name.sequence;
-  found->second.dirty = true;
+  SetDirty(found);
   found->second.used_ns = now_ns;
 }
 
 void ProducerMarks::Cut(std::vector<StateWrite>* writes) {
-  for (auto& [id, mark] : marks_) {
+  for (const Marks::iterator moved : dirty_) {
+    auto& [id, mark] = *moved;
     mark.cut = mark.admitted;
-    if (!mark.dirty) continue;
     mark.dirty = false;
+    if (!std::exchange(mark.cutting, true)) cutting_.push_back(moved);
     std::string payload;
     Encoder encoder(&payload);
     encoder.Varint(mark.epoch);
     encoder.Varint(mark.cut);
     writes->push_back({ProducerMarkKey(id), Seal(kMarkKind, kMarkVersion, payload)});
   }
+  dirty_.clear();
   for (const std::string& id : removed_) {
     if (!marks_.contains(id)) writes->push_back({ProducerMarkKey(id), std::nullopt});
   }
@@ -106,7 +119,11 @@ void ProducerMarks::Cut(std::vector<StateWrite>* writes) {
 }
 
 void ProducerMarks::Committed() {
-  for (auto& [id, mark] : marks_) mark.committed = mark.cut;
+  for (const Marks::iterator cut : cutting_) {
+    cut->second.committed = cut->second.cut;
+    cut->second.cutting = false;
+  }
+  cutting_.clear();
 }
 
 absl::Status ProducerMarks::Restore(std::string_view id, std::string_view value, int64_t now_ns) {

@@ -54,13 +54,19 @@ class ProducerMarks {
     uint64_t admitted = 0;
     uint64_t cut = 0;
     uint64_t committed = 0;
-    bool dirty = false;
+    bool dirty = false;    // in dirty_
+    bool cutting = false;  // in cutting_
     int64_t used_ns = 0;
   };
+  using Marks = std::map<std::string, Mark, std::less<>>;
+  void SetDirty(Marks::iterator mark);
   Mark* FindOrAdd(const std::string& id, uint64_t epoch, int64_t now_ns);
   bool MakeRoom(int64_t now_ns);
 
-  std::map<std::string, Mark, std::less<>> marks_;
+  Marks marks_;
+  // A commit costs what moved, not what there is. Marks in either are not removed.
+  std::vector<Marks::iterator> dirty_;    // moved since the last Cut
+  std::vector<Marks::iterator> cutting_;  // in the last Cut
   std::vector<std::string> removed_;
   uint32_t producers_max_;
 };

@@ -77,6 +77,33 @@ TEST(ProducerMarks, RestoreGivesBackWhatWasCut) {
   EXPECT_EQ(restored.Restore("c", "nonsense", kNow).code(), absl::StatusCode::kDataLoss);
 }
 
+TEST(ProducerMarks, WhatIsBeingCommittedDoesNotGiveWay) {
+  ProducerMarks marks(1);
+  ASSERT_TRUE(marks.Greet("a", 1, kNow).ok());
+  std::vector<StateWrite> writes;
+  marks.Cut(&writes);
+  uint64_t expected = 0;
+  const int64_t later = kNow + ProducerMarks::kRestNs;  // of a disk that was full meanwhile
+  EXPECT_EQ(marks.Check({"b", 1, 1}, later, &expected), Admission::kLimit);
+  marks.Committed();
+  EXPECT_EQ(marks.Check({"b", 1, 1}, later, &expected), Admission::kAccepted);
+}
+
+TEST(ProducerMarks, ANewEpochBetweenCutAndCommitBeginsAtZero) {
+  ProducerMarks marks(10);
+  AdmitAll(&marks, "a", 1, 3);
+  std::vector<StateWrite> writes;
+  marks.Cut(&writes);
+  AdmitAll(&marks, "a", 2, 2);
+  marks.Committed();
+  EXPECT_EQ(marks.Greet("a", 2, kNow).value(), 0u);
+  writes.clear();
+  marks.Cut(&writes);
+  EXPECT_EQ(writes.size(), 1u);
+  marks.Committed();
+  EXPECT_EQ(marks.Greet("a", 2, kNow).value(), 2u);
+}
+
 // A mark that gave way would let its producer's batches in a second time.
 TEST(ProducerMarks, ARestoredMarkHasNotRested) {
   ProducerMarks marks(1);
