@@ -14,6 +14,10 @@
 #include "tests/bench/figures.h"
 #include "tests/support/streams.h"
 
+// For jemalloc: memory that was given back is not resident.
+extern "C" const char* malloc_conf;
+const char* malloc_conf = "dirty_decay_ms:0,muzzy_decay_ms:0";
+
 namespace faultline::bench {
 namespace {
 
