@@ -67,6 +67,12 @@ void AdmissionGate::WhenSpace(std::function<void()> callback) {
   waiters_.push_back(std::move(callback));
 }
 
+void AdmissionGate::Charge(uint64_t bytes) {
+  std::lock_guard lock(mutex_);
+  bytes_ += bytes;
+  line_bytes_ += bytes;
+}
+
 void AdmissionGate::CountRejected(v1::RejectReason reason, uint64_t rows) {
   {
     std::lock_guard lock(mutex_);

@@ -69,6 +69,9 @@ class AdmissionGate {
   // called. Settings always get in.
   absl::Status Run(const std::string& model, CommandAction action, Pipeline::CommandDone done);
 
+  // What the core made of a batch stays in memory until a commit as well; it may be more than the
+  // batch was.
+  void Charge(uint64_t bytes);
   // Pushes a tick to every shard.
   void Tick(int64_t now_ns);
   // Draws a line. `collect` gets one ShardCut per shard, on the shards' threads.

@@ -233,7 +233,11 @@ void Daemon::Stop() {
   if (parts.grpc) parts.grpc->Retire();
   if (parts.ingestion) parts.ingestion->Drain();
   if (parts.watch_hub) parts.watch_hub->Shutdown();
-  if (parts.grpc) parts.grpc->Stop(kCallPatience);
+  // What is under way is answered by the next commit, which may be an interval away.
+  const std::chrono::nanoseconds interval(parts.config.settings->commit_interval_ns);
+  if (parts.grpc) {
+    parts.grpc->Stop(kCallPatience + std::chrono::ceil<std::chrono::milliseconds>(interval));
+  }
   if (parts.pipeline) parts.pipeline->Stop();
   if (parts.http) parts.http->Stop();
   std::error_code ignored;

@@ -158,7 +158,9 @@ Pipeline::~Pipeline() { Stop(); }
 absl::Status Pipeline::Start() {
   const absl::Status status = impl_->Restore();
   if (!status.ok()) return status;
-  for (const auto& shard : impl_->shards) shard->Start();
+  for (const auto& shard : impl_->shards) {
+    shard->Start([gate = impl_->gate.get()](uint64_t bytes) { gate->Charge(bytes); });
+  }
   impl_->committer->Start();
   impl_->committer->Wake();
   impl_->running = true;

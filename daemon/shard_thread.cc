@@ -3,12 +3,29 @@
 #include <utility>
 
 namespace faultline {
+namespace {
+
+// What was added to the effects since they had so many writes and incidents.
+uint64_t BytesSince(const Effects& effects, size_t writes, size_t incidents) {
+  uint64_t bytes = 0;
+  for (size_t i = writes; i < effects.writes.size(); ++i) {
+    const StateWrite& write = effects.writes[i];
+    bytes += write.key.size() + (write.value.has_value() ? write.value->size() : 0);
+  }
+  for (size_t i = incidents; i < effects.incidents.size(); ++i) {
+    bytes += effects.incidents[i].incident.SpaceUsedLong();
+  }
+  return bytes;
+}
+
+}  // namespace
 
 ShardThread::ShardThread(std::shared_ptr<const Settings> settings) : shard_(std::move(settings)) {}
 
 ShardThread::~ShardThread() { Stop(); }
 
-void ShardThread::Start() {
+void ShardThread::Start(std::function<void(uint64_t bytes)> charge) {
+  charge_ = std::move(charge);
   thread_ = std::thread([this] { Run(); });
 }
 
@@ -71,7 +88,11 @@ void ShardThread::Do(BatchWork& work) {
   applied.ticket = work.ticket;
   applied.rows = work.batch->rows;
   applied.done = std::move(work.done);
+  const size_t writes = cut_.effects.writes.size();
+  const size_t incidents = cut_.effects.incidents.size();
   shard_.Apply(work.batch, &applied.result, &cut_.effects);
+  const uint64_t bytes = BytesSince(cut_.effects, writes, incidents);
+  if (bytes > 0) charge_(bytes);
 }
 
 void ShardThread::Do(CommandWork& work) {

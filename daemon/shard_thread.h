@@ -48,7 +48,9 @@ class ShardThread {
 
   // Before Start only.
   Shard& shard() { return shard_; }
-  void Start();
+  // `charge` is told, on the shard's thread, what the effects of a batch will keep in memory until
+  // their commit.
+  void Start(std::function<void(uint64_t bytes)> charge);
   // Does what is queued, then ends the thread.
   void Stop();
 
@@ -87,6 +89,7 @@ class ShardThread {
 
   Shard shard_;
   ShardCut cut_;
+  std::function<void(uint64_t)> charge_;
   std::mutex mutex_;
   std::condition_variable wake_;
   std::deque<Work> queue_;

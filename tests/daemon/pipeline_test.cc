@@ -231,6 +231,33 @@ TEST(Pipeline, RetriesAndCommandsAreBoundedToo) {
   ExpectRowsAddUp(pipeline.Read().rows);
 }
 
+// Panes that close write far more than the rows that close them; that counts as well.
+TEST(Pipeline, WhatTheCoreMakesOfABatchIsBoundedToo) {
+  const std::unique_ptr<Store> memory = NewMemoryStore();
+  FaultyStore store(memory.get());
+  Collected collected;
+  Pipeline pipeline(MakeSettings(1, "1MiB"), &store, nullptr, nullptr);
+  ASSERT_TRUE(pipeline.Start().ok());
+  uint64_t sequence = 1;
+  for (; sequence <= 15; ++sequence) {
+    ASSERT_EQ(Send(&pipeline, "m", sequence, &collected), Admission::kAccepted);
+  }
+  ASSERT_TRUE(WaitUntil([&] { return collected.size() == 15; }));
+  Break(&store, absl::UnavailableError("stalled"));
+  const uint64_t first = sequence;
+  while (sequence < 5'000) {
+    const Admission admission = Send(&pipeline, "m", sequence, &collected);
+    if (admission == Admission::kFull) break;
+    ASSERT_EQ(admission, Admission::kAccepted);
+    ++sequence;
+  }
+  // Batches are charged 1 KiB each; without the panes they close, 1024 of them would fit.
+  EXPECT_LT(sequence - first, 1'024u);
+  Heal(&store);
+  ASSERT_TRUE(WaitUntil([&] { return collected.size() == sequence - 1; }));
+  EXPECT_TRUE(WaitUntil([&] { return pipeline.Read().queue_bytes == 0; }));
+}
+
 TEST(Pipeline, StopAppliesAndCommitsWhatIsIn) {
   const std::unique_ptr<Store> store = NewMemoryStore();
   Collected collected;
