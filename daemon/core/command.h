@@ -20,27 +20,51 @@ namespace faultline {
 // the state is a function of the one sequence. Each names its model, which decides the shard, or
 // concerns all shards.
 
-struct AcknowledgeIncident { uint64_t incident = 0; std::string actor, comment; };
-struct ResolveIncident { uint64_t incident = 0; std::string actor, comment; };
-struct CommentIncident { uint64_t incident = 0; std::string actor, comment; };
-struct CreateModel { v1::Model model; };
-struct DeleteModel { std::string name, version; };
-struct RecordDeploy { std::string name, version, note; };
-struct SilenceModel { std::string name; int64_t until_ns = 0; std::string actor, reason; };
+struct AcknowledgeIncident {
+  uint64_t incident = 0;
+  std::string actor, comment;
+};
+struct ResolveIncident {
+  uint64_t incident = 0;
+  std::string actor, comment;
+};
+struct CommentIncident {
+  uint64_t incident = 0;
+  std::string actor, comment;
+};
+struct CreateModel {
+  v1::Model model;
+};
+struct DeleteModel {
+  std::string name, version;
+};
+struct RecordDeploy {
+  std::string name, version, note;
+};
+struct SilenceModel {
+  std::string name;
+  int64_t until_ns = 0;
+  std::string actor, reason;
+};
 // Reference rows, all of them, as batches with equal columns; replaces the reference in use.
 struct InstallReference {
   std::string name, version;
   std::vector<std::unique_ptr<EventBatch>> rows;
 };
-struct RelearnReference { std::string name, version; };
+struct RelearnReference {
+  std::string name, version;
+};
 // Opens a test incident under the model name "faultline_test" that resolves by a tick.
-struct TestAlert { int64_t fire_ns = 0; };
-struct ApplySettings { std::shared_ptr<const Settings> settings; };
+struct TestAlert {
+  int64_t fire_ns = 0;
+};
+struct ApplySettings {
+  std::shared_ptr<const Settings> settings;
+};
 
-using CommandAction =
-    std::variant<AcknowledgeIncident, ResolveIncident, CommentIncident, CreateModel, DeleteModel,
-                 RecordDeploy, SilenceModel, InstallReference, RelearnReference, TestAlert,
-                 ApplySettings>;
+using CommandAction = std::variant<AcknowledgeIncident, ResolveIncident, CommentIncident,
+                                   CreateModel, DeleteModel, RecordDeploy, SilenceModel,
+                                   InstallReference, RelearnReference, TestAlert, ApplySettings>;
 
 struct Command {
   int64_t now_ns = 0;  // the daemon's clock at admission

@@ -26,7 +26,7 @@ struct Column {
   std::vector<std::string> dictionary;  // kString: distinct
   std::vector<float> embedding;         // kEmbedding: rows x dimension, row after row
   uint32_t dimension = 0;
-  std::vector<uint64_t> nulls;          // bit set = missing; empty = none is
+  std::vector<uint64_t> nulls;  // bit set = missing; empty = none is
 
   bool IsNull(uint32_t row) const {
     return !nulls.empty() && ((nulls[row / 64] >> (row % 64)) & 1) != 0;

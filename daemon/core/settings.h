@@ -77,8 +77,8 @@ class Settings {
   bool Lists(std::string_view name) const;
 
   std::string data_folder;
-  std::string grpc_address;    // empty: off
-  std::string socket_path;     // empty: off
+  std::string grpc_address;  // empty: off
+  std::string socket_path;   // empty: off
   std::string http_address;
   uint32_t connections_max = 1'000;
   int64_t commit_interval_ns = 100'000'000;

@@ -141,8 +141,8 @@ size_t SignalState::memory_bytes() const {
   if (reference != nullptr) bytes += reference->memory_bytes();
   if (window != nullptr) bytes += window->memory_bytes();
   if (learns()) {
-    bytes += LearningRows::RowBytes(learning->type(), learning->rows()) +
-             learning->dictionary_bytes();
+    bytes +=
+        LearningRows::RowBytes(learning->type(), learning->rows()) + learning->dictionary_bytes();
   }
   for (const FollowState& state : follow) {
     bytes += sizeof state + state.state.capacity() + state.newest.detail.capacity();

@@ -18,7 +18,7 @@ namespace faultline {
 struct DetectorReading {
   std::string_view detector;  // from the catalog
   Verdict verdict;
-  bool firing = false;        // its alert is firing
+  bool firing = false;  // its alert is firing
   bool unbudgeted = true;
 };
 
@@ -51,7 +51,7 @@ struct ModelTotals {
 // Renewed when a pane closes, or signals, references or alerts change.
 struct ModelSignals {
   std::vector<SignalReading> signals;
-  int64_t evaluated_ns = 0;  // event time at the end of the newest closed pane; 0 = none yet
+  int64_t evaluated_ns = 0;    // event time at the end of the newest closed pane; 0 = none yet
   uint64_t learning_rows = 0;  // rows learnt so far, while it learns
   uint64_t learn_rows = 0;     // rows it wants
   std::vector<v1::Reference> references;  // remembered ones, newest first; for ListReferences
