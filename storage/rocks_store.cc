@@ -5,6 +5,7 @@
 #include <rocksdb/utilities/checkpoint.h>
 #include <rocksdb/write_batch.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 
 #include <atomic>
 #include <cerrno>
@@ -72,6 +73,17 @@ absl::StatusOr<std::unique_ptr<rocksdb::DB>> OpenDb(const std::string& folder,
   return OpenWith(rocks, folder);
 }
 
+// OK if the disk under the folder has so much room, or if it cannot be asked.
+absl::Status CheckRoom(const std::string& folder, uint64_t free_bytes_min) {
+  struct statvfs disk {};
+  if (free_bytes_min == 0 || ::statvfs(folder.c_str(), &disk) != 0) return absl::OkStatus();
+  const uint64_t free_bytes = uint64_t{disk.f_bavail} * disk.f_frsize;
+  if (free_bytes >= free_bytes_min) return absl::OkStatus();
+  return absl::ResourceExhaustedError(absl::StrCat(
+      "the disk of ", folder, " has ", free_bytes >> 20, " MiB free; nothing is taken ", "below ",
+      free_bytes_min >> 20, " MiB: make room"));
+}
+
 class RocksStore final : public Store {
  public:
   RocksStore(std::string folder, const RocksStoreOptions& options, FolderLock lock,
@@ -87,6 +99,7 @@ class RocksStore final : public Store {
       return absl::FailedPreconditionError(
           absl::StrCat("store ", folder_, " takes nothing until it is reopened"));
     }
+    if (absl::Status room = CheckRoom(folder_, options_.free_bytes_min); !room.ok()) return room;
     rocksdb::WriteOptions how;
     how.sync = sync;
     how.protection_bytes_per_key = 8;
@@ -215,6 +228,7 @@ class RocksStore final : public Store {
 };
 
 absl::Status RocksStore::Reopen() {
+  if (absl::Status room = CheckRoom(folder_, options_.free_bytes_min); !room.ok()) return room;
   failed_.store(true, std::memory_order_release);
   std::unique_ptr<rocksdb::DB> old;
   {

@@ -249,12 +249,12 @@ TEST(Misuse, AFolderThatCannotBeIsSaid) {
   EXPECT_NE(outcome.output.find("/proc/faultline"), std::string::npos) << outcome.output;
 }
 
-// A disk of 96 MB: acknowledgements stop when it is full, metrics say so, and nothing acknowledged
+// A disk of 128 MB: acknowledgements stop when it is full, metrics say so, and nothing acknowledged
 // is lost once there is space again.
 TEST(Faults, AFullDiskStopsAcknowledgementsAndLosesNothing) {
   TempFolder folder;
   if (geteuid() != 0 ||
-      mount("tmpfs", folder.path().c_str(), "tmpfs", 0, "size=96m,mode=0700") != 0) {
+      mount("tmpfs", folder.path().c_str(), "tmpfs", 0, "size=128m,mode=0700") != 0) {
     GTEST_SKIP() << "needs the right to mount a small tmpfs";
   }
   std::filesystem::create_directory(folder.File("state"));

@@ -148,11 +148,29 @@ TEST(RocksStoreTest, ReadOnlyFolderIsRefused) {
   EXPECT_THAT(absent.message(), HasSubstr(disk.path() + "/other"));
 }
 
+TEST(RocksStoreTest, AlmostFullDiskIsRefusedBeforeItsEnd) {
+  SmallDisk disk(64 << 20);
+  if (!disk.mounted()) GTEST_SKIP() << "needs the right to mount a file system";
+  auto store = OpenRocksStore(disk.path() + "/state");
+  ASSERT_TRUE(store.ok()) << store.status();
+  ASSERT_TRUE((*store)->Commit({{"a", "b"}}, true).ok());
+  WriteBytes(disk.path() + "/ballast", std::string(40 << 20, 'x'));
+  const absl::Status refused = (*store)->Commit({{"a", "c"}}, true);
+  EXPECT_TRUE(absl::IsResourceExhausted(refused)) << refused;
+  EXPECT_THAT(refused.message(), HasSubstr("make room"));
+  EXPECT_TRUE(absl::IsResourceExhausted((*store)->Reopen()));
+  EXPECT_EQ(**(*store)->Get("a"), "b") << "reading goes on";
+  ASSERT_TRUE(std::filesystem::remove(disk.path() + "/ballast"));
+  ASSERT_TRUE((*store)->Reopen().ok());
+  EXPECT_TRUE((*store)->Commit({{"a", "c"}}, true).ok());
+}
+
 TEST(RocksStoreTest, FullDiskStopsCommitsUntilReopenedAndLosesNothing) {
   SmallDisk disk(24 << 20);
   if (!disk.mounted()) GTEST_SKIP() << "needs the right to mount a file system";
   RocksStoreOptions options;
   options.write_buffer_bytes = 1 << 20;
+  options.free_bytes_min = 0;  // to the very end
   auto store = OpenRocksStore(disk.path() + "/state", options);
   ASSERT_TRUE(store.ok()) << store.status();
   WriteBytes(disk.path() + "/ballast", std::string(4 << 20, 'x'));
