@@ -13,12 +13,20 @@ void Board::Publish(std::vector<Publication> publications, PipelineReading readi
     }
   }
   reading_ = std::move(reading);
+  published_ = true;
+  first_.notify_all();
 }
 
 void Board::SetStoreStatus(absl::Status status) {
   std::lock_guard lock(mutex_);
   if (!status.ok()) ++reading_.commit_failures;
   reading_.store_status = std::move(status);
+  first_.notify_all();
+}
+
+void Board::WaitForFirst() const {
+  std::unique_lock lock(mutex_);
+  first_.wait(lock, [this] { return published_ || !reading_.store_status.ok(); });
 }
 
 absl::Status Board::store_status() const {

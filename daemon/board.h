@@ -2,6 +2,7 @@
 
 #include <absl/status/status.h>
 
+#include <condition_variable>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -24,6 +25,9 @@ class Board {
   // Replaces what changed; `reading` is everything but models.
   void Publish(std::vector<Publication> publications, PipelineReading reading);
   void SetStoreStatus(absl::Status status);
+  // Waits for the first Publish, or for a store that refuses commits: until then readers would see
+  // an empty daemon.
+  void WaitForFirst() const;
   absl::Status store_status() const;
 
   PipelineReading Read() const;
@@ -33,6 +37,8 @@ class Board {
 
  private:
   mutable std::mutex mutex_;
+  mutable std::condition_variable first_;
+  bool published_ = false;
   PipelineReading reading_;
   std::map<std::pair<std::string, std::string>, std::shared_ptr<const ModelSnapshot>> models_;
 };

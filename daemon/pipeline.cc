@@ -163,6 +163,7 @@ absl::Status Pipeline::Start() {
   }
   impl_->committer->Start();
   impl_->committer->Wake();
+  impl_->board.WaitForFirst();
   impl_->running = true;
   return absl::OkStatus();
 }
