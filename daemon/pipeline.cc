@@ -102,7 +102,7 @@ absl::Status Pipeline::Impl::RestoreRecord(std::string_view bytes, std::string_v
   }
   if (key->table == Table::kIncident) {
     for (const auto& shard : shards) {
-      const absl::Status status = shard->shard().Restore(bytes, value);
+      absl::Status status = shard->shard().Restore(bytes, value);
       if (!status.ok()) return status;
     }
     return absl::OkStatus();
@@ -133,7 +133,7 @@ absl::Status Pipeline::Impl::RestoreTotals() {
   }
   uint64_t oldest_change = change_sequence + 1;
   const KeyRange changes = TableRange(Table::kIncidentChange);
-  const absl::Status scanned =
+  absl::Status scanned =
       store->Scan(changes.begin, changes.end, [&](std::string_view bytes, std::string_view) {
         const absl::StatusOr<Key> key = ParseKey(bytes);
         if (key.ok()) oldest_change = key->change_sequence;
@@ -156,7 +156,7 @@ Pipeline::Pipeline(std::shared_ptr<const Settings> settings, Store* store, Recor
 Pipeline::~Pipeline() { Stop(); }
 
 absl::Status Pipeline::Start() {
-  const absl::Status status = impl_->Restore();
+  absl::Status status = impl_->Restore();
   if (!status.ok()) return status;
   for (const auto& shard : impl_->shards) {
     shard->Start([gate = impl_->gate.get()](uint64_t bytes) { gate->Charge(bytes); });
@@ -194,7 +194,7 @@ void Pipeline::CountRejected(v1::RejectReason reason, uint64_t rows) {
 
 void Pipeline::CountShed(uint64_t rows) { impl_->gate->CountShed(rows); }
 
-void Pipeline::Run(const std::string& model, CommandAction action, CommandDone done) {
+void Pipeline::Run(const std::string& model, CommandAction action, const CommandDone& done) {
   std::unique_lock lock(impl_->mutex, std::defer_lock);
   if (auto* apply = std::get_if<faultline::ApplySettings>(&action)) {
     // The number of shards stays, and limits are divided by it.

@@ -129,7 +129,7 @@ class Pipeline {
   void CountShed(uint64_t rows);
 
   // Runs a command. For commands that concern one incident, `model` is the incident's model.
-  void Run(const std::string& model, CommandAction action, CommandDone done);
+  void Run(const std::string& model, CommandAction action, const CommandDone& done);
 
   PipelineReading Read() const;
   // One model, or null.
