@@ -161,6 +161,12 @@ bool AlertBook::IsFiring(std::string_view signal, std::string_view detector) con
   return it != entries_.end() && it->second.alert.state == v1::ALERT_STATE_FIRING;
 }
 
+uint32_t AlertBook::PendingPanes(std::string_view signal, std::string_view detector) const {
+  const auto it = entries_.find(Key{signal, detector});
+  if (it == entries_.end() || it->second.alert.state != v1::ALERT_STATE_PENDING) return 0;
+  return it->second.over_panes;
+}
+
 void AlertBook::EncodeEntry(const AlertKey& key, const Entry& entry, Encoder* out) {
   const Alert& alert = entry.alert;
   out->String(key.signal);

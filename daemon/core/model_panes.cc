@@ -103,8 +103,14 @@ void ModelState::JudgeAlerts(uint32_t signal, const PaneHeader& pane,
                                 .unbudgeted = true};
     alerts_.Judge(name, reading.detector, policy, silenced, reading.verdict, pane.first_ns,
                   pane.last_ns, edges);
-    reading.firing = alerts_.IsFiring(name, reading.detector);
+    FillAlert(name, &reading);
   }
+}
+
+void ModelState::FillAlert(const std::string& signal, DetectorReading* reading) const {
+  reading->firing = alerts_.IsFiring(signal, reading->detector);
+  reading->pending_panes = alerts_.PendingPanes(signal, reading->detector);
+  reading->fire_panes = settings_->fire_panes;
 }
 
 void ModelState::ApplyEdges(const std::vector<AlertEdge>& edges, int64_t now_ns, Effects* effects) {

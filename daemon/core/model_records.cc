@@ -270,7 +270,7 @@ void ModelState::RenewSignals() {
       readings = shown_->signals[signal].readings;
     }
     for (DetectorReading& reading : readings) {
-      reading.firing = alerts_.IsFiring(schema_[signal].name, reading.detector);
+      FillAlert(schema_[signal].name, &reading);
     }
     renewed->signals.push_back(
         ReadSignal(schema_[signal], *settings_, signals_[signal], std::move(readings)));

@@ -137,6 +137,8 @@ class ModelState {
   void Judge(const OpenPane& pane, std::vector<AlertEdge>* edges);
   void JudgeAlerts(uint32_t signal, const PaneHeader& pane, std::vector<DetectorReading>* readings,
                    std::vector<AlertEdge>* edges);
+  // What the reading says of its alert.
+  void FillAlert(const std::string& signal, DetectorReading* reading) const;
   void ApplyEdges(const std::vector<AlertEdge>& edges, int64_t now_ns, Effects* effects);
 
   // model_references.cc

@@ -10,6 +10,7 @@
 #include "daemon/core/limits.h"
 #include "daemon/review/answer.h"
 #include "daemon/review/incident_reader.h"
+#include "daemon/review/model_answers.h"
 #include "daemon/review/page_token.h"
 #include "daemon/review/services.h"
 #include "faultline/v1/incident.grpc.pb.h"
@@ -58,7 +59,10 @@ class IncidentService final : public v1::IncidentService::Service {
   grpc::Status GetIncident(grpc::ServerContext*, const v1::GetIncidentRequest* request,
                            v1::GetIncidentResponse* response) override {
     absl::StatusOr<FoundIncident> found = FindIncident(*store_, request->id());
-    if (found.ok()) *response->mutable_incident() = std::move(found->incident);
+    if (found.ok()) {
+      Renew(&found->incident);
+      *response->mutable_incident() = std::move(found->incident);
+    }
     return ToGrpcStatus(found.status());
   }
 
@@ -88,6 +92,12 @@ class IncidentService final : public v1::IncidentService::Service {
   }
 
  private:
+  void Renew(v1::Incident* incident) const {
+    if (incident->state() == v1::INCIDENT_STATE_RESOLVED) return;
+    const auto snapshot = pipeline_->ReadModel(incident->model(), incident->version());
+    if (snapshot != nullptr) RenewVerdicts(*snapshot, incident);
+  }
+
   absl::Status List(const v1::ListIncidentsRequest& request, v1::ListIncidentsResponse* response) {
     const absl::StatusOr<IncidentFilter> filter = ReadFilter(request);
     if (!filter.ok()) return filter.status();
@@ -107,6 +117,7 @@ class IncidentService final : public v1::IncidentService::Service {
     absl::StatusOr<IncidentPage> page = review::ListIncidents(*store_, *filter, below, page_size);
     if (!page.ok()) return page.status();
     for (v1::Incident& incident : page->incidents) {
+      Renew(&incident);
       *response->add_incidents() = std::move(incident);
     }
     if (!page->complete) {
@@ -131,7 +142,10 @@ class IncidentService final : public v1::IncidentService::Service {
     CommandResult result = RunCommand(
         pipeline_, context, found->incident.model(),
         Action{.incident = found->id, .actor = request.actor(), .comment = request.comment()});
-    if (result.status.ok()) *incident = std::move(result.incident);
+    if (result.status.ok()) {
+      Renew(&result.incident);
+      *incident = std::move(result.incident);
+    }
     return ToGrpcStatus(result.status);
   }
 

@@ -4,6 +4,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
+#include <string_view>
+#include <utility>
 
 #include "daemon/review/answer.h"
 
@@ -20,6 +23,14 @@ v1::VerdictState ToState(VerdictState state) {
       return v1::VERDICT_STATE_CANNOT_TELL;
   }
   return v1::VERDICT_STATE_UNSPECIFIED;
+}
+
+// What a verdict says before enough of its kind make an alert fire.
+void AddPending(const DetectorReading& reading, v1::Verdict* verdict) {
+  if (reading.firing || reading.pending_panes == 0) return;
+  const char* separator = verdict->detail().empty() ? "" : "; ";
+  absl::StrAppend(verdict->mutable_detail(), separator, "over its threshold for ",
+                  reading.pending_panes, " of ", reading.fire_panes, " panes");
 }
 
 v1::Verdict ToVerdict(const DetectorReading& reading) {
@@ -118,9 +129,34 @@ v1::SignalStatus ToSignalStatus(const SignalReading& signal) {
   status.set_reference_rows(signal.reference_rows);
   status.set_window_rows(signal.window_rows);
   for (const DetectorReading& reading : signal.readings) {
-    *status.add_verdicts() = ToVerdict(reading);
+    v1::Verdict* verdict = status.add_verdicts();
+    *verdict = ToVerdict(reading);
+    AddPending(reading, verdict);
   }
   return status;
+}
+
+void RenewVerdicts(const ModelSnapshot& snapshot, v1::Incident* incident) {
+  if (snapshot.signals == nullptr || incident->state() == v1::INCIDENT_STATE_RESOLVED) return;
+  std::map<std::pair<std::string_view, std::string_view>, v1::Alert*> alerts;
+  for (v1::Alert& alert : *incident->mutable_alerts()) {
+    if (alert.state() == v1::ALERT_STATE_RESOLVED) continue;
+    alerts[{alert.signal(), alert.detector()}] = &alert;
+  }
+  if (alerts.empty()) return;
+  for (const SignalReading& signal : snapshot.signals->signals) {
+    for (const DetectorReading& reading : signal.readings) {
+      // What does not fire any more was judged after this incident was read.
+      const auto found = alerts.find({signal.name, reading.detector});
+      if (found == alerts.end() || !reading.firing) continue;
+      v1::Alert* alert = found->second;
+      *alert->mutable_verdict() = ToVerdict(reading);
+      const v1::Verdict& newest = alert->verdict();
+      if (newest.state() == v1::VERDICT_STATE_ALARM && newest.score() > alert->peak().score()) {
+        *alert->mutable_peak() = newest;
+      }
+    }
+  }
 }
 
 std::string Summarise(const ModelSnapshot& snapshot, int64_t now_ns) {

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "daemon/core/snapshot.h"
+#include "faultline/v1/incident.pb.h"
 #include "faultline/v1/model.pb.h"
 
 namespace faultline::review {
@@ -15,6 +16,10 @@ namespace faultline::review {
 v1::Model ToModel(const ModelSnapshot& snapshot, bool with_signals, int64_t now_ns);
 
 v1::SignalStatus ToSignalStatus(const SignalReading& signal);
+
+// The incident is stored when its alerts fire, rise by a tenth, or end. Between that, the newest
+// verdicts of those that fire are the published ones; a higher score is a new peak too.
+void RenewVerdicts(const ModelSnapshot& snapshot, v1::Incident* incident);
 
 // In a sentence or two: is anything being judged, and if not, why.
 std::string Summarise(const ModelSnapshot& snapshot, int64_t now_ns);

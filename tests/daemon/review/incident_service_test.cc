@@ -1,11 +1,15 @@
+#include <absl/strings/match.h>
 #include <gtest/gtest.h>
 
+#include <memory>
 #include <set>
 #include <string>
 
 #include "daemon/review/incident_reader.h"
+#include "daemon/review/model_answers.h"
 #include "faultline/v1/admin.grpc.pb.h"
 #include "faultline/v1/incident.grpc.pb.h"
+#include "faultline/v1/model.grpc.pb.h"
 #include "storage/keys.h"
 #include "tests/daemon/review/review_server.h"
 #include "tests/support/wait.h"
@@ -233,6 +237,81 @@ TEST(IncidentDecisions, GoThroughTheCore) {
   ASSERT_TRUE(incidents->GetIncident(&get_context, get, &stored).ok());
   EXPECT_EQ(stored.incident().state(), v1::INCIDENT_STATE_RESOLVED);
   EXPECT_GE(stored.incident().timeline_size(), 3);
+}
+
+// An incident is not stored again at every pane; what is read is the verdict of the newest one.
+TEST(IncidentReading, TellsTheNewestVerdictAndStatusThePendingOne) {
+  ReviewServer server(ReviewServer::Core::kRunning);
+  const auto incidents = v1::IncidentService::NewStub(server.channel());
+  const auto models = v1::ModelService::NewStub(server.channel());
+  const auto verdict = [&] {
+    grpc::ClientContext context;
+    v1::GetModelStatusRequest request;
+    request.set_name("credit");
+    request.set_version("1");
+    v1::GetModelStatusResponse response;
+    EXPECT_TRUE(models->GetModelStatus(&context, request, &response).ok());
+    EXPECT_EQ(response.signals_size(), 1);
+    return response.signals_size() == 1 ? response.signals(0).verdicts(0) : v1::Verdict();
+  };
+  server.Feed("credit", 200);
+  server.Feed("credit", 100, 1'000);
+  ASSERT_TRUE(testing::WaitUntil([&] { return verdict().state() == v1::VERDICT_STATE_ALARM; }));
+  EXPECT_TRUE(absl::EndsWith(verdict().detail(), "over its threshold for 1 of 2 panes"))
+      << verdict().detail();
+  server.Feed("credit", 200, 1'000);
+  v1::ListIncidentsResponse listed;
+  ASSERT_TRUE(testing::WaitUntil([&] {
+    grpc::ClientContext context;
+    return incidents->ListIncidents(&context, {}, &listed).ok() && listed.incidents_size() == 1;
+  }));
+  EXPECT_EQ(verdict().detail().find("over its threshold"), std::string::npos);
+  const double peak = verdict().score();
+
+  server.Feed("credit", 100);
+  ASSERT_TRUE(testing::WaitUntil([&] { return verdict().score() < peak; }));
+  grpc::ClientContext list_context;
+  ASSERT_TRUE(incidents->ListIncidents(&list_context, {}, &listed).ok());
+  EXPECT_EQ(listed.incidents(0).alerts(0).verdict().score(), verdict().score());
+  grpc::ClientContext context;
+  v1::GetIncidentRequest get;
+  get.set_id(listed.incidents(0).id());
+  v1::GetIncidentResponse got;
+  ASSERT_TRUE(incidents->GetIncident(&context, get, &got).ok());
+  const v1::Alert& alert = got.incident().alerts(0);
+  EXPECT_EQ(alert.state(), v1::ALERT_STATE_FIRING);
+  EXPECT_EQ(alert.verdict().score(), verdict().score());
+  EXPECT_EQ(alert.verdict().detail(), verdict().detail());
+  EXPECT_EQ(alert.peak().score(), peak);
+}
+
+TEST(IncidentReading, RenewsOnlyAlertsThatFire) {
+  ModelSnapshot snapshot;
+  auto signals = std::make_shared<ModelSignals>();
+  SignalReading& income = signals->signals.emplace_back();
+  income.name = "income";
+  DetectorReading& psi = income.readings.emplace_back();
+  psi.detector = "psi";
+  psi.verdict.state = VerdictState::kAlarm;
+  psi.verdict.score = 0.54;
+  psi.verdict.threshold = 0.25;
+  snapshot.signals = signals;
+
+  const v1::Incident stored = MakeIncident(1, "credit", v1::INCIDENT_STATE_OPEN);
+  v1::Incident incident = stored;
+  RenewVerdicts(snapshot, &incident);
+  EXPECT_EQ(incident.alerts(0).verdict().score(), 0.4242) << "it is another alert";
+  psi.firing = true;
+  RenewVerdicts(snapshot, &incident);
+  EXPECT_EQ(incident.alerts(0).verdict().score(), 0.54);
+  EXPECT_EQ(incident.alerts(0).peak().score(), 0.54) << "now is never above the peak";
+  incident = stored;
+  incident.mutable_alerts(0)->set_state(v1::ALERT_STATE_RESOLVED);
+  RenewVerdicts(snapshot, &incident);
+  EXPECT_EQ(incident.alerts(0).verdict().score(), 0.4242);
+  incident = MakeIncident(1, "credit", v1::INCIDENT_STATE_RESOLVED);
+  RenewVerdicts(snapshot, &incident);
+  EXPECT_EQ(incident.alerts(0).verdict().score(), 0.4242);
 }
 
 }  // namespace

@@ -73,7 +73,7 @@ ReviewServer::~ReviewServer() {
   pipeline_->Stop();
 }
 
-void ReviewServer::Feed(const std::string& model, uint32_t rows) {
+void ReviewServer::Feed(const std::string& model, uint32_t rows, double shift) {
   auto batch = std::make_unique<EventBatch>();
   batch->model = model;
   batch->version = "1";
@@ -84,7 +84,7 @@ void ReviewServer::Feed(const std::string& model, uint32_t rows) {
   income.name = "income";
   for (uint32_t i = 0; i < rows; ++i) {
     batch->times_ns.push_back(1'700'000'000'000'000'000 + int64_t{i} * 1'000'000);
-    income.numbers.push_back(i % 37);
+    income.numbers.push_back(i % 37 + shift);
   }
   std::atomic<bool> committed = false;
   uint64_t expected = 0;

@@ -30,7 +30,7 @@ class ReviewServer {
   Pipeline* pipeline() { return pipeline_.get(); }
   review::WatchHub* watch_hub() { return watch_hub_.get(); }
   // Sends rows of a model with one column "income", and waits until they are committed.
-  void Feed(const std::string& model, uint32_t rows);
+  void Feed(const std::string& model, uint32_t rows, double shift = 0);
 
   // Stores an incident as the committer would, with its change, and publishes it.
   void Put(uint64_t id, const v1::Incident& incident, const std::string& change);
