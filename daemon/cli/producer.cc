@@ -26,6 +26,8 @@ constexpr milliseconds kBackoffFirst{50};
 constexpr milliseconds kBackoffMax{2'000};
 constexpr milliseconds kWelcomeMax{20'000};
 constexpr milliseconds kGoodbyeMax{2'000};
+constexpr milliseconds kLook{100};
+constexpr milliseconds kFlushInterrupted{1'000};
 // Messages in a row that the daemon did not take, without any progress.
 constexpr int kFruitlessMax = 8;
 
@@ -58,6 +60,22 @@ absl::Status ToStatus(const grpc::Status& status) {
   return absl::Status(static_cast<absl::StatusCode>(status.error_code()), status.error_message());
 }
 
+// When to say that something is still wrong: after 1, 2, 4, ... seconds.
+class Patience {
+ public:
+  // The whole seconds since it began, if it is time to say so; 0 otherwise.
+  int Due(int64_t since_ns, int64_t now_ns) {
+    const auto seconds = static_cast<int>((now_ns - since_ns) / 1'000'000'000);
+    if (seconds < next_) return 0;
+    next_ = 2 * seconds;
+    return seconds;
+  }
+  void Reset() { next_ = 1; }
+
+ private:
+  int next_ = 1;
+};
+
 class StreamProducer final : public Producer {
  public:
   explicit StreamProducer(ProducerOptions options) : options_(std::move(options)) {}
@@ -67,8 +85,15 @@ class StreamProducer final : public Producer {
   absl::StatusOr<uint64_t> Send(v1::InferenceBatch batch) override;
   absl::Status Flush(milliseconds deadline) override;
   ProducerTotals totals() const override;
+  uint64_t earlier_batches() const override;
 
  private:
+  bool Interrupted() const { return options_.interrupted && options_.interrupted(); }
+  // Waits, with the lock, until there is room for so many bytes.
+  absl::Status WaitForRoom(uint64_t bytes, std::unique_lock<std::mutex>* lock);
+  void Tell(const std::string& what, int seconds) const {
+    if (seconds > 0 && options_.on_trouble) options_.on_trouble(what, seconds);
+  }
   void Run();
   // One connection, from Hello to its end.
   grpc::Status RunConnection();
@@ -116,8 +141,12 @@ StreamProducer::~StreamProducer() {
 absl::Status StreamProducer::Start() {
   thread_ = std::thread([this] { Run(); });
   std::unique_lock lock(mutex_);
-  changed_.wait_for(lock, options_.connect_timeout,
-                    [&] { return welcomed_once_ || !failed_.ok(); });
+  const int64_t until_ns =
+      SteadyNowNs() + std::chrono::nanoseconds(options_.connect_timeout).count();
+  while (!welcomed_once_ && failed_.ok() && SteadyNowNs() < until_ns) {
+    if (Interrupted()) return absl::CancelledError("interrupted");
+    changed_.wait_for(lock, kLook, [&] { return welcomed_once_ || !failed_.ok(); });
+  }
   if (!failed_.ok()) return failed_;
   if (welcomed_once_) return absl::OkStatus();
   return absl::UnavailableError(absl::StrCat("no answer from ", options_.address, ": ",
@@ -129,11 +158,7 @@ absl::StatusOr<uint64_t> StreamProducer::Send(v1::InferenceBatch batch) {
   *request.mutable_batch()->mutable_batch() = std::move(batch);
   const uint64_t bytes = request.ByteSizeLong();
   std::unique_lock lock(mutex_);
-  changed_.wait(lock, [&] {
-    return !failed_.ok() || batches_.empty() ||
-           batches_.bytes() + bytes <= options_.unacknowledged_bytes_max;
-  });
-  if (!failed_.ok()) return failed_;
+  if (absl::Status room = WaitForRoom(bytes, &lock); !room.ok()) return room;
   v1::BatchOutcome skipped;
   const uint64_t sequence = batches_.Add(std::move(request), bytes, &skipped);
   lock.unlock();
@@ -142,9 +167,51 @@ absl::StatusOr<uint64_t> StreamProducer::Send(v1::InferenceBatch batch) {
   return sequence;
 }
 
+absl::Status StreamProducer::WaitForRoom(uint64_t bytes, std::unique_lock<std::mutex>* lock) {
+  const auto ready = [&] {
+    return !failed_.ok() || batches_.empty() ||
+           batches_.bytes() + bytes <= options_.unacknowledged_bytes_max;
+  };
+  Patience patience;
+  int64_t since_ns = SteadyNowNs();
+  uint64_t committed = batches_.committed();
+  while (!ready()) {
+    if (Interrupted()) return absl::CancelledError("interrupted");
+    changed_.wait_for(*lock, kLook, ready);
+    const int64_t now_ns = SteadyNowNs();
+    // While there is no connection, the thread that opens it speaks and gives up.
+    if (!welcomed_ || batches_.committed() != committed) {
+      committed = batches_.committed();
+      since_ns = now_ns;
+      patience.Reset();
+    }
+    if (std::chrono::nanoseconds(now_ns - since_ns) > options_.give_up_after) {
+      return absl::AbortedError(absl::StrCat("the daemon acknowledged nothing for ",
+                                             options_.give_up_after.count() / 1'000, " s"));
+    }
+    if (const int seconds = patience.Due(since_ns, now_ns); seconds > 0) {
+      lock->unlock();
+      Tell("the daemon acknowledges nothing, still waiting", seconds);
+      lock->lock();
+    }
+  }
+  return failed_;
+}
+
 absl::Status StreamProducer::Flush(milliseconds deadline) {
   std::unique_lock lock(mutex_);
-  changed_.wait_for(lock, deadline, [&] { return !failed_.ok() || batches_.empty(); });
+  const auto ready = [&] { return !failed_.ok() || batches_.empty(); };
+  int64_t until_ns = SteadyNowNs() + std::chrono::nanoseconds(deadline).count();
+  bool interrupted = false;
+  while (!ready() && SteadyNowNs() < until_ns) {
+    if (!interrupted && Interrupted()) {
+      interrupted = true;
+      until_ns = std::min<int64_t>(
+          until_ns, SteadyNowNs() + std::chrono::nanoseconds(kFlushInterrupted).count());
+    }
+    const std::chrono::nanoseconds left(std::max<int64_t>(until_ns - SteadyNowNs(), 0));
+    changed_.wait_for(lock, std::min<std::chrono::nanoseconds>(left, kLook), ready);
+  }
   if (!failed_.ok()) return failed_;
   if (batches_.empty()) return absl::OkStatus();
   return absl::DeadlineExceededError(
@@ -159,8 +226,14 @@ ProducerTotals StreamProducer::totals() const {
   return totals;
 }
 
+uint64_t StreamProducer::earlier_batches() const {
+  std::lock_guard lock(mutex_);
+  return batches_.earlier();
+}
+
 void StreamProducer::Run() {
   milliseconds backoff = kBackoffFirst;
+  Patience patience;
   for (;;) {
     const uint64_t welcomes_before = welcomes_;
     const grpc::Status status = RunConnection();
@@ -169,6 +242,13 @@ void StreamProducer::Run() {
     ended_ = stopping_ || !failed_.ok();
     changed_.notify_all();
     if (ended_) return;
+    if (welcomes_ > welcomes_before) patience.Reset();
+    if (welcomed_once_) {
+      const int seconds = patience.Due(connected_ns_, SteadyNowNs());
+      lock.unlock();
+      Tell("connection lost, trying again", seconds);
+      lock.lock();
+    }
     backoff = welcomes_ > welcomes_before ? kBackoffFirst : std::min(backoff * 2, kBackoffMax);
     ended_ = changed_.wait_for(lock, backoff, [&] { return stopping_; });
     if (ended_) changed_.notify_all();

@@ -21,8 +21,15 @@ struct ProducerOptions {
   // Batches that are sent and not acknowledged, all together; a larger single one passes.
   uint64_t unacknowledged_bytes_max = 16 << 20;
   std::chrono::milliseconds connect_timeout{3'000};
-  // Without a connection for this long, it fails for good.
+  // Without a connection for this long, it fails for good. A Send that waits for room fails after
+  // this long without any acknowledgement.
   std::chrono::milliseconds give_up_after{60'000};
+  // Asked every 100 ms by whoever waits, and must not block: true ends Connect and Send with
+  // CANCELLED, and lets Flush wait for 1 s more. Stays true once it is.
+  std::function<bool()> interrupted;
+  // Told that the connection is lost, or that nothing is acknowledged, since so many seconds: after
+  // 1, 2, 4, ... s. From the producer's thread and from Send; must not call back.
+  std::function<void(const std::string& what, int seconds)> on_trouble;
   // What became of each batch, in order, once it is committed. Called by the producer's thread (by
   // Send for batches of an earlier run); must not block or call back.
   std::function<void(uint64_t sequence, const v1::BatchOutcome& outcome)> on_committed;
@@ -36,6 +43,8 @@ struct ProducerTotals {
   uint64_t late_rows = 0;
   uint64_t rejected_rows = 0;
   uint64_t duplicate_rows = 0;
+  // Of the duplicates: not sent, as an earlier run with this id and epoch had come this far.
+  uint64_t skipped_rows = 0;
   // Committed, but the connection broke before the daemon said what became of each row.
   uint64_t unreported_rows = 0;
   uint64_t unacknowledged_rows = 0;
@@ -65,11 +74,14 @@ class Producer {
   // Does not wait for acknowledgements; Flush does.
   virtual ~Producer() = default;
 
-  // Takes a batch; returns its sequence. Blocks while too much is unacknowledged.
+  // Takes a batch; returns its sequence. Blocks while too much is unacknowledged. CANCELLED when
+  // interrupted, ABORTED when nothing is acknowledged for give_up_after: the batch is not taken.
   virtual absl::StatusOr<uint64_t> Send(v1::InferenceBatch batch) = 0;
   // Waits until everything sent is acknowledged. DEADLINE_EXCEEDED if it takes longer.
   virtual absl::Status Flush(std::chrono::milliseconds deadline) = 0;
   virtual ProducerTotals totals() const = 0;
+  // Batches that an earlier run with this id and epoch had sent: as many are skipped.
+  virtual uint64_t earlier_batches() const = 0;
 };
 
 }  // namespace faultline::cli

@@ -55,6 +55,7 @@ Progress::Progress(std::string what, bool quiet)
       shown_ns_(start_ns_) {}
 
 void Progress::Update(uint64_t rows, double share) {
+  std::lock_guard lock(mutex_);
   const int64_t now = SteadyNowNs();
   if (quiet_ || now - shown_ns_ < (terminal_ ? kTerminalEveryNs : kPlainEveryNs)) return;
   shown_ns_ = now;
@@ -70,12 +71,19 @@ void Progress::Update(uint64_t rows, double share) {
 }
 
 void Progress::Say(const std::string& line) {
-  if (quiet_) return;
+  if (!quiet_) Warn(line);
+}
+
+void Progress::Warn(const std::string& line) {
+  std::lock_guard lock(mutex_);
   Clear();
   std::fprintf(stderr, "%s\n", line.c_str());
 }
 
-void Progress::Finish() { Clear(); }
+void Progress::Finish() {
+  std::lock_guard lock(mutex_);
+  Clear();
+}
 
 double Progress::seconds() const { return static_cast<double>(SteadyNowNs() - start_ns_) / 1e9; }
 

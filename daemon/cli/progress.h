@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <mutex>
 #include <string>
 
 namespace faultline::cli {
@@ -13,7 +14,7 @@ std::string ProgressLine(const std::string& what, uint64_t rows, double share, d
 // Says on standard error how far something is: a line that is written over on a terminal, a new one
 // every 10 s elsewhere, nothing if it is quiet.
 //
-// Concurrency:  one thread.
+// Concurrency:  thread-safe.
 class Progress {
  public:
   Progress(std::string what, bool quiet);
@@ -21,6 +22,8 @@ class Progress {
   void Update(uint64_t rows, double share);
   // Writes a line of its own; the progress goes on below it.
   void Say(const std::string& line);
+  // The same, even if it is quiet.
+  void Warn(const std::string& line);
   // Takes the line away.
   void Finish();
   double seconds() const;
@@ -32,6 +35,7 @@ class Progress {
   const bool quiet_;
   const bool terminal_;
   const int64_t start_ns_;
+  std::mutex mutex_;
   int64_t shown_ns_;
   bool on_screen_ = false;
 };

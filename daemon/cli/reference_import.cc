@@ -28,9 +28,10 @@ int Run(const Flags& flags) {
   absl::StatusOr<std::unique_ptr<TableReader>> table = TableReader::Open(*options);
   if (!table.ok()) return Complain(table.status(), kExitFailed);
   Progress progress("reference of " + Printable(options->model), flags.client.json());
+  grpc::ClientContext context;
   const absl::StatusOr<v1::Reference> reference = ImportReference(
       Connect(flags.client), options->model, options->version, UINT64_MAX, table->get(),
-      [&](uint64_t rows) { progress.Update(rows, (*table)->progress()); });
+      [&](uint64_t rows) { progress.Update(rows, (*table)->progress()); }, &context);
   progress.Finish();
   if (!reference.ok()) return Report(reference.status(), flags.client);
   const TableCounts& counts = (*table)->counts();
@@ -58,11 +59,11 @@ int Run(const Flags& flags) {
 absl::StatusOr<v1::Reference> ImportReference(const std::shared_ptr<grpc::Channel>& channel,
                                               const std::string& model, const std::string& version,
                                               uint64_t rows_max, TableReader* table,
-                                              const std::function<void(uint64_t)>& progress) {
+                                              const std::function<void(uint64_t)>& progress,
+                                              grpc::ClientContext* context) {
   const auto stub = v1::ReferenceService::NewStub(channel);
-  grpc::ClientContext context;
   v1::ImportReferenceResponse response;
-  const auto writer = stub->ImportReference(&context, &response);
+  const auto writer = stub->ImportReference(context, &response);
   v1::ImportReferenceRequest request;
   request.mutable_header()->set_model(model);
   request.mutable_header()->set_version(version);
@@ -84,7 +85,7 @@ absl::StatusOr<v1::Reference> ImportReference(const std::shared_ptr<grpc::Channe
     read = absl::InvalidArgumentError("there are no rows for a reference");
   }
   if (!read.ok()) {
-    context.TryCancel();
+    context->TryCancel();
     writer->Finish();
     return read;
   }

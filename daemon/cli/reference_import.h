@@ -2,6 +2,7 @@
 
 #include <absl/status/statusor.h>
 #include <grpcpp/channel.h>
+#include <grpcpp/client_context.h>
 
 #include <cstdint>
 #include <functional>
@@ -15,10 +16,12 @@ namespace faultline::cli {
 
 // Imports the next rows of a table, at most `rows_max`, as the reference of its model, and waits
 // until it is in use. `progress` hears after each batch how many rows went out. What was sent
-// changes nothing if it fails. INVALID_ARGUMENT if there are no rows.
+// changes nothing if it fails. Cancelling the context, from any thread, ends it. INVALID_ARGUMENT
+// if there are no rows.
 absl::StatusOr<v1::Reference> ImportReference(const std::shared_ptr<grpc::Channel>& channel,
                                               const std::string& model, const std::string& version,
                                               uint64_t rows_max, TableReader* table,
-                                              const std::function<void(uint64_t)>& progress);
+                                              const std::function<void(uint64_t)>& progress,
+                                              grpc::ClientContext* context);
 
 }  // namespace faultline::cli

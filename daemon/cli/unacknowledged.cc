@@ -18,6 +18,7 @@ uint64_t Unacknowledged::Add(v1::StreamInferencesRequest request, uint64_t bytes
   if (sequence <= earlier_) {
     next_ = sequence + 1;
     totals_.duplicate_rows += rows;
+    totals_.skipped_rows += rows;
     skipped->set_sequence(sequence);
     skipped->set_duplicate_rows(rows);
     return sequence;

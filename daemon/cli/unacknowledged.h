@@ -37,6 +37,7 @@ class Unacknowledged {
   uint64_t bytes() const { return bytes_; }
   uint64_t rows() const { return rows_; }
   uint64_t committed() const { return committed_; }
+  uint64_t earlier() const { return earlier_; }
   ProducerTotals totals() const;
 
  private:

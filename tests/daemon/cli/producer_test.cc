@@ -270,10 +270,12 @@ TEST_F(ProducerTest, SecondRunDoesNoHarmAndGoesOn) {
   auto again = Producer::Connect(options_);
   ASSERT_TRUE(again.ok());
   producer_ = *std::move(again);
+  EXPECT_EQ(producer_->earlier_batches(), 3u);
   SendAll({1, 2, 3, 4});
   ASSERT_TRUE(producer_->Flush(kLong).ok());
   EXPECT_THAT(daemon_.Applied("p"), ElementsAre(1, 2, 3, 4));
   EXPECT_EQ(producer_->totals().duplicate_rows, 6u);
+  EXPECT_EQ(producer_->totals().skipped_rows, 6u);
   EXPECT_EQ(producer_->totals().applied_rows, 4u);
 }
 
@@ -301,6 +303,36 @@ TEST_F(ProducerTest, BoundsWhatIsUnacknowledged) {
   sender.join();
   EXPECT_TRUE(producer_->Flush(kLong).ok());
   ExpectBalance(producer_->totals());
+}
+
+TEST_F(ProducerTest, AnInterruptEndsEveryWait) {
+  daemon_.script.mute = true;
+  options_.unacknowledged_bytes_max = 10;
+  std::atomic<bool> stop = false;
+  std::atomic<int> told = 0;
+  options_.interrupted = [&] { return stop.load(); };
+  options_.on_trouble = [&](const std::string& what, int since) {
+    EXPECT_THAT(what, HasSubstr("acknowledges nothing"));
+    EXPECT_GE(since, 1);
+    ++told;
+    stop = true;
+  };
+  Connect();
+  SendAll({100});
+  EXPECT_EQ(producer_->Send(Batch(100)).status().code(), absl::StatusCode::kCancelled);
+  EXPECT_EQ(told, 1);
+  EXPECT_EQ(producer_->Flush(std::chrono::hours(1)).code(), absl::StatusCode::kDeadlineExceeded);
+  EXPECT_EQ(producer_->totals().unacknowledged_rows, 100u);
+  ExpectBalance(producer_->totals());
+}
+
+TEST_F(ProducerTest, SendGivesUpWithoutAcknowledgements) {
+  daemon_.script.mute = true;
+  options_.unacknowledged_bytes_max = 10;
+  options_.give_up_after = milliseconds(300);
+  Connect();
+  SendAll({100});
+  EXPECT_EQ(producer_->Send(Batch(100)).status().code(), absl::StatusCode::kAborted);
 }
 
 TEST_F(ProducerTest, FencedProducerFails) {
