@@ -156,9 +156,10 @@ void AlertBook::ForEach(const std::function<void(const AlertKey&, const Alert&)>
   for (const auto& [key, entry] : entries_) visit(key, entry.alert);
 }
 
-bool AlertBook::IsFiring(std::string_view signal, std::string_view detector) const {
+const Alert* AlertBook::Firing(std::string_view signal, std::string_view detector) const {
   const auto it = entries_.find(Key{signal, detector});
-  return it != entries_.end() && it->second.alert.state == v1::ALERT_STATE_FIRING;
+  const bool firing = it != entries_.end() && it->second.alert.state == v1::ALERT_STATE_FIRING;
+  return firing ? &it->second.alert : nullptr;
 }
 
 uint32_t AlertBook::PendingPanes(std::string_view signal, std::string_view detector) const {

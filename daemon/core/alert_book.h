@@ -88,7 +88,8 @@ class AlertBook {
 
   // Pending and firing alerts in order of (signal, detector).
   void ForEach(const std::function<void(const AlertKey&, const Alert&)>& visit) const;
-  bool IsFiring(std::string_view signal, std::string_view detector) const;
+  // The alert if it fires, otherwise null; valid until the book changes.
+  const Alert* Firing(std::string_view signal, std::string_view detector) const;
   // Panes in a row over the threshold, of a pending alert; 0 if there is none.
   uint32_t PendingPanes(std::string_view signal, std::string_view detector) const;
   size_t size() const { return entries_.size(); }

@@ -108,7 +108,9 @@ void ModelState::JudgeAlerts(uint32_t signal, const PaneHeader& pane,
 }
 
 void ModelState::FillAlert(const std::string& signal, DetectorReading* reading) const {
-  reading->firing = alerts_.IsFiring(signal, reading->detector);
+  const Alert* alert = alerts_.Firing(signal, reading->detector);
+  reading->firing = alert != nullptr;
+  reading->peak = reading->firing ? std::make_shared<const Verdict>(alert->peak) : nullptr;
   reading->pending_panes = alerts_.PendingPanes(signal, reading->detector);
   reading->fire_panes = settings_->fire_panes;
 }

@@ -151,10 +151,10 @@ void RenewVerdicts(const ModelSnapshot& snapshot, v1::Incident* incident) {
       if (found == alerts.end() || !reading.firing) continue;
       v1::Alert* alert = found->second;
       *alert->mutable_verdict() = ToVerdict(reading);
-      const v1::Verdict& newest = alert->verdict();
-      if (newest.state() == v1::VERDICT_STATE_ALARM && newest.score() > alert->peak().score()) {
-        *alert->mutable_peak() = newest;
-      }
+      if (reading.peak == nullptr) continue;
+      DetectorReading peak = reading;
+      peak.verdict = *reading.peak;
+      *alert->mutable_peak() = ToVerdict(peak);
     }
   }
 }

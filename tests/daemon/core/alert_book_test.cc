@@ -134,8 +134,8 @@ TEST(AlertBook, RemembersWhenAndHowBad) {
   EXPECT_EQ(alert.resolve_ns, 0);
   EXPECT_EQ(alert.newest.score, 0.4);
   EXPECT_EQ(alert.peak.score, 0.8);
-  EXPECT_TRUE(bench.book().IsFiring("income", "psi"));
-  EXPECT_FALSE(bench.book().IsFiring("income", "chi_square"));
+  EXPECT_NE(bench.book().Firing("income", "psi"), nullptr);
+  EXPECT_EQ(bench.book().Firing("income", "chi_square"), nullptr);
   bench.Step(FromLetter('q'));
   const std::vector<AlertEdge> resolved = bench.Step(FromLetter('q'));
   ASSERT_EQ(resolved.size(), 1u);

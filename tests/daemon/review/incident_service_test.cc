@@ -302,6 +302,7 @@ TEST(IncidentReading, RenewsOnlyAlertsThatFire) {
   RenewVerdicts(snapshot, &incident);
   EXPECT_EQ(incident.alerts(0).verdict().score(), 0.4242) << "it is another alert";
   psi.firing = true;
+  psi.peak = std::make_shared<const Verdict>(psi.verdict);
   RenewVerdicts(snapshot, &incident);
   EXPECT_EQ(incident.alerts(0).verdict().score(), 0.54);
   EXPECT_EQ(incident.alerts(0).peak().score(), 0.54) << "now is never above the peak";
