@@ -13,18 +13,29 @@ using enum ReplaySource;
 
 // clang-format off
 constexpr CatalogEntry kCatalog[] = {
-  // kind, name, concern, state version, most state bytes, replay, in the default suite, factory
-  {kPsi,               "psi",                kShift, 1, 0, kPanes, true,  MakePsi},
-  {kJensenShannon,     "jensen_shannon",     kShift, 1, 0, kPanes, true,  MakeJensenShannon},
-  {kKolmogorovSmirnov, "kolmogorov_smirnov", kShift, 1, 0, kPanes, true,  MakeKolmogorovSmirnov},
-  {kWasserstein,       "wasserstein",        kShift, 1, 0, kPanes, true,  MakeWasserstein},
-  {kChiSquare,         "chi_square",         kShift, 1, 0, kPanes, true,  MakeChiSquare},
-  {kMissingRate,       "missing_rate",       kQuality, 1, 0, kPanes, true,  MakeMissingRate},
-  {kInvalidRate,       "invalid_rate",       kQuality, 1, 0, kPanes, true,  MakeInvalidRate},
-  {kOutOfRange,        "out_of_range",       kQuality, 1, 0, kPanes, true,  MakeOutOfRange},
-  {kUnseenCategory,    "unseen_category",    kQuality, 1, 0, kPanes, true,  MakeUnseenCategory},
-  {kPageHinkley,       "page_hinkley",       kChange,  1, 144, kPanes, true,  MakePageHinkley},
-  {kRowScore,          "row_score",          kAnomaly, 1, 0, kEvents, false, MakeRowScore},
+  // kind, name, concern, state version, most state bytes, replay, in the default suite, on the
+  // alarm budget, factory
+  {kPsi,               "psi",                kShift, 1, 0, kPanes, true, false,  MakePsi},
+  {kJensenShannon,     "jensen_shannon",     kShift, 1, 0, kPanes, true, false,  MakeJensenShannon},
+  {kKolmogorovSmirnov, "kolmogorov_smirnov", kShift, 1, 0, kPanes, true, false,  MakeKolmogorovSmirnov},
+  {kWasserstein,       "wasserstein",        kShift, 1, 0, kPanes, true, false,  MakeWasserstein},
+  {kChiSquare,         "chi_square",         kShift, 1, 0, kPanes, true, false,  MakeChiSquare},
+  {kMissingRate,       "missing_rate",       kQuality, 1, 0, kPanes, true, false,  MakeMissingRate},
+  {kInvalidRate,       "invalid_rate",       kQuality, 1, 0, kPanes, true, false,  MakeInvalidRate},
+  {kOutOfRange,        "out_of_range",       kQuality, 1, 0, kPanes, true, false,  MakeOutOfRange},
+  {kUnseenCategory,    "unseen_category",    kQuality, 1, 0, kPanes, true, false,  MakeUnseenCategory},
+  {kPageHinkley,       "page_hinkley",       kChange,  1, 144, kPanes, true, false,  MakePageHinkley},
+  {kMeanChange,        "mean_change",        kChange,  1, 1024, kPanes, true, true, MakeMeanChange},
+  {kScaleChange,       "scale_change",       kChange,  1, 1024, kPanes, true, true, MakeScaleChange},
+  {kDistributionChange, "distribution_change", kShift, 1, 1024, kPanes, true, true, MakeDistributionChange},
+  {kMissingChange,     "missing_change",     kQuality, 1, 1024, kPanes, true, true, MakeMissingChange},
+  {kInvalidChange,     "invalid_change",     kQuality, 1, 1024, kPanes, true, true, MakeInvalidChange},
+  {kRangeChange,       "range_change",       kQuality, 1, 1024, kPanes, true, true, MakeRangeChange},
+  {kUnseenChange,      "unseen_change",      kQuality, 1, 1024, kPanes, true, true, MakeUnseenChange},
+  {kStuck,             "stuck",              kQuality, 1, 1024, kPanes, true, true, MakeStuck},
+  {kUnitChange,        "unit_change",        kQuality, 1, 1024, kPanes, true, true, MakeUnitChange},
+  {kConformalChange,   "conformal_change",   kChange,  1, 1024, kPanes, false, true, MakeConformalChange},
+  {kRowScore,          "row_score",          kAnomaly, 1, 0, kEvents, false, false, MakeRowScore},
 };
 // clang-format on
 

@@ -36,6 +36,9 @@ struct CatalogEntry {
   uint32_t state_bytes_max;  // per signal; 0 for compare detectors
   ReplaySource replay;
   bool in_default_suite;
+  // Its verdicts are evidence that alarms against the model's alarm budget; else against a fixed
+  // threshold, which promises nothing.
+  bool budgeted;
   // INVALID_ARGUMENT naming the option and its range.
   absl::StatusOr<Detector> (*make)(const v1::DetectorSpec& spec);
 };

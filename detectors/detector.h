@@ -11,6 +11,7 @@
 #include <string>
 #include <string_view>
 
+#include "detectors/evidence/reference_law.h"
 #include "detectors/summary/summary.h"
 
 namespace faultline {
@@ -31,6 +32,16 @@ struct Verdict {
   uint64_t reference_rows = 0;
   std::string detail;  // what is missing if it cannot tell; else what it saw, or nothing
 
+  // Of detectors on the alarm budget, whose score is evidence: log10 of what one pane's deposit
+  // has grown to. See detectors/evidence/ledger.h.
+  double effect_low = kUnset;   // confidence sequence of the effect size: at all times at once it
+  double effect_high = kUnset;  // holds the true one in 95 of 100 streams
+  int64_t change_ns = 0;        // event time at which it most likely changed; 0 = not known
+  int64_t change_from_ns = 0;   // it changed between these, as far as the evidence tells
+  int64_t change_to_ns = 0;
+  double dispersion = kUnset;  // rows that count as one independent row
+  ReferenceLaw::Season season = ReferenceLaw::Season::kNone;  // that it was held against
+
   // score / threshold; NaN if either is not known.
   double ratio() const { return threshold > 0 ? score / threshold : kUnset; }
 };
@@ -49,7 +60,23 @@ class CompareDetector {
   virtual Verdict Compare(const Summary& reference, const Summary& window) const = 0;
 };
 
-// Follows a signal's sub-sums in order, whenever a pane closes: sequential evidence.
+// What a follow detector is given of one closed pane.
+struct FollowInput {
+  const Summary& reference;
+  const ReferenceLaw& law;
+  const Summary& pane;
+  // Event time of the pane, seconds since 1970.
+  double begin_s = 0;
+  double end_s = 0;
+  // What the pane adds to this detector's evidence and where that is an alarm, in one unit: seconds
+  // or rows of the alarm budget. 0 and infinity without a budget.
+  double deposit = 0;
+  double threshold = std::numeric_limits<double>::infinity();
+  // How many looks in a row must find an alarm's effect gone before it ends.
+  uint32_t resolve_looks = 3;
+};
+
+// Follows a signal's closed panes in order: sequential evidence.
 class FollowDetector {
  public:
   virtual ~FollowDetector() = default;
@@ -58,10 +85,9 @@ class FollowDetector {
   virtual size_t state_bytes() const = 0;
   // Writes the state of a signal that has seen nothing yet.
   virtual void Start(std::span<std::byte> state) const = 0;
-  // Takes the runs of one closed pane. State bytes that no Start or Follow of this kind and
-  // version wrote are treated as a fresh start.
-  virtual Verdict Follow(const Summary& reference, const Summary& pane,
-                         std::span<std::byte> state) const = 0;
+  // Takes one closed pane. State bytes that no Start or Follow of this kind and version wrote are
+  // treated as a fresh start.
+  virtual Verdict Follow(const FollowInput& input, std::span<std::byte> state) const = 0;
 };
 
 // A numeric column of reference or live rows, all of equal length. Missing is NaN.

@@ -24,8 +24,19 @@ absl::StatusOr<Detector> MakeInvalidRate(const v1::DetectorSpec& spec);
 absl::StatusOr<Detector> MakeOutOfRange(const v1::DetectorSpec& spec);
 absl::StatusOr<Detector> MakeUnseenCategory(const v1::DetectorSpec& spec);
 
+absl::StatusOr<Detector> MakeDistributionChange(const v1::DetectorSpec& spec);
+absl::StatusOr<Detector> MakeMissingChange(const v1::DetectorSpec& spec);
+absl::StatusOr<Detector> MakeInvalidChange(const v1::DetectorSpec& spec);
+absl::StatusOr<Detector> MakeRangeChange(const v1::DetectorSpec& spec);
+absl::StatusOr<Detector> MakeUnseenChange(const v1::DetectorSpec& spec);
+absl::StatusOr<Detector> MakeStuck(const v1::DetectorSpec& spec);
+absl::StatusOr<Detector> MakeUnitChange(const v1::DetectorSpec& spec);
+
 // change/
 absl::StatusOr<Detector> MakePageHinkley(const v1::DetectorSpec& spec);
+absl::StatusOr<Detector> MakeMeanChange(const v1::DetectorSpec& spec);
+absl::StatusOr<Detector> MakeScaleChange(const v1::DetectorSpec& spec);
+absl::StatusOr<Detector> MakeConformalChange(const v1::DetectorSpec& spec);
 
 // anomaly/
 absl::StatusOr<Detector> MakeRowScore(const v1::DetectorSpec& spec);

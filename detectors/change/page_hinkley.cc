@@ -61,8 +61,8 @@ class PageHinkley final : public FollowDetector {
 
   void Start(std::span<std::byte> bytes) const override { Save(State{.tag = kTag}, bytes); }
 
-  Verdict Follow(const Summary& reference, const Summary& pane,
-                 std::span<std::byte> bytes) const override {
+  Verdict Follow(const FollowInput& input, std::span<std::byte> bytes) const override {
+    const Summary& reference = input.reference;
     State state = Load(bytes, reference.shape().version);
     Verdict verdict;
     verdict.threshold = threshold_;
@@ -73,7 +73,7 @@ class PageHinkley final : public FollowDetector {
       return verdict;
     }
     const double mean = reference.moments().mean();
-    for (const SubSum& run : pane.sub_sums().runs()) {
+    for (const SubSum& run : input.pane.sub_sums().runs()) {
       const double count = run.count;
       const double off = (static_cast<double>(run.sum) / count / kUnit - mean) / deviation;
       const double reference_error =

@@ -1,0 +1,76 @@
+// Sees a lasting move of the mean, up or down, from some twentieth of a deviation on. Blind to
+// changes that leave the mean where it is, and on very heavy tails, where no bet on sums is safe:
+// there distribution_change sees it. Bets: exponential tilts of sub-sums (Shin, Ramdas, Rinaldo
+// 2024, section 4; costs learnt from the reference).
+#include <array>
+#include <cmath>
+
+#include "detectors/evidence/ledger.h"
+#include "detectors/evidence/sums.h"
+#include "detectors/judgement.h"
+#include "detectors/kinds.h"
+
+namespace faultline {
+namespace {
+
+constexpr uint32_t kBets = 2 * ReferenceLaw::kMeanRates;
+
+class MeanChange final : public FollowDetector {
+ public:
+  explicit MeanChange(double tolerance) : tolerance_(tolerance) {}
+
+  bool Judges(SignalType type) const override { return type == SignalType::kNumeric; }
+  size_t state_bytes() const override { return Ledger::Bytes(kLayout); }
+  void Start(std::span<std::byte> state) const override { Ledger::Start(kLayout, state); }
+
+  Verdict Follow(const FollowInput& input, std::span<std::byte> state) const override {
+    Ledger ledger(kLayout, input, state);
+    if (std::string missing = MissingForSums(input); !missing.empty()) {
+      return ledger.CannotTell(std::move(missing));
+    }
+    std::array<double, kBets> weights;
+    if (!ShareOut(input.law.mean_bets, weights)) {
+      return ledger.CannotTell("tails too heavy for bets on the mean: see distribution_change");
+    }
+    const double dispersion = ledger.Dispersion(input.law.mean_dispersion);
+    const PaneSums pane(input);
+    double sum = 0;
+    for (const SubSum& run : input.pane.sub_sums().runs()) {
+      const double standard = pane.Sum(run);
+      const double rows = run.count / dispersion;
+      std::array<double, kBets> log_values;
+      for (uint32_t k = 0; k < kBets; ++k) {
+        const TiltedBet& bet = input.law.mean_bets[k];
+        const double cost = bet.cost + std::fabs(bet.rate) * tolerance_ + pane.ExtraCost(bet.rate);
+        log_values[k] = weights[k] > 0 ? bet.rate * standard / dispersion - rows * cost : 0;
+      }
+      ledger.AddBatch(weights, log_values, pane.Share(run), pane.TimeAfter(run), true);
+      sum += standard;
+    }
+    const double values = static_cast<double>(input.pane.values());
+    const double least = tolerance_ + input.law.mean_bets[0].rate / 2;
+    if (values > 0) ledger.NotePane({sum / values, 1, values, least});
+    Verdict verdict = ledger.Finish(
+        std::sqrt(input.law.mean_dispersion / static_cast<double>(input.reference.values())));
+    if (verdict.state == VerdictState::kAlarm) {
+      verdict.detail = "mean is off by " + NumberInWords(verdict.effect_size) +
+                       " reference deviations";
+    }
+    return verdict;
+  }
+
+ private:
+  static constexpr Ledger::Layout kLayout = {.tag = 0x6d65'0001, .bets = kBets};
+
+  double tolerance_;
+};
+
+}  // namespace
+
+absl::StatusOr<Detector> MakeMeanChange(const v1::DetectorSpec& spec) {
+  const auto tolerance = ReadTolerance("mean_change", spec.mean_change());
+  if (!tolerance.ok()) return tolerance.status();
+  return Detector{.name = "mean_change", .follow = std::make_shared<MeanChange>(*tolerance)};
+}
+
+}  // namespace faultline

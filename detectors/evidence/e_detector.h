@@ -1,0 +1,63 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+namespace faultline {
+
+// The algebra of sequential evidence.
+//
+// An e-value is a non-negative number whose mean is at most 1 as long as nothing has changed; a
+// bet turns each batch of values into one. An e-detector (Shin, Ramdas, Rinaldo: "E-detectors: a
+// nonparametric framework for sequential change detection", 2024) runs a bet from every possible
+// time of change at once:
+//
+//   Shiryaev-Roberts form   M <- L (M + d)
+//   CUSUM form              M <- L max(M, d)
+//
+// where L is the bet's e-value of the newest batch and d the deposit charged to it. While nothing
+// has changed the mean of M is at most the sum of deposits, so with an alarm at M >= A, after which
+// M begins again at 0, the mean number of false alarms is at most deposits / A: whatever the
+// dependence between detectors, whenever one looks, restarts included. The mean of several
+// e-detectors is one, and so is a mixture of bets that shares one deposit.
+//
+// M under all starts at once is also, up to a factor, the posterior of the time of change under a
+// prior as even as the deposits: the bank keeps its mean and variance beside it.
+enum class DetectorForm : uint8_t { kShiryaevRoberts, kCusum };
+
+// One bet of a bank. All bits 0: nothing deposited yet.
+struct BetState {
+  double mass = 0;            // M, in units of the budget
+  double start_mean = 0;      // of the time of change, in seconds
+  double start_variance = 0;  // in square seconds
+};
+
+// Gives each bet its share of a deposit made at a time. weights: as many as bets, each >= 0,
+// together at most 1.
+void Deposit(DetectorForm form, std::span<const double> weights, double deposit, double time_s,
+             std::span<BetState> bets);
+
+// Multiplies by the e-values of a batch, given as natural logarithms (any double but NaN; -infinity
+// for 0). Mass stays below 1e300.
+void Multiply(std::span<const double> log_values, std::span<BetState> bets);
+
+// M of the whole bank.
+double TotalMass(std::span<const BetState> bets);
+
+// When it changed, if it has: mean and standard deviation of the posterior. deviation_s is 0 and
+// mean_s 0 if nothing was deposited.
+struct ChangeTime {
+  double mean_s = 0;
+  double deviation_s = 0;
+};
+ChangeTime EstimateChange(std::span<const BetState> bets);
+
+// Back to nothing deposited.
+void Clear(std::span<BetState> bets);
+
+// ln of the mean of numbers given as logarithms, weighted; weights sum to at most 1. Averaging
+// e-values keeps them e-values.
+double LogMix(std::span<const double> weights, std::span<const double> log_values);
+
+}  // namespace faultline

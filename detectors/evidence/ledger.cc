@@ -1,0 +1,241 @@
+#include "detectors/evidence/ledger.h"
+
+#include <xxhash.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "base/check.h"
+#include "detectors/evidence/confidence.h"
+#include "detectors/judgement.h"
+#include "detectors/stats/elementary.h"
+
+namespace faultline {
+namespace {
+
+constexpr double kLn10 = 2.302585092994046;
+// Panes until the spread among them is believed, and over which it is remembered.
+constexpr uint32_t kPanesToBelieve = 8;
+constexpr uint32_t kPanesRemembered = 64;
+constexpr double kPlainErrors = 2.5;
+// The most that one pane's spread may be above what is known: a change must not pass for spread.
+constexpr double kSpreadLeap = 9;
+constexpr double kLookErrors = 2.5;
+constexpr double kAlpha = 0.05;
+constexpr double kBestRows = 1000;
+constexpr double kPosteriorWidths = 2;
+
+int64_t Nanoseconds(double seconds) {
+  const double ns = seconds * 1e9;
+  return ns > 0 && ns < 9.2e18 ? static_cast<int64_t>(ns) : 0;
+}
+
+}  // namespace
+
+size_t Ledger::Bytes(const Layout& layout) {
+  return sizeof(State) + layout.bets * sizeof(BetState) + layout.extra * sizeof(double) +
+         sizeof(uint64_t);
+}
+
+void Ledger::Start(const Layout& layout, std::span<std::byte> bytes) {
+  FAULTLINE_CHECK(bytes.size() == Bytes(layout), "the caller asks state_bytes()");
+  std::fill(bytes.begin(), bytes.end(), std::byte{0});  // No tag: Load starts afresh.
+}
+
+Ledger::Ledger(const Layout& layout, const FollowInput& input, std::span<std::byte> bytes)
+    : layout_(layout), input_(input), bytes_(bytes) {
+  FAULTLINE_CHECK(layout.bets <= kBetsMax && layout.extra <= kExtraMax, "kinds keep to the limits");
+  FAULTLINE_CHECK(bytes.size() == Bytes(layout), "the caller asks state_bytes()");
+  Load(bytes);
+  if (input_.deposit > 0) state_.deposit = input_.deposit;
+}
+
+void Ledger::Load(std::span<const std::byte> bytes) {
+  const size_t body = bytes.size() - sizeof(uint64_t);
+  uint64_t checksum = 0;
+  std::memcpy(&checksum, bytes.data() + body, sizeof checksum);
+  const uint32_t version = input_.reference.shape().version;
+  std::memcpy(&state_, bytes.data(), sizeof state_);
+  if (state_.tag == layout_.tag && state_.shape_version == version &&
+      checksum == XXH3_64bits(bytes.data(), body)) {
+    const size_t bets = layout_.bets * sizeof(BetState);
+    std::memcpy(bets_.data(), bytes.data() + sizeof state_, bets);
+    std::memcpy(extra_.data(), bytes.data() + sizeof state_ + bets, layout_.extra * sizeof(double));
+    return;
+  }
+  state_ = State{.tag = layout_.tag, .shape_version = version};
+  state_.older.since_s = state_.newer.since_s = input_.begin_s;
+}
+
+void Ledger::Save() {
+  std::memcpy(bytes_.data(), &state_, sizeof state_);
+  const size_t bets = layout_.bets * sizeof(BetState);
+  std::memcpy(bytes_.data() + sizeof state_, bets_.data(), bets);
+  std::memcpy(bytes_.data() + sizeof state_ + bets, extra_.data(), layout_.extra * sizeof(double));
+  const size_t body = bytes_.size() - sizeof(uint64_t);
+  const uint64_t checksum = XXH3_64bits(bytes_.data(), body);
+  std::memcpy(bytes_.data() + body, &checksum, sizeof checksum);
+}
+
+// From the panes before this one: what this one shows must not shape the bet on it.
+double Ledger::Dispersion(double of_reference) {
+  dispersion_ = std::max(1.0, of_reference);
+  const uint32_t panes = std::min(state_.panes, kPanesRemembered);
+  if (panes >= kPanesToBelieve) {
+    const double error = std::sqrt(2.0 / panes);
+    if (state_.spread > 1 + kPlainErrors * error) {
+      dispersion_ = std::max(dispersion_, state_.spread);
+    }
+  }
+  return dispersion_;
+}
+
+void Ledger::AddBatch(std::span<const double> weights, std::span<const double> log_values,
+                      double share, double time_s, bool capped) {
+  if (latched()) return;
+  const std::span<BetState> bets(bets_.data(), layout_.bets);
+  Deposit(DetectorForm::kShiryaevRoberts, weights, share * input_.deposit, time_s, bets);
+  std::array<double, kBetsMax> most;
+  std::copy(log_values.begin(), log_values.end(), most.begin());
+  if (capped && state_.deposit > 0 && std::isfinite(input_.threshold)) {
+    const double cap = std::max(1.0, Log(input_.threshold / state_.deposit) / 2);
+    for (size_t k = 0; k < bets.size(); ++k) most[k] = std::min(most[k], cap);
+  }
+  Multiply({most.data(), bets.size()}, bets);
+  if (TotalMass(bets) >= input_.threshold) Alarm(time_s);
+}
+
+void Ledger::Jump(double share) {
+  const std::span<BetState> bets(bets_.data(), layout_.bets);
+  const double total = TotalMass(bets);
+  if (!(total > 0)) return;
+  const ChangeTime change = EstimateChange(bets);
+  const double part = share * total / static_cast<double>(bets.size());
+  for (BetState& bet : bets) {
+    const double mass = (1 - share) * bet.mass + part;
+    const double kept = (1 - share) * bet.mass / mass;
+    const double off = change.mean_s - bet.start_mean;
+    const double variance = change.deviation_s * change.deviation_s;
+    bet = {mass, bet.start_mean + (1 - kept) * off,
+           kept * bet.start_variance + (1 - kept) * (variance + kept * off * off)};
+  }
+}
+
+double Ledger::Score(double mass) const {
+  if (!(state_.deposit > 0)) return 0;
+  return Log(1 + mass / state_.deposit) / kLn10;
+}
+
+void Ledger::Alarm(double time_s) {
+  const std::span<BetState> bets(bets_.data(), layout_.bets);
+  const ChangeTime change = EstimateChange(bets);
+  state_.alarm_score = Score(TotalMass(bets));
+  state_.change_s = std::min(change.mean_s, time_s);
+  state_.change_deviation_s = change.deviation_s;
+  state_.latched = 1;
+  state_.looks = 0;
+  state_.margin = 0;  // until the pane's effect is known
+  state_.look = {};
+  Clear(bets);
+}
+
+void Ledger::NotePane(const Effect& effect) {
+  if (!(effect.rows > 0)) return;
+  state_.rows += static_cast<uint64_t>(effect.rows);
+  deviation_ = effect.deviation;
+  MoveSpans(effect.mean, effect.rows / dispersion_);
+  if (latched()) MoveAlarm(effect);
+  // The spread among panes, after its use.
+  const double before = std::min(state_.panes, kPanesRemembered);
+  if (before > 0 && effect.deviation > 0) {
+    const double off = (effect.mean - state_.slow_mean) / effect.deviation;
+    const double most = kSpreadLeap * std::max(1.0, state_.spread);
+    const double spread = std::min(effect.rows * off * off / (1 + 1 / before), most);
+    state_.spread += (spread - state_.spread) / before;
+  }
+  state_.slow_mean += (effect.mean - state_.slow_mean) / (before + 1);
+  ++state_.panes;
+}
+
+void Ledger::MoveSpans(double mean, double rows) {
+  state_.older.Add(mean, rows);
+  state_.newer.Add(mean, rows);
+  if (latched()) return;
+  const ChangeTime change = EstimateChange({bets_.data(), layout_.bets});
+  if (change.mean_s < state_.newer.since_s) return;
+  state_.older = state_.newer;
+  state_.newer = {.since_s = input_.end_s};
+}
+
+const Ledger::Span& Ledger::BestSpan() const {
+  return state_.newer.rows >= state_.older.rows / 2 ? state_.newer : state_.older;
+}
+
+double Ledger::effect() const { return BestSpan().mean(); }
+
+void Ledger::MoveAlarm(const Effect& effect) {
+  if (state_.margin == 0) {
+    state_.margin = std::max(effect.least, std::fabs(BestSpan().mean()) / 2);
+    return;
+  }
+  state_.look.Add(effect.mean, effect.rows / dispersion_);
+  const double half = kLookErrors * effect.deviation / std::sqrt(state_.look.rows);
+  if (half > state_.margin / 2) return;
+  const bool gone = std::fabs(state_.look.mean()) + half <= state_.margin;
+  state_.looks = gone ? state_.looks + 1 : 0;
+  state_.look = {};
+  if (state_.looks < input_.resolve_looks) return;
+  const State before = state_;
+  state_ = State{.tag = before.tag, .shape_version = before.shape_version, .rows = before.rows,
+                 .panes = before.panes, .slow_mean = before.slow_mean, .spread = before.spread};
+  state_.deposit = before.deposit;
+  state_.older.since_s = state_.newer.since_s = input_.end_s;
+}
+
+Verdict Ledger::Finish(double reference_error) {
+  Verdict verdict;
+  verdict.rows = state_.rows;
+  verdict.reference_rows = input_.reference.rows();
+  verdict.dispersion = dispersion_;
+  verdict.season = input_.law.season;
+  const Span& span = BestSpan();
+  verdict.effect_size = span.mean();
+  const double radius = deviation_ * NormalMixtureRadius(span.rows, kAlpha, kBestRows) +
+                        kLookErrors * reference_error;
+  verdict.effect_low = verdict.effect_size - radius;
+  verdict.effect_high = verdict.effect_size + radius;
+  const std::span<const BetState> bets(bets_.data(), layout_.bets);
+  ChangeTime change = {state_.change_s, state_.change_deviation_s};
+  if (latched()) {
+    verdict.state = VerdictState::kAlarm;
+    verdict.score = state_.alarm_score;
+  } else {
+    verdict.state = VerdictState::kQuiet;
+    verdict.score = Score(TotalMass(bets));
+    change = EstimateChange(bets);
+  }
+  if (std::isfinite(input_.threshold)) {
+    verdict.threshold = Score(input_.threshold);
+  } else {
+    verdict.state = VerdictState::kCannotTell;
+    verdict.detail = "no alarm budget is set";
+  }
+  verdict.change_ns = Nanoseconds(change.mean_s);
+  const double width = kPosteriorWidths * change.deviation_s;
+  verdict.change_from_ns = Nanoseconds(change.mean_s - width);
+  verdict.change_to_ns = Nanoseconds(std::min(change.mean_s + width, input_.end_s));
+  Save();
+  return verdict;
+}
+
+Verdict Ledger::CannotTell(std::string missing) {
+  Verdict verdict;
+  verdict.rows = state_.rows;
+  verdict.reference_rows = input_.reference.rows();
+  verdict.detail = std::move(missing);
+  Save();
+  return verdict;
+}
+
+}  // namespace faultline

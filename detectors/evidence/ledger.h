@@ -1,0 +1,132 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "detectors/detector.h"
+#include "detectors/evidence/e_detector.h"
+
+namespace faultline {
+
+// The evidence of one detector on one signal against the alarm budget: a bank of bets
+// (e_detector.h), and what becomes of an alarm. Flat bytes between panes.
+//
+// While it is armed each batch adds its share of the pane's deposit to the bank and multiplies it.
+// Mass at or above the threshold is an alarm: the bank is cleared and the alarm stands, whatever
+// the evidence, until its effect is plainly gone; then it is armed again. It is gone when in
+// `resolve_looks` looks in a row the interval of the effect (2.5 standard errors) lies within half
+// the effect reported at the alarm, or within the least that the detector can see; a look takes as
+// many panes as that interval needs.
+//
+// Rows count as effective rows: divided by the dispersion, the larger of the reference's and of
+// what the panes before this one show among themselves (ledger.cc). A power below 1 of an e-value
+// is one again; so is one that depends on the past.
+//
+// Operation:    Construct, ask dispersion(), then AddBatch per batch, NotePane, Finish; or
+//               CannotTell at once.
+// Concurrency:  none.
+class Ledger {
+ public:
+  static constexpr size_t kBetsMax = 20;
+  static constexpr size_t kExtraMax = 40;
+
+  // What a kind keeps.
+  struct Layout {
+    uint32_t tag = 0;  // of the kind and its state version
+    uint32_t bets = 0;
+    uint32_t extra = 0;  // numbers of its own
+  };
+  static size_t Bytes(const Layout& layout);
+  static void Start(const Layout& layout, std::span<std::byte> bytes);
+
+  // Takes the state over; a foreign one, or one of another shape, starts afresh.
+  Ledger(const Layout& layout, const FollowInput& input, std::span<std::byte> bytes);
+
+  bool latched() const { return state_.latched != 0; }
+  std::span<double> extra() { return {extra_.data(), layout_.extra}; }
+  // Rows per effective row, given what the reference says.
+  double Dispersion(double of_reference);
+
+  // One batch of the pane: weights and logarithms of e-values by bet, already of effective rows.
+  // share: of the pane's deposit; time: of the batch. `capped`: no batch alone may decide (sums, in
+  // which one value may weigh without end): its e-value counts at most for the square root of what
+  // lies between deposit and threshold.
+  void AddBatch(std::span<const double> weights, std::span<const double> log_values, double share,
+                double time_s, bool capped);
+
+  // Spreads a share of the mass evenly over all bets: a bet may change its mind.
+  void Jump(double share);
+
+  // What the pane says of the effect: its mean over so many rows, and the standard deviation of one
+  // row's. least: the smallest effect the detector can see. Moves a standing alarm on.
+  struct Effect {
+    double mean = 0;
+    double deviation = 1;
+    double rows = 0;  // not effective ones
+    double least = 0;
+  };
+  void NotePane(const Effect& effect);
+
+  // The verdict, and the state back to bytes. reference_error: standard error of the reference's
+  // side of the effect.
+  Verdict Finish(double reference_error);
+  Verdict CannotTell(std::string missing);
+
+  // The effect since the change as far as known: mean and effective rows.
+  double effect() const;
+
+ private:
+  // Sum of the effect over effective rows since a time.
+  struct Span {
+    double since_s = 0;
+    double sum = 0;
+    double rows = 0;
+    void Add(double mean, double more) {
+      sum += mean * more;
+      rows += more;
+    }
+    double mean() const { return rows > 0 ? sum / rows : 0; }
+  };
+  struct State {
+    uint32_t tag = 0;
+    uint32_t shape_version = 0;
+    uint64_t rows = 0;
+    uint32_t panes = 0;
+    uint32_t latched = 0;
+    // How panes vary among themselves.
+    double slow_mean = 0;
+    double spread = 1;
+    // The effect: two spans, the newer within the older.
+    Span older = {};
+    Span newer = {};
+    // The standing alarm.
+    double alarm_score = 0;
+    double change_s = 0;
+    double change_deviation_s = 0;
+    double margin = 0;
+    Span look = {};
+    uint64_t looks = 0;
+    double deposit = 0;  // the last one that was not 0
+  };
+
+  void Load(std::span<const std::byte> bytes);
+  void Save();
+  void Alarm(double time_s);
+  void MoveAlarm(const Effect& effect);
+  void MoveSpans(double mean, double rows);
+  double Score(double mass) const;
+  const Span& BestSpan() const;
+
+  const Layout layout_;
+  const FollowInput& input_;
+  std::span<std::byte> bytes_;
+  State state_;
+  std::array<BetState, kBetsMax> bets_{};
+  std::array<double, kExtraMax> extra_{};
+  double dispersion_ = 1;
+  double deviation_ = 1;
+};
+
+}  // namespace faultline

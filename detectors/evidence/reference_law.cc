@@ -1,0 +1,223 @@
+#include "detectors/evidence/reference_law.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "base/check.h"
+#include "detectors/evidence/dispersion.h"
+#include "detectors/evidence/few_cells.h"
+#include "detectors/stats/elementary.h"
+#include "detectors/summary/binning.h"
+
+namespace faultline {
+namespace {
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+constexpr double kDay = 86'400;
+constexpr double kHour = 3'600;
+constexpr double kLowestRate = 0.1;
+constexpr double kHighestRate = 2;
+constexpr double kRelativeErrorMax = 0.25;
+constexpr std::array<double, ReferenceLaw::kScaleRates> kScaleUp = {0.03, 0.08, 0.16, 0.27, 0.38};
+constexpr std::array<double, ReferenceLaw::kScaleRates> kScaleDown = {0.05, 0.15, 0.4, 1, 2.2};
+// z of a chance of one in a thousand, one-sided.
+constexpr double kRare = 3.09;
+
+// The cost of a bet from the values of its statistic.
+double CostOf(double rate, std::span<const double> statistic, double dispersion) {
+  const double n = static_cast<double>(statistic.size());
+  double sum = 0;
+  double sum_of_squares = 0;
+  for (const double value : statistic) {
+    const double term = Exp(std::min(rate * value, 300.0));
+    sum += term;
+    sum_of_squares += term * term;
+  }
+  const double mean = sum / n;
+  const double variance = std::max(0.0, sum_of_squares / n - mean * mean);
+  const double error = std::sqrt(variance * dispersion / n) / mean;
+  if (!(error <= kRelativeErrorMax)) return kInfinity;
+  return Log(mean) + Log(1 + ReferenceLaw::kReferenceErrors * error);
+}
+
+void LearnCosts(std::span<const double> statistic, double dispersion, std::span<TiltedBet> bets) {
+  for (TiltedBet& bet : bets) bet.cost = CostOf(bet.rate, statistic, dispersion);
+}
+
+// The values that count, as the summary sees them: in reference deviations from its mean.
+std::vector<double> Standardise(const Summary& reference, std::span<const double> values,
+                                const uint64_t* nulls, std::vector<uint32_t>* rows) {
+  const Shape& shape = reference.shape();
+  const double mean = reference.moments().mean();
+  const double deviation = std::sqrt(reference.moments().variance());
+  std::vector<double> standard;
+  for (uint32_t row = 0; row < values.size(); ++row) {
+    const bool missing = nulls != nullptr && (nulls[row / 64] >> (row % 64) & 1) != 0;
+    if (missing || !std::isfinite(values[row])) continue;
+    const double fixed = FixedPoint(values[row], shape.center, shape.scale) / kUnit;
+    standard.push_back((fixed - mean) / deviation);
+    rows->push_back(row);
+  }
+  return standard;
+}
+
+// Upper limit of the share of values that equal the one before.
+double RepeatsOf(std::span<const double> standard) {
+  uint64_t repeats = 0;
+  for (size_t i = 1; i < standard.size(); ++i) repeats += standard[i] == standard[i - 1];
+  const double n = static_cast<double>(standard.size());
+  const double share = static_cast<double>(repeats + 1) / n;
+  return std::min(1.0, share + kRare * std::sqrt(share * (1 - std::min(share, 1.0)) / n));
+}
+
+// Sets the season and takes it out of the values, if there is one.
+void LearnSeason(const RowTimesOfLaw& times, std::span<const uint32_t> rows,
+                 std::span<double> standard, ReferenceLaw* law) {
+  using Season = ReferenceLaw::Season;
+  if (times.hours.empty()) return;
+  for (const Season season : {Season::kWeek, Season::kDay}) {
+    const auto count = static_cast<size_t>(season);
+    if (times.span_s < 2 * static_cast<double>(count) * kHour) continue;
+    std::vector<Moments> sums(count);
+    std::vector<double> mean(count), square(count);
+    std::vector<uint32_t> n(count);
+    for (size_t i = 0; i < standard.size(); ++i) {
+      const size_t hour = times.hours[rows[i]] % count;
+      ++n[hour];
+      mean[hour] += standard[i];
+      square[hour] += standard[i] * standard[i];
+    }
+    if (*std::min_element(n.begin(), n.end()) < kHourRowsMin) continue;
+    law->season = season;
+    law->hours.resize(count);
+    for (size_t hour = 0; hour < count; ++hour) {
+      mean[hour] /= n[hour];
+      const double variance = square[hour] / n[hour] - mean[hour] * mean[hour];
+      law->hours[hour] = {n[hour], static_cast<float>(mean[hour]),
+                          static_cast<float>(std::sqrt(std::max(variance, 1e-6)))};
+    }
+    for (size_t i = 0; i < standard.size(); ++i) {
+      const ReferenceLaw::Hour& hour = law->hours[times.hours[rows[i]] % count];
+      standard[i] = (standard[i] - hour.mean) / hour.deviation;
+    }
+    return;
+  }
+}
+
+std::vector<double> Squares(std::span<const double> standard) {
+  std::vector<double> squares(standard.begin(), standard.end());
+  for (double& value : squares) value = value * value - 1;
+  return squares;
+}
+
+void SetScaleRates(std::span<TiltedBet> bets) {
+  for (uint32_t k = 0; k < ReferenceLaw::kScaleRates; ++k) {
+    bets[k].rate = kScaleUp[k];
+    bets[ReferenceLaw::kScaleRates + k].rate = -kScaleDown[k];
+  }
+}
+
+void NeverUse(std::span<TiltedBet> bets) {
+  for (TiltedBet& bet : bets) bet.cost = kInfinity;
+}
+
+}  // namespace
+
+void SetMeanRates(double lowest, std::span<TiltedBet> bets) {
+  const size_t count = bets.size() / 2;
+  const double from = std::min(lowest, kHighestRate);
+  for (size_t k = 0; k < count; ++k) {
+    const double along = static_cast<double>(k) / static_cast<double>(count - 1);
+    bets[k].rate = from * Exp(along * Log(kHighestRate / from));
+    bets[count + k].rate = -bets[k].rate;
+  }
+}
+
+size_t ReferenceLaw::HourOf(double time_s) const {
+  const double hour = std::floor(time_s / kHour);
+  const double count = static_cast<double>(hours.size());
+  return static_cast<size_t>(hour - count * std::floor(hour / count));
+}
+
+ReferenceLaw LearnNumericLaw(const Summary& reference, std::span<const double> values,
+                             const uint64_t* nulls, const RowTimesOfLaw& times) {
+  ReferenceLaw law;
+  law.rows = reference.rows();
+  law.ordered = !times.hours.empty();
+  SetScaleRates(law.scale_bets);
+  NeverUse(law.scale_bets);
+  NeverUse(law.mean_bets);
+  LearnCellDispersions(reference, values, nulls, &law);
+  if (!(reference.moments().variance() > 0)) return law;
+  std::vector<uint32_t> rows;
+  std::vector<double> standard = Standardise(reference, values, nulls, &rows);
+  law.repeats = RepeatsOf(standard);
+  LearnSeason(times, rows, standard, &law);
+  law.mean_dispersion = DispersionOfMeans(standard);
+  const double n = static_cast<double>(standard.size()) / law.mean_dispersion;
+  SetMeanRates(std::max(kLowestRate, 3 / std::sqrt(n)), law.mean_bets);
+  LearnCosts(standard, law.mean_dispersion, law.mean_bets);
+  const std::vector<double> squares = Squares(standard);
+  law.scale_dispersion = DispersionOfMeans(squares);
+  LearnCosts(squares, law.scale_dispersion, law.scale_bets);
+  return law;
+}
+
+ReferenceLaw LearnCategoricalLaw(const Summary& reference, std::span<const uint32_t> codes,
+                                 const CategoryMap& map, const uint64_t* nulls, bool ordered) {
+  ReferenceLaw law;
+  law.rows = reference.rows();
+  law.ordered = ordered;
+  NeverUse(law.mean_bets);
+  NeverUse(law.scale_bets);
+  LearnCellDispersions(reference, codes, map, nulls, &law);
+  return law;
+}
+
+void ReferenceLaw::Encode(Encoder* out) const {
+  out->Varint(rows);
+  out->Fixed8(ordered ? 1 : 0);
+  for (const TiltedBet& bet : mean_bets) out->Double(bet.rate), out->Double(bet.cost);
+  for (const TiltedBet& bet : scale_bets) out->Double(bet.rate), out->Double(bet.cost);
+  for (const double number : {mean_dispersion, scale_dispersion, repeats, cell_dispersion,
+                              missing_dispersion, invalid_dispersion}) {
+    out->Double(number);
+  }
+  out->Fixed8(static_cast<uint8_t>(season));
+  for (const Hour& hour : hours) {
+    out->Varint(hour.rows);
+    out->Fixed32(std::bit_cast<uint32_t>(hour.mean));
+    out->Fixed32(std::bit_cast<uint32_t>(hour.deviation));
+  }
+}
+
+bool ReferenceLaw::Decode(Decoder* in) {
+  ReferenceLaw read;
+  read.rows = in->Varint();
+  read.ordered = in->Fixed8() != 0;
+  for (TiltedBet& bet : read.mean_bets) bet = {in->Double(), in->Double()};
+  for (TiltedBet& bet : read.scale_bets) bet = {in->Double(), in->Double()};
+  for (double* number : {&read.mean_dispersion, &read.scale_dispersion, &read.repeats,
+                         &read.cell_dispersion, &read.missing_dispersion,
+                         &read.invalid_dispersion}) {
+    *number = in->Double();
+    if (!(*number >= 0)) return false;
+  }
+  const uint8_t count = in->Fixed8();
+  if (!in->ok() || (count != 0 && count != 24 && count != 168)) return false;
+  read.season = static_cast<Season>(count);
+  for (uint8_t i = 0; i < count; ++i) {
+    Hour hour;
+    hour.rows = static_cast<uint32_t>(in->Varint());
+    hour.mean = std::bit_cast<float>(in->Fixed32());
+    hour.deviation = std::bit_cast<float>(in->Fixed32());
+    if (!(hour.deviation > 0) || !std::isfinite(hour.mean)) return false;
+    read.hours.push_back(hour);
+  }
+  if (!in->ok()) return false;
+  *this = std::move(read);
+  return true;
+}
+
+}  // namespace faultline

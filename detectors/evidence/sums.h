@@ -1,0 +1,54 @@
+#pragma once
+
+#include <absl/status/statusor.h>
+
+#include <cstdint>
+#include <span>
+#include <string>
+
+#include "detectors/detector.h"
+#include "detectors/judgement.h"
+
+namespace faultline {
+
+// The sub-sums of a pane as bets see them: in standard deviations of the reference from its mean,
+// or, with a season, of the hour that the middle of the pane lies in.
+class PaneSums {
+ public:
+  explicit PaneSums(const FollowInput& input);
+
+  // Over a run's values: sum of the standardised values, and of their squares.
+  double Sum(const SubSum& run) const;
+  double SumOfSquares(const SubSum& run) const;
+  // The run's part of the pane's values.
+  double Share(const SubSum& run) const { return run.count / values_; }
+  // Event time at the end of the run, if values come evenly; runs are asked in order, once each.
+  double TimeAfter(const SubSum& run) const;
+  // What a bet of that rate costs more per value because the mean of an hour comes from few rows.
+  double ExtraCost(double rate) const;
+
+ private:
+  double values_;
+  double begin_s_;
+  double length_s_;
+  mutable double seen_ = 0;
+  double mean_;       // in the shape's scale, from its centre
+  double deviation_;  // likewise
+  double hour_error_ = 0;
+};
+
+// Why sums cannot be judged; empty if they can.
+std::string MissingForSums(const FollowInput& input);
+
+// Even weights for the bets that may be used; false if none may.
+bool ShareOut(std::span<const TiltedBet> bets, std::span<double> weights);
+
+// Reads `tolerance` from options that have one: 0 if unset. INVALID_ARGUMENT unless 0 or more.
+template <typename Options>
+absl::StatusOr<double> ReadTolerance(const char* kind, const Options& options) {
+  const double tolerance = options.has_tolerance() ? options.tolerance() : 0;
+  if (!(tolerance >= 0 && tolerance <= 1e6)) return OptionError(kind, "tolerance", "0 to 1e6");
+  return tolerance;
+}
+
+}  // namespace faultline

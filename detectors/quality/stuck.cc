@@ -1,0 +1,77 @@
+// Sees a signal that repeats one value. Blind to a stuck part of the traffic: a pane counts if all of
+// its values are the same. Bet: half on the chance of so many repeats in a row, which is at most
+// share^repeats, where share is what the reference says of values that equal the one before.
+#include <algorithm>
+#include <cmath>
+
+#include "detectors/evidence/few_cells.h"
+#include "detectors/evidence/ledger.h"
+#include "detectors/judgement.h"
+#include "detectors/kinds.h"
+#include "detectors/stats/elementary.h"
+
+namespace faultline {
+namespace {
+
+constexpr double kShareMax = 0.999;
+const double kLogHalf = -0.6931471805599453;
+
+class Stuck final : public FollowDetector {
+ public:
+  bool Judges(SignalType type) const override { return type == SignalType::kNumeric; }
+  size_t state_bytes() const override { return Ledger::Bytes(kLayout); }
+  void Start(std::span<std::byte> state) const override { Ledger::Start(kLayout, state); }
+
+  Verdict Follow(const FollowInput& input, std::span<std::byte> state) const override {
+    Ledger ledger(kLayout, input, state);
+    Verdict missing;
+    if (!HasShape(input.reference, &missing) ||
+        !HasRows(input.reference.values(), 0, {kUnset, 0}, &missing)) {
+      return ledger.CannotTell(missing.detail);
+    }
+    if (input.reference.shape().constant()) {
+      return ledger.CannotTell("the reference is constant: standing still is its nature");
+    }
+    if (input.law.repeats >= kShareMax) {
+      return ledger.CannotTell("the reference itself hardly ever changes its value");
+    }
+    const double values = static_cast<double>(input.pane.values());
+    if (values > 0) {
+      const bool same = input.pane.least() == input.pane.largest();
+      Bet(input, same, values, &ledger);
+      ledger.NotePane({same ? 1.0 : 0.0, 0.5, values, 0.5});
+    }
+    Verdict verdict = ledger.Finish(0);
+    if (verdict.state == VerdictState::kAlarm) {
+      verdict.detail = "every value is " + NumberInWords(ledger.extra()[1]);
+    }
+    return verdict;
+  }
+
+ private:
+  static void Bet(const FollowInput& input, bool same, double values, Ledger* ledger) {
+    // extra: the last pane had one value only, and which.
+    const std::span<double> last = ledger->extra();
+    double repeats = same ? values - 1 : 0;
+    if (same && last[0] != 0 && last[1] == input.pane.least()) repeats += 1;
+    if (same || !ledger->latched()) {
+      last[0] = same ? 1 : 0;
+      last[1] = input.pane.least();
+    }
+    const double gain = same ? -repeats * Log(input.law.repeats) : -1e300;
+    // ln(1/2 + 1/2 e^gain)
+    const double log_value = kLogHalf + (gain > 30 ? gain : Log(1 + Exp(gain)));
+    const double weight = 1;
+    ledger->AddBatch({&weight, 1}, {&log_value, 1}, 1, input.end_s, false);
+  }
+
+  static constexpr Ledger::Layout kLayout = {.tag = 0x7374'0001, .bets = 1, .extra = 2};
+};
+
+}  // namespace
+
+absl::StatusOr<Detector> MakeStuck(const v1::DetectorSpec&) {
+  return Detector{.name = "stuck", .follow = std::make_shared<Stuck>()};
+}
+
+}  // namespace faultline

@@ -1,0 +1,205 @@
+// Sees values that are the reference's in another unit, and names it: times 10, 100, 1000 and their
+// inverses, Celsius and Fahrenheit, the sign, an offset. Blind to units that leave most values in
+// their cells, and to a mixture of both units. Bets: the likelihood ratio of the reference, its unit
+// changed, against the reference, worth nothing unless the pane's own least and largest value fit
+// that unit: so that any other large move does not pass for one.
+#include <absl/strings/str_cat.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "detectors/evidence/few_cells.h"
+#include "detectors/evidence/ledger.h"
+#include "detectors/judgement.h"
+#include "detectors/kinds.h"
+#include "detectors/stats/elementary.h"
+
+namespace faultline {
+namespace {
+
+struct Unit {
+  double factor;
+  double offset;
+  const char* name;
+};
+
+constexpr std::array<Unit, 10> kUnits = {{{10, 0, "times 10"},
+                                          {0.1, 0, "divided by 10"},
+                                          {100, 0, "times 100"},
+                                          {0.01, 0, "divided by 100"},
+                                          {1000, 0, "times 1000"},
+                                          {0.001, 0, "divided by 1000"},
+                                          {1.8, 32, "Fahrenheit instead of Celsius"},
+                                          {1 / 1.8, -32 / 1.8, "Celsius instead of Fahrenheit"},
+                                          {-1, 0, "with the opposite sign"},
+                                          {1, 0, "offset"}}};
+constexpr uint32_t kBets = kUnits.size();
+constexpr uint32_t kOffset = kBets - 1;
+// Distinct cells below which a unit cannot be told.
+constexpr uint32_t kCellsMin = 6;
+// Share of rows that must have left their cells before a look is worth its time.
+constexpr double kMovedMin = 0.25;
+// How far beyond the reference's range, its unit changed, values may lie, and the part of that range
+// that they must fill, as shares of it.
+constexpr double kSlack = 0.3;
+constexpr double kFilledMin = 0.2;
+constexpr uint64_t kValuesMin = 5;
+// Of the rows, that may be anything.
+constexpr double kStray = 0.02;
+
+// Share of the reference's values below x: even within a bin.
+double ShareBelow(const Summary& reference, double x) {
+  const Shape& shape = reference.shape();
+  if (x <= shape.low) return 0;
+  if (x >= shape.high) return 1;
+  const auto above = std::upper_bound(shape.edges.begin(), shape.edges.end(), x);
+  const auto bin = static_cast<size_t>(above - shape.edges.begin()) - 1;
+  double below = 0;
+  for (size_t i = 0; i < bin; ++i) below += static_cast<double>(reference.cells()[i]);
+  const double width = shape.edges[bin + 1] - shape.edges[bin];
+  below += static_cast<double>(reference.cells()[bin]) * (x - shape.edges[bin]) / width;
+  return below / static_cast<double>(reference.values());
+}
+
+class UnitChange final : public FollowDetector {
+ public:
+  bool Judges(SignalType type) const override { return type == SignalType::kNumeric; }
+  size_t state_bytes() const override { return Ledger::Bytes(kLayout); }
+  void Start(std::span<std::byte> state) const override { Ledger::Start(kLayout, state); }
+
+  Verdict Follow(const FollowInput& input, std::span<std::byte> state) const override {
+    Ledger ledger(kLayout, input, state);
+    Verdict missing;
+    if (!HasShape(input.reference, &missing) ||
+        !HasRows(input.reference.values(), 0, {kUnset, 0}, &missing)) {
+      return ledger.CannotTell(missing.detail);
+    }
+    const FewCells few(input.reference);
+    if (few.size() < kCellsMin) {
+      return ledger.CannotTell("the reference has too few different values to tell a unit by");
+    }
+    const double dispersion = ledger.Dispersion(input.law.cell_dispersion);
+    const FewCells::Counts counts = few.Join(input.pane);
+    const FewCells::Counts before = few.Join(input.reference);
+    const double moved = Moved(few, counts, before);
+    const double values = static_cast<double>(input.pane.values());
+    if (values > 0) {
+      if (!ledger.latched()) Bet(input, few, counts, before, moved, dispersion, &ledger);
+      ledger.NotePane({moved, 0.5, values, kMovedMin});
+      ledger.extra()[0] = input.pane.mean() - input.reference.mean();
+    }
+    Verdict verdict = ledger.Finish(0);
+    if (verdict.state == VerdictState::kAlarm) Describe(ledger.extra(), &verdict);
+    return verdict;
+  }
+
+ private:
+  // extra: how far the newest pane's mean lies from the reference's; the unit it alarmed with, and
+  // its offset.
+  static constexpr Ledger::Layout kLayout = {.tag = 0x756e'6974, .bets = kBets, .extra = 3};
+
+  static double Moved(const FewCells& few, const FewCells::Counts& counts,
+                      const FewCells::Counts& before) {
+    double total = 0;
+    double reference = 0;
+    for (uint32_t i = 0; i < few.size(); ++i) {
+      total += static_cast<double>(counts[i]);
+      reference += static_cast<double>(before[i]);
+    }
+    if (!(total > 0)) return 0;
+    double sum = 0;
+    for (uint32_t i = 0; i < few.size(); ++i) {
+      sum += std::fabs(static_cast<double>(counts[i]) / total -
+                       static_cast<double>(before[i]) / reference);
+    }
+    return sum / 2;
+  }
+
+  static void Bet(const FollowInput& input, const FewCells& few, const FewCells::Counts& counts,
+                  const FewCells::Counts& before, double moved, double dispersion,
+                  Ledger* ledger) {
+    std::array<double, kBets> weights;
+    std::array<double, kBets> log_values;
+    weights.fill(1.0 / kBets);
+    log_values.fill(-std::numeric_limits<double>::infinity());
+    uint32_t best = kOffset;
+    for (uint32_t k = 0; k < kBets && moved >= kMovedMin; ++k) {
+      Unit unit = kUnits[k];
+      if (k == kOffset) unit.offset = ledger->extra()[0];
+      if (!Fits(input, unit)) continue;
+      log_values[k] = LogRatio(input.reference, few, counts, before, unit) / dispersion;
+      if (!std::isfinite(log_values[best]) || log_values[k] > log_values[best]) best = k;
+    }
+    ledger->AddBatch(weights, log_values, 1, input.end_s, false);
+    if (!ledger->latched()) return;
+    ledger->extra()[1] = best;
+    ledger->extra()[2] = input.pane.mean() - input.reference.mean();
+  }
+
+  static bool Fits(const FollowInput& input, const Unit& unit) {
+    const Shape& shape = input.reference.shape();
+    double low = unit.factor * shape.low + unit.offset;
+    double high = unit.factor * shape.high + unit.offset;
+    if (low > high) std::swap(low, high);
+    const double range = high - low;
+    const double least = input.pane.least();
+    const double largest = input.pane.largest();
+    if (unit.offset == 0 && unit.factor == 1) return false;
+    return input.pane.values() >= kValuesMin && least >= low - kSlack * range &&
+           largest <= high + kSlack * range && largest - least >= kFilledMin * range;
+  }
+
+  static double LogRatio(const Summary& reference, const FewCells& few,
+                         const FewCells::Counts& counts, const FewCells::Counts& before,
+                         const Unit& unit) {
+    const double rows = static_cast<double>(reference.values());
+    const double smoothed = rows + 0.5 * few.size();
+    double chi = 0;
+    double sum = 0;
+    double total = 0;
+    for (uint32_t i = 0; i < few.size(); ++i) {
+      const double p = (static_cast<double>(before[i]) + 0.5) / smoothed;
+      const double q = (1 - kStray) * MassIn(reference, few, i, unit) + kStray * p;
+      chi += (q - p) * (q - p) / p;
+      sum += static_cast<double>(counts[i]) * Log(q / p);
+      total += static_cast<double>(counts[i]);
+    }
+    const double error = ReferenceLaw::kReferenceErrors * std::sqrt(chi / rows);
+    return sum - total * Log(1 + error);
+  }
+
+  // Share of the reference's values, their unit changed, in a cell.
+  static double MassIn(const Summary& reference, const FewCells& few, uint32_t cell,
+                       const Unit& unit) {
+    const Shape& shape = reference.shape();
+    double from = -std::numeric_limits<double>::infinity();
+    double to = std::numeric_limits<double>::infinity();
+    if (cell + 2 < few.size()) {
+      from = shape.edges[few.begin(cell)];
+      to = shape.edges[few.end(cell)];
+    } else if (cell + 2 == few.size()) {
+      to = shape.low;
+    } else {
+      from = shape.high;
+    }
+    double a = (from - unit.offset) / unit.factor;
+    double b = (to - unit.offset) / unit.factor;
+    if (a > b) std::swap(a, b);
+    return std::max(0.0, ShareBelow(reference, b) - ShareBelow(reference, a));
+  }
+
+  static void Describe(std::span<const double> extra, Verdict* verdict) {
+    const auto best = static_cast<uint32_t>(std::clamp(extra[1], 0.0, double{kOffset}));
+    verdict->detail = absl::StrCat("values look like the reference's ", kUnits[best].name);
+    if (best == kOffset) absl::StrAppend(&verdict->detail, " by ", NumberInWords(extra[2]));
+  }
+};
+
+}  // namespace
+
+absl::StatusOr<Detector> MakeUnitChange(const v1::DetectorSpec&) {
+  return Detector{.name = "unit_change", .follow = std::make_shared<UnitChange>()};
+}
+
+}  // namespace faultline
