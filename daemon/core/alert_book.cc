@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "daemon/core/clean_text.h"
+#include "daemon/core/verdict_codec.h"
 #include "daemon/core/limits.h"
 
 namespace faultline {
@@ -16,9 +17,6 @@ constexpr size_t kDetailBytesMax = 512;
 // A peak is reported again when it has risen by this factor: a score that climbs for hours then
 // renews its incident a few dozen times, not at every pane.
 constexpr double kRise = 1.1;
-
-// One NaN, so that equal books give equal bytes.
-double Canonical(double value) { return std::isnan(value) ? kUnset : value; }
 
 Verdict Bounded(const Verdict& verdict) {
   Verdict bounded = verdict;
@@ -34,33 +32,6 @@ bool IsUnder(const Verdict& verdict, double margin) {
   // A quiet verdict without a score or a threshold (somebody took it away) counts as under.
   return verdict.state == VerdictState::kQuiet &&
          !(verdict.score > verdict.threshold * (1 - margin));
-}
-
-void EncodeVerdict(const Verdict& verdict, Encoder* out) {
-  out->Fixed8(static_cast<uint8_t>(verdict.state));
-  for (const double value : {verdict.score, verdict.threshold, verdict.effect_size,
-                             verdict.noise_floor, verdict.p_value}) {
-    out->Double(Canonical(value));
-  }
-  out->Varint(verdict.rows);
-  out->Varint(verdict.reference_rows);
-  out->String(verdict.detail);
-}
-
-bool DecodeVerdict(Decoder* in, Verdict* verdict) {
-  const uint8_t state = in->Fixed8();
-  verdict->state = static_cast<VerdictState>(state);
-  for (double* value : {&verdict->score, &verdict->threshold, &verdict->effect_size,
-                        &verdict->noise_floor, &verdict->p_value}) {
-    *value = in->Double();
-  }
-  verdict->rows = in->Varint();
-  verdict->reference_rows = in->Varint();
-  const std::string_view detail = in->String();
-  if (detail.size() > kDetailBytesMax) return false;
-  verdict->detail = detail;
-  return in->ok() && state >= static_cast<uint8_t>(VerdictState::kQuiet) &&
-         state <= static_cast<uint8_t>(VerdictState::kCannotTell);
 }
 
 }  // namespace
@@ -183,7 +154,7 @@ void AlertBook::EncodeEntry(const AlertKey& key, const Entry& entry, Encoder* ou
   out->Varint(entry.over_panes);
   out->Varint(entry.under_panes);
   out->Fixed8(entry.reported ? 1 : 0);
-  out->Double(Canonical(entry.reported_peak));
+  out->Double(std::isnan(entry.reported_peak) ? kUnset : entry.reported_peak);
 }
 
 void AlertBook::Encode(std::string* bytes) const {
@@ -205,6 +176,7 @@ bool AlertBook::DecodeEntry(Decoder* in, Entries* entries) {
   alert.start_ns = in->Signed();
   alert.fire_ns = in->Signed();
   if (!DecodeVerdict(in, &alert.newest) || !DecodeVerdict(in, &alert.peak)) return false;
+  if (std::max(alert.newest.detail.size(), alert.peak.detail.size()) > kDetailBytesMax) return false;
   alert.unbudgeted = in->Fixed8() != 0;
   alert.silenced = in->Fixed8() != 0;
   entry.over_panes = static_cast<uint32_t>(in->Varint());
@@ -248,6 +220,20 @@ v1::Verdict VerdictMessage(std::string_view detector, const Verdict& verdict, bo
   if (!std::isnan(verdict.effect_size)) message.set_effect_size(verdict.effect_size);
   if (!std::isnan(verdict.noise_floor)) message.set_noise_floor(verdict.noise_floor);
   if (!std::isnan(verdict.p_value)) message.set_p_value(verdict.p_value);
+  if (!std::isnan(verdict.effect_low)) message.set_effect_low(verdict.effect_low);
+  if (!std::isnan(verdict.effect_high)) message.set_effect_high(verdict.effect_high);
+  if (!std::isnan(verdict.dispersion)) message.set_rows_per_independent_row(verdict.dispersion);
+  if (verdict.season != ReferenceLaw::Season::kNone) {
+    message.set_season_hours(static_cast<uint32_t>(verdict.season));
+  }
+  if (verdict.change_ns != 0 && verdict.state == VerdictState::kAlarm) {
+    using google::protobuf::util::TimeUtil;
+    v1::TimeEstimate* change = message.mutable_change_time();
+    *change->mutable_time() = TimeUtil::NanosecondsToTimestamp(verdict.change_ns);
+    *change->mutable_earliest() = TimeUtil::NanosecondsToTimestamp(verdict.change_from_ns);
+    *change->mutable_latest() = TimeUtil::NanosecondsToTimestamp(verdict.change_to_ns);
+    change->set_basis("posterior of the time of change, two standard deviations");
+  }
   message.set_rows(verdict.rows);
   message.set_reference_rows(verdict.reference_rows);
   message.set_detail(CleanText(verdict.detail, kDetailBytesMax));

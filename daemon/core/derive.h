@@ -53,6 +53,8 @@ class BatchColumns {
   void Score(const ScoreDetector& detector, const FittedScore& fitted, uint32_t signal,
              RowRange range);
 
+  // Event times of the rows.
+  std::span<const int64_t> times() const { return batch_->times_ns; }
   const SignalColumn& operator[](uint32_t signal) const { return columns_[signal]; }
   // The map of a column's dictionary onto a shape; made once per batch and shape.
   const CategoryMap& MapOnto(const SignalColumn& column, const Shape& shape);

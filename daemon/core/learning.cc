@@ -19,7 +19,7 @@ bool TestBit(const uint64_t* bits, uint32_t row) {
 
 uint64_t LearningRows::RowBytes(SignalType type, uint64_t rows) {
   const uint64_t value = type == SignalType::kNumeric ? sizeof(double) : sizeof(uint32_t);
-  return rows * value + (rows + 63) / 64 * sizeof(uint64_t);
+  return rows * (value + 1) + (rows + 63) / 64 * sizeof(uint64_t);
 }
 
 void LearningRows::AddNull(bool missing) {
@@ -71,6 +71,15 @@ void LearningRows::AddMissing(uint32_t rows) {
   }
 }
 
+void LearningRows::AddTimes(std::span<const int64_t> times_ns) {
+  constexpr int64_t kHour = 3'600'000'000'000;
+  for (const int64_t time_ns : times_ns) {
+    if (hours_.empty() || time_ns < first_ns_) first_ns_ = time_ns;
+    if (hours_.empty() || time_ns > last_ns_) last_ns_ = time_ns;
+    hours_.push_back(static_cast<uint8_t>(std::max<int64_t>(time_ns, 0) / kHour % 168));
+  }
+}
+
 std::vector<double> LearningRows::NumbersOrNaN() const {
   std::vector<double> out = numbers_;
   for (uint32_t row = 0; row < rows_; ++row) {
@@ -81,14 +90,17 @@ std::vector<double> LearningRows::NumbersOrNaN() const {
 
 std::shared_ptr<const SignalReference> LearningRows::MakeReference(uint32_t version,
                                                                    SketchChoice sketches) const {
+  const RowTimesOfLaw times = {.hours = hours_,
+                               .span_s = static_cast<double>(last_ns_ - first_ns_) / 1e9};
   if (type_ == SignalType::kNumeric) {
-    return SignalReference::OfNumbers(numbers_, nulls_.data(), version, sketches);
+    return SignalReference::OfNumbers(numbers_, nulls_.data(), times, version, sketches);
   }
   std::vector<std::string> dictionary;
   dictionary.reserve(dictionary_.size() + 1);
   for (const std::string* entry : dictionary_) dictionary.push_back(*entry);
   if (dictionary.empty()) dictionary.emplace_back();  // Missing rows have code 0.
-  return SignalReference::OfCategories(codes_, dictionary, nulls_.data(), version, sketches);
+  return SignalReference::OfCategories(codes_, dictionary, nulls_.data(), times, version,
+                                       sketches);
 }
 
 void LearningRows::EncodeChunk(uint32_t chunk, Encoder* out) const {
@@ -96,6 +108,12 @@ void LearningRows::EncodeChunk(uint32_t chunk, Encoder* out) const {
   const uint32_t end = std::min(begin + kLearningChunkRows, rows_);
   out->Varint(end - begin);
   for (uint32_t row = begin; row < end; row += 64) out->Fixed64(nulls_[row / 64]);
+  out->Fixed8(hours_.empty() ? 0 : 1);
+  if (!hours_.empty()) {
+    out->Signed(first_ns_);
+    out->Signed(last_ns_);
+    out->Raw(hours_.data() + begin, end - begin);
+  }
   if (type_ == SignalType::kNumeric) {
     for (uint32_t row = begin; row < end; ++row) out->Double(numbers_[row]);
     return;
@@ -114,6 +132,16 @@ bool LearningRows::DecodeChunk(Decoder* in) {
   if (!in->ok() || rows > kLearningChunkRows || rows_ % kLearningChunkRows != 0) return false;
   std::vector<uint64_t> nulls((rows + 63) / 64);
   for (uint64_t& word : nulls) word = in->Fixed64();
+  if (in->Fixed8() != 0) {
+    first_ns_ = in->Signed();
+    last_ns_ = in->Signed();
+    const std::string_view hours = in->Raw(rows);
+    hours_.insert(hours_.end(), hours.begin(), hours.end());
+    if (std::any_of(hours.begin(), hours.end(),
+                    [](char hour) { return static_cast<uint8_t>(hour) > 167; })) {
+      return false;
+    }
+  }
   std::vector<std::string_view> added;
   if (type_ == SignalType::kCategorical && rows > 0) {
     const uint64_t count = in->Varint();

@@ -32,6 +32,8 @@ class LearningRows {
   void AddCategories(std::span<const uint32_t> codes, std::span<const std::string> dictionary,
                      const uint64_t* nulls, RowRange range);
   void AddMissing(uint32_t rows);
+  // Event times of the rows that were added last: as many, in order.
+  void AddTimes(std::span<const int64_t> times_ns);
 
   SignalType type() const { return type_; }
   uint32_t rows() const { return rows_; }
@@ -57,6 +59,9 @@ class LearningRows {
   SignalType type_;
   uint32_t rows_ = 0;
   std::vector<uint64_t> nulls_;
+  std::vector<uint8_t> hours_;  // of the week, 0 to 167 from Thursday 0:00 UTC; empty: no times
+  int64_t first_ns_ = 0;
+  int64_t last_ns_ = 0;
   std::vector<double> numbers_;
   std::vector<uint32_t> codes_;
   std::unordered_map<std::string, uint32_t> code_of_;  // never iterated over

@@ -29,12 +29,13 @@ void ModelState::ClosePane(OpenPane* pane, int64_t now_ns, Effects* effects) {
     header.last_ns = clock_.EndOf(header.index);
   }
   StoreClosed(*pane, effects);
+  const PaneEvidence evidence = DepositOf(header);
   ++totals_.panes_closed;
   window_from_ = std::max(window_from_, static_cast<int64_t>(totals_.panes_closed) -
                                             static_cast<int64_t>(settings_->window_panes));
   evaluated_ns_ = std::max(evaluated_ns_, header.last_ns);
   std::vector<AlertEdge> edges;
-  Judge(*pane, &edges);
+  Judge(*pane, evidence, &edges);
   pane->Stop();
   clock_.CloseThrough(header.index);
   ApplyEdges(edges, now_ns, effects);
@@ -65,8 +66,25 @@ void ModelState::StoreClosed(const OpenPane& pane, Effects* effects) {
   stored_panes_.Add(number, pane.header().last_ns, blocks, bytes);
 }
 
+// Time that passed since the pane before, or rows: deposited only because rows arrived.
+PaneEvidence ModelState::DepositOf(const PaneHeader& pane) {
+  int64_t begin_ns = pane.first_ns;
+  if (!clock_.by_time() && evaluated_ns_ > 0) begin_ns = std::min(evaluated_ns_, pane.last_ns);
+  PaneEvidence evidence = {.begin_s = static_cast<double>(begin_ns) / 1e9,
+                           .end_s = static_cast<double>(pane.last_ns) / 1e9};
+  const AlarmBudget& budget = settings_->budget;
+  evidence.deposit = budget.in_rows ? static_cast<double>(pane.rows)
+                                    : static_cast<double>(pane.last_ns - begin_ns) / 1e9;
+  evidence.threshold =
+      BudgetDivision::ThresholdOf(budget, budget_ordinal_, shard_->settings->shards);
+  if (judged_ > 0) totals_.budget_deposited += evidence.deposit;
+  return evidence;
+}
+
 // Moves the windows of all signals on and asks their detectors.
-void ModelState::Judge(const OpenPane& pane, std::vector<AlertEdge>* edges) {
+void ModelState::Judge(const OpenPane& pane, const PaneEvidence& evidence,
+                       std::vector<AlertEdge>* edges) {
+  const BudgetDivision division(*settings_, signals_);
   const int64_t number = static_cast<int64_t>(totals_.panes_closed) - 1;
   auto shown = std::make_shared<ModelSignals>();
   shown->signals.reserve(signals_.size());
@@ -78,7 +96,8 @@ void ModelState::Judge(const OpenPane& pane, std::vector<AlertEdge>* edges) {
       state.window->DropBefore(window_from_);
     }
     std::vector<DetectorReading> readings;
-    JudgeSignal(*settings_, summary, &state, &readings);
+    totals_.budget_alarms +=
+        JudgeSignal(*settings_, division, evidence, summary, &state, &readings);
     totals_.verdicts += readings.size();
     JudgeAlerts(signal, pane.header(), &readings, edges);
     if (!state.follow.empty()) detector_blocks_.insert(signal / kBlockSignals);
@@ -96,11 +115,17 @@ void ModelState::JudgeAlerts(uint32_t signal, const PaneHeader& pane,
     DetectorReading& reading = (*readings)[i];
     const DetectorSettings& detector = settings_->detectors[signals_[signal].detectors[i]];
     if (!detector.has_threshold) continue;
-    const AlertPolicy policy = {.fire_panes = settings_->fire_panes,
-                                .resolve_panes = settings_->resolve_panes,
-                                .resolve_margin = settings_->resolve_margin,
-                                .severity = detector.severity,
-                                .unbudgeted = true};
+    AlertPolicy policy = {.fire_panes = settings_->fire_panes,
+                          .resolve_panes = settings_->resolve_panes,
+                          .resolve_margin = settings_->resolve_margin,
+                          .severity = detector.severity,
+                          .unbudgeted = true};
+    // Evidence is patient by itself, and an alarm on the budget stands until its effect is gone.
+    if (detector.entry->budgeted) {
+      policy.fire_panes = policy.resolve_panes = 1;
+      policy.resolve_margin = 0;
+      policy.unbudgeted = false;
+    }
     alerts_.Judge(name, reading.detector, policy, silenced, reading.verdict, pane.first_ns,
                   pane.last_ns, edges);
     FillAlert(name, &reading);

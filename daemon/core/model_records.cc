@@ -5,6 +5,7 @@
 
 #include "daemon/core/model_state.h"
 #include "daemon/core/record_versions.h"
+#include "daemon/core/verdict_codec.h"
 
 namespace faultline {
 namespace {
@@ -15,21 +16,6 @@ void Write(Table table, std::string key, std::string_view payload, Effects* effe
 
 void Erase(std::string key, Effects* effects) {
   effects->writes.push_back({std::move(key), std::nullopt});
-}
-
-// Of all the numbers that are none, one.
-void EncodeNumber(double value, Encoder* out) { out->Double(std::isnan(value) ? kUnset : value); }
-
-void EncodeVerdict(const Verdict& verdict, Encoder* out) {
-  out->Fixed8(static_cast<uint8_t>(verdict.state));
-  EncodeNumber(verdict.score, out);
-  EncodeNumber(verdict.threshold, out);
-  EncodeNumber(verdict.effect_size, out);
-  EncodeNumber(verdict.noise_floor, out);
-  EncodeNumber(verdict.p_value, out);
-  out->Varint(verdict.rows);
-  out->Varint(verdict.reference_rows);
-  out->String(verdict.detail);
 }
 
 std::string_view SeverityName(v1::Severity severity) {
@@ -52,6 +38,9 @@ std::string ModelState::EncodeModel() const {
   out.Varint(totals_.panes_closed);
   out.Varint(totals_.verdicts);
   out.Signed(totals_.last_event_ns);
+  out.Varint(totals_.budget_alarms);
+  out.Double(totals_.budget_deposited);
+  out.Varint(budget_ordinal_);
   clock_.Encode(&out);
   out.Signed(window_from_);
   out.Signed(evaluated_ns_);
@@ -319,6 +308,9 @@ void ModelState::Publish(Effects* effects) {
         {"test", "alert_test", std::string(SeverityName(settings_->severity)), false});
   }
   snapshot->labels.assign(settings_->labels.begin(), settings_->labels.end());
+  const double threshold =
+      BudgetDivision::ThresholdOf(settings_->budget, budget_ordinal_, shard_->settings->shards);
+  if (std::isfinite(threshold)) snapshot->budget_threshold = threshold;
   snapshot->incidents_open = book_.open();
   snapshot->incidents_total = book_.total();
   snapshot->silenced_until_ns = silenced_until_ns_;

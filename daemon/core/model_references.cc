@@ -31,6 +31,8 @@ void AddImported(const EventBatch& batch, const Column& column, LearningRows* im
       imported->AddNumbers(column.type == ColumnType::kEmbedding ? norms : column.numbers, nulls,
                            range);
     }
+    const std::span<const int64_t> times(batch.times_ns);
+    imported->AddTimes(times.subspan(range.begin, range.end - range.begin));
     row = range.end + 1;
   }
 }
@@ -195,7 +197,7 @@ void ModelState::FitScore(const std::vector<std::pair<uint32_t, std::vector<doub
   score_changed_ = true;
   const uint32_t signal = *schema_.Find(kRowScoreSignal);
   signals_[signal].ignored = Ignores(signal);
-  TakeReference(signal, SignalReference::OfNumbers(scores, nulls.data(), version,
+  TakeReference(signal, SignalReference::OfNumbers(scores, nulls.data(), {}, version,
                                                    settings_->ForColumn(kRowScoreSignal).sketches));
 }
 

@@ -6,27 +6,12 @@
 
 #include "daemon/core/model_state.h"
 #include "daemon/core/record_versions.h"
+#include "daemon/core/verdict_codec.h"
 
 namespace faultline {
 namespace {
 
 absl::Status Broken(const char* what) { return absl::DataLossError(what); }
-
-Verdict DecodeVerdict(Decoder* in) {
-  Verdict verdict;
-  const uint8_t state = in->Fixed8();
-  if (state < 1 || state > 3) in->Fail();
-  verdict.state = static_cast<VerdictState>(state);
-  verdict.score = in->Double();
-  verdict.threshold = in->Double();
-  verdict.effect_size = in->Double();
-  verdict.noise_floor = in->Double();
-  verdict.p_value = in->Double();
-  verdict.rows = in->Varint();
-  verdict.reference_rows = in->Varint();
-  verdict.detail = std::string(in->String());
-  return verdict;
-}
 
 }  // namespace
 
@@ -52,6 +37,9 @@ absl::Status ModelState::RestoreModel(std::string_view payload) {
   totals_.panes_closed = in.Varint();
   totals_.verdicts = in.Varint();
   totals_.last_event_ns = in.Signed();
+  totals_.budget_alarms = in.Varint();
+  totals_.budget_deposited = in.Double();
+  budget_ordinal_ = in.Varint();
   if (!clock_.Decode(&in)) return Broken("the record of a model has a broken pane clock");
   window_from_ = in.Signed();
   evaluated_ns_ = in.Signed();
@@ -167,8 +155,8 @@ absl::Status ModelState::RestoreDetectors(uint32_t block, std::string_view paylo
     const std::string_view detector = in.String();
     const uint64_t fingerprint = in.Fixed64();
     const std::string_view state = in.String();
-    Verdict newest = DecodeVerdict(&in);
-    if (!in.ok() || signal >= schema_.size()) return Broken("no block of detector state");
+    Verdict newest;
+    if (!DecodeVerdict(&in, &newest) || signal >= schema_.size()) return Broken("no block of detector state");
     const CatalogEntry* entry = FindKind(detector);
     if (entry == nullptr) continue;  // The kind is gone.
     FollowState follow;

@@ -227,6 +227,7 @@ void ModelState::LearnSignal(uint32_t signal, RowRange run) {
   } else {
     state.learning->AddCategories(column.codes, *column.dictionary, column.nulls, run);
   }
+  state.learning->AddTimes(shard_->columns.times().subspan(run.begin, run.end - run.begin));
   shard_->learning_bytes += state.learning->dictionary_bytes() - dictionary_before;
   signals_changed_ = true;
 }

@@ -91,11 +91,28 @@ bool HasThreshold(const v1::DetectorSpec& spec) {
   return threshold != nullptr && options.GetReflection()->HasField(options, threshold);
 }
 
+void ReadBudgetPart(const v1::DetectorSpec& spec, const std::string& path, SettingsFields* fields,
+                    DetectorSettings* made) {
+  const bool budgeted = made->entry->budgeted;
+  if (!budgeted && (spec.has_weight() || spec.has_share())) {
+    return fields->Refuse(path, std::string(made->entry->name),
+                          "no weight or share: this kind is not on the alarm budget");
+  }
+  fields->Real(path, spec, "weight", 0, 1e6, &made->weight);
+  fields->Real(path, spec, "share", 0, 1, &made->share);
+  if (!budgeted) made->weight = 0;
+  if (spec.has_weight() && spec.has_share()) {
+    fields->Refuse(path, std::string(made->entry->name), "weight or share, not both");
+  }
+}
+
 // The options alone: following starts afresh when they change, not when an alarm gets another
 // severity or the detector more signals. There is no map in it, so the bytes are one for one.
 std::string Fingerprint(v1::DetectorSpec spec) {
   spec.clear_signals();
   spec.clear_severity();
+  spec.clear_weight();
+  spec.clear_share();
   return spec.SerializeAsString();
 }
 
@@ -113,7 +130,9 @@ void AddDetector(const v1::DetectorSpec& spec, const std::string& path, Settings
                           "info, warning or critical");
   }
   if (spec.severity() != v1::SEVERITY_UNSPECIFIED) made.severity = spec.severity();
-  made.has_threshold = HasThreshold(spec);
+  ReadBudgetPart(spec, path, fields, &made);
+  const bool granted = settings->budget.granted() && made.weight + made.share > 0;
+  made.has_threshold = made.entry->budgeted ? granted : HasThreshold(spec);
   made.fingerprint = Fingerprint(spec);
   for (const DetectorSettings& other : settings->detectors) {
     if (other.entry == made.entry && other.signals == made.signals) {
@@ -151,6 +170,28 @@ v1::ModelConfig MergedModel(const v1::ModelConfig& defaults, const v1::ModelConf
   return merged;
 }
 
+void ReadBudget(const v1::AlarmBudgetConfig& config, const std::string& path,
+                SettingsFields* fields, AlarmBudget* budget) {
+  fields->Real(path, config, "false_alarms", 0, 1e6, &budget->false_alarms);
+  fields->Number(path, config, "replicas", 1, 100'000, &budget->replicas);
+  const std::string& per = config.per();
+  if (per.ends_with(" rows")) {
+    const absl::StatusOr<uint64_t> rows = ParseBytes(per.substr(0, per.size() - 5));
+    if (!rows.ok() || *rows < 1) {
+      return fields->Refuse(path + ".per", per, "a duration such as 30d, or \"1000000 rows\"");
+    }
+    budget->in_rows = true;
+    budget->period = static_cast<double>(*rows);
+    return;
+  }
+  int64_t period_ns = 0;
+  fields->Duration(path + ".per", per, 60 * kSecond, 3'153'600'000 * kSecond, "1m to 36500d",
+                   &period_ns);
+  if (per.empty()) return;
+  budget->in_rows = false;
+  budget->period = static_cast<double>(period_ns) / 1e9;
+}
+
 void ReadModel(const v1::ModelConfig& config, const std::string& path, SettingsFields* fields,
                ModelSettings* settings) {
   ReadPane(config.pane(), path + ".pane", fields, settings);
@@ -166,6 +207,7 @@ void ReadModel(const v1::ModelConfig& config, const std::string& path, SettingsF
                    "info, warning or critical");
   }
   if (config.severity() != v1::SEVERITY_UNSPECIFIED) settings->severity = config.severity();
+  ReadBudget(config.alarm_budget(), path + ".alarm_budget", fields, &settings->budget);
   ReadDetectors(config, path + ".detectors", fields, settings);
   ReadLabels(config, path + ".labels", fields, settings);
   const std::string& url = config.runbook_url();

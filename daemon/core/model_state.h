@@ -63,6 +63,9 @@ class ModelState {
   // Counts up with the versions of a name.
   uint64_t generation() const { return generation_; }
   const ModelSettings& settings() const { return *settings_; }
+  // Its place among the models that share the deployment's alarm budget, from 1.
+  uint64_t budget_ordinal() const { return budget_ordinal_; }
+  void SetBudgetOrdinal(uint64_t ordinal) { budget_ordinal_ = ordinal; }
   IncidentBook& book() { return book_; }
 
   // Takes over what a new version has from the newest one: schema, references, silence.
@@ -134,7 +137,8 @@ class ModelState {
   void ClosePanesBelow(int64_t floor, int64_t now_ns, Effects* effects);
   void ClosePane(OpenPane* pane, int64_t now_ns, Effects* effects);
   void StoreClosed(const OpenPane& pane, Effects* effects);
-  void Judge(const OpenPane& pane, std::vector<AlertEdge>* edges);
+  PaneEvidence DepositOf(const PaneHeader& pane);
+  void Judge(const OpenPane& pane, const PaneEvidence& evidence, std::vector<AlertEdge>* edges);
   void JudgeAlerts(uint32_t signal, const PaneHeader& pane, std::vector<DetectorReading>* readings,
                    std::vector<AlertEdge>* edges);
   // What the reading says of its alert.
@@ -181,6 +185,7 @@ class ModelState {
   std::string version_;
   uint64_t hash_;
   uint64_t generation_ = 1;
+  uint64_t budget_ordinal_ = 1;  // see BudgetDivision
   std::shared_ptr<const ModelSettings> settings_;
 
   Schema schema_;

@@ -18,6 +18,7 @@ bool IsNull(const uint64_t* nulls, size_t row) {
 
 std::shared_ptr<const SignalReference> SignalReference::OfNumbers(std::span<const double> values,
                                                                   const uint64_t* nulls,
+                                                                  const RowTimesOfLaw& times,
                                                                   uint32_t version,
                                                                   SketchChoice sketches) {
   std::vector<double> present(values.begin(), values.end());
@@ -30,12 +31,13 @@ std::shared_ptr<const SignalReference> SignalReference::OfNumbers(std::span<cons
   Summary counted(&made->shape_);
   counted.CountNumbers(values, nulls, {0, static_cast<uint32_t>(values.size())});
   made->summary_.Merge(counted);
+  made->law_ = LearnNumericLaw(made->summary_, values, nulls, times);
   return made;
 }
 
 std::shared_ptr<const SignalReference> SignalReference::OfCategories(
     std::span<const uint32_t> codes, std::span<const std::string> dictionary, const uint64_t* nulls,
-    uint32_t version, SketchChoice sketches) {
+    const RowTimesOfLaw& times, uint32_t version, SketchChoice sketches) {
   // Only what occurs is a category of the reference.
   std::vector<uint64_t> counts(dictionary.size());
   for (size_t row = 0; row < codes.size(); ++row) {
@@ -53,11 +55,12 @@ std::shared_ptr<const SignalReference> SignalReference::OfCategories(
   CategoryMap map;
   map.Assign(made->shape_, dictionary);
   made->summary_.CountCategories(codes, map, nulls, {0, static_cast<uint32_t>(codes.size())});
+  made->law_ = LearnCategoricalLaw(made->summary_, codes, map, nulls, !times.hours.empty());
   return made;
 }
 
 size_t SignalReference::memory_bytes() const {
-  size_t bytes = sizeof *this - sizeof summary_ + summary_.memory_bytes();
+  size_t bytes = sizeof *this - sizeof summary_ + summary_.memory_bytes() + law_.memory_bytes();
   bytes += shape_.edges.capacity() * sizeof(double);
   for (const std::string& category : shape_.categories) {
     bytes += sizeof category + category.capacity();
@@ -74,18 +77,21 @@ void SignalReference::Encode(Encoder* out) const {
   bytes.clear();
   summary_.Encode(&bytes);
   out->String(bytes);
+  law_.Encode(out);
 }
 
 absl::StatusOr<std::shared_ptr<const SignalReference>> SignalReference::Decode(Decoder* in) {
   const std::string_view shape_bytes = in->String();
   const std::string_view summary_bytes = in->String();
-  if (!in->ok()) return absl::DataLossError("reference is cut short");
+  ReferenceLaw law;
+  if (!law.Decode(in)) return absl::DataLossError("reference is cut short");
   absl::StatusOr<Shape> shape = Shape::Decode(shape_bytes);
   if (!shape.ok()) return absl::DataLossError(shape.status().message());
   std::shared_ptr<SignalReference> made(new SignalReference(*std::move(shape)));
   absl::StatusOr<Summary> summary = Summary::Decode(&made->shape_, summary_bytes);
   if (!summary.ok()) return absl::DataLossError(summary.status().message());
   made->summary_ = *std::move(summary);
+  made->law_ = std::move(law);
   return made;
 }
 

@@ -160,7 +160,11 @@ void ReadModels(const v1::Config& config, SettingsFields* fields, NamedModels* m
   if (!defaults.name().empty()) {
     fields->Refuse("defaults.name", defaults.name(), "no name: defaults are for every model");
   }
+  AlarmBudget deployment;
+  deployment.of_deployment = config.has_alarm_budget();
+  ReadBudget(config.alarm_budget(), "alarm_budget", fields, &deployment);
   auto base = std::make_shared<ModelSettings>();
+  if (!defaults.has_alarm_budget()) base->budget = deployment;
   ReadModel(defaults, "defaults", fields, base.get());
   std::set<std::string> names;
   for (int i = 0; fields->ok() && i < config.models_size(); ++i) {
@@ -177,6 +181,9 @@ void ReadModels(const v1::Config& config, SettingsFields* fields, NamedModels* m
     ModelSettings alone;
     ReadModel(own, path, fields, &alone);
     auto settings = std::make_shared<ModelSettings>();
+    // A budget of its own takes a model out of the deployment's.
+    settings->budget = own.has_alarm_budget() || defaults.has_alarm_budget() ? AlarmBudget()
+                                                                             : deployment;
     ReadModel(MergedModel(defaults, own), path, fields, settings.get());
     models->emplace_back(own.name(), std::move(settings));
   }

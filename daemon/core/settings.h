@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "daemon/core/budget.h"
 #include "detectors/catalog.h"
 #include "faultline/v1/config.pb.h"
 
@@ -27,7 +28,9 @@ struct DetectorSettings {
   Detector detector;
   std::vector<std::string> signals;  // patterns; empty = all
   v1::Severity severity = v1::SEVERITY_WARNING;
-  bool has_threshold = false;
+  bool has_threshold = false;  // or is on the alarm budget: it can alarm
+  double weight = 1;           // of the alarm budget, by signal; 0 for kinds that are not on it
+  double share = 0;            // of the whole alarm budget, by signal; 0: by weight
   std::string fingerprint;  // changes when the options do: follow state starts afresh
 };
 
@@ -49,6 +52,7 @@ struct ModelSettings {
   uint32_t fire_panes = 2;
   uint32_t resolve_panes = 3;
   double resolve_margin = 0.1;
+  AlarmBudget budget;
   v1::Severity severity = v1::SEVERITY_WARNING;
   std::vector<DetectorSettings> detectors;
   std::vector<ColumnSettings> columns;

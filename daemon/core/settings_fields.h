@@ -46,6 +46,10 @@ class SettingsFields {
 // the whole list, maps are joined.
 v1::ModelConfig MergedModel(const v1::ModelConfig& defaults, const v1::ModelConfig& own);
 
+// How many false alarms are granted; what is not set stays as it is in *budget.
+void ReadBudget(const v1::AlarmBudgetConfig& config, const std::string& path,
+                SettingsFields* fields, AlarmBudget* budget);
+
 // What one model's configuration says. `path` is where it stands, for messages.
 void ReadModel(const v1::ModelConfig& config, const std::string& path, SettingsFields* fields,
                ModelSettings* settings);

@@ -3,6 +3,7 @@
 #include <absl/strings/str_cat.h>
 #include <xxhash.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "daemon/core/model_state.h"
@@ -68,6 +69,11 @@ absl::StatusOr<std::unique_ptr<ModelState>> ShardState::NewModel(const std::stri
                                                      " shards"));
   }
   auto model = std::make_unique<ModelState>(&share, name, version);
+  uint64_t ordinals = 0;
+  for (const auto& [other_hash, other] : models) {
+    ordinals = std::max(ordinals, other->budget_ordinal());
+  }
+  model->SetBudgetOrdinal(ordinals + 1);
   const std::vector<ModelState*> versions = VersionsOf(name);
   if (!versions.empty()) model->InheritFrom(*versions.back());
   return model;

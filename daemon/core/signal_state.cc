@@ -127,6 +127,7 @@ bool SignalState::ChooseFollow(const ModelSettings& settings) {
     });
     changed = changed || kept == before.end();
     follow.push_back(kept == before.end() ? StartFollow(detector) : std::move(*kept));
+    follow.back().index = index;
   }
   return changed || follow.size() != before.size();
 }
@@ -150,24 +151,34 @@ size_t SignalState::memory_bytes() const {
   return bytes;
 }
 
-void JudgeSignal(const ModelSettings& settings, const Summary* pane, SignalState* signal,
-                 std::vector<DetectorReading>* readings) {
-  if (!signal->judged() || signal->window->panes() == 0) return;
+uint32_t JudgeSignal(const ModelSettings& settings, const BudgetDivision& division,
+                     const PaneEvidence& evidence, const Summary* pane, SignalState* signal,
+                     std::vector<DetectorReading>* readings) {
+  if (!signal->judged() || signal->window->panes() == 0) return 0;
   const bool sent = signal->window->sent_panes() > 0;
+  uint32_t alarms = 0;
   for (FollowState& follow : signal->follow) {
     if (!sent) {
       follow.newest = CannotTell(*signal, WhyNot(*signal));
       continue;
     }
     if (pane == nullptr) continue;
-    for (const uint16_t index : signal->detectors) {
-      const DetectorSettings& detector = settings.detectors[index];
-      if (detector.entry->name != follow.detector) continue;
-      follow.newest =
-          detector.detector.follow->Follow(signal->reference->summary(), *pane, follow.state);
-    }
+    const DetectorSettings& detector = settings.detectors[follow.index];
+    const FollowInput input = {.reference = signal->reference->summary(),
+                               .law = signal->reference->law(),
+                               .pane = *pane,
+                               .begin_s = evidence.begin_s,
+                               .end_s = evidence.end_s,
+                               .deposit = evidence.deposit * division.ShareOf(detector),
+                               .threshold = evidence.threshold,
+                               .resolve_looks = settings.resolve_panes};
+    const bool alarmed = follow.newest.state == VerdictState::kAlarm;
+    follow.newest = detector.detector.follow->Follow(input, follow.state);
+    alarms += detector.entry->budgeted && !alarmed &&
+              follow.newest.state == VerdictState::kAlarm;
   }
   ReviewSignal(settings, *signal, readings);
+  return alarms;
 }
 
 void ReviewSignal(const ModelSettings& settings, const SignalState& signal,
@@ -179,6 +190,7 @@ void ReviewSignal(const ModelSettings& settings, const SignalState& signal,
     const DetectorSettings& detector = settings.detectors[index];
     DetectorReading& reading = readings->emplace_back();
     reading.detector = detector.entry->name;
+    reading.unbudgeted = !detector.entry->budgeted;
     if (why_not != nullptr) {
       reading.verdict = CannotTell(signal, why_not);
     } else if (detector.detector.follow == nullptr) {

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "daemon/core/alarm_budget.h"
 #include "daemon/core/learning.h"
 #include "daemon/core/reference.h"
 #include "daemon/core/schema.h"
@@ -20,6 +21,7 @@ namespace faultline {
 struct FollowState {
   std::string_view detector;  // from the catalog
   uint64_t fingerprint = 0;   // of its options
+  uint16_t index = 0;         // in ModelSettings::detectors; not stored
   std::vector<std::byte> state;
   Verdict newest;
 };
@@ -55,9 +57,11 @@ struct SignalState {
 };
 
 // What one closed pane makes of a signal: the verdict of each of its detectors, in order. Follow
-// states move on. `pane`: null if the signal has not counted in it.
-void JudgeSignal(const ModelSettings& settings, const Summary* pane, SignalState* signal,
-                 std::vector<DetectorReading>* readings);
+// states move on. `pane`: null if the signal has not counted in it. Returns how many detectors on
+// the alarm budget began to alarm.
+uint32_t JudgeSignal(const ModelSettings& settings, const BudgetDivision& division,
+                     const PaneEvidence& evidence, const Summary* pane, SignalState* signal,
+                     std::vector<DetectorReading>* readings);
 // The verdicts of the window as it is: after a restart. Follow verdicts are the newest ones.
 void ReviewSignal(const ModelSettings& settings, const SignalState& signal,
                   std::vector<DetectorReading>* readings);

@@ -47,6 +47,8 @@ struct ModelTotals {
   uint64_t client_dropped_rows = 0;
   uint64_t panes_closed = 0;
   uint64_t verdicts = 0;
+  uint64_t budget_alarms = 0;   // alarms of detectors on the alarm budget
+  double budget_deposited = 0;  // seconds or rows: time that was watched
   int64_t last_event_ns = 0;
   bool operator==(const ModelTotals&) const = default;
 };
@@ -77,6 +79,7 @@ struct ModelSnapshot {
   uint32_t incidents_open = 0;
   uint64_t incidents_total = 0;
   int64_t silenced_until_ns = 0;
+  double budget_threshold = kUnset;  // seconds or rows per false alarm; NaN: no alarm budget
   int64_t deployed_ns = 0;  // newest deploy marker; 0 = none
 };
 

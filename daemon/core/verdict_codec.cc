@@ -1,0 +1,44 @@
+#include "daemon/core/verdict_codec.h"
+
+#include <cmath>
+
+namespace faultline {
+
+void EncodeVerdict(const Verdict& verdict, Encoder* out) {
+  out->Fixed8(static_cast<uint8_t>(verdict.state));
+  for (const double number :
+       {verdict.score, verdict.threshold, verdict.effect_size, verdict.noise_floor,
+        verdict.p_value, verdict.effect_low, verdict.effect_high, verdict.dispersion}) {
+    out->Double(std::isnan(number) ? kUnset : number);
+  }
+  out->Varint(verdict.rows);
+  out->Varint(verdict.reference_rows);
+  out->String(verdict.detail);
+  out->Signed(verdict.change_ns);
+  out->Signed(verdict.change_from_ns);
+  out->Signed(verdict.change_to_ns);
+  out->Fixed8(static_cast<uint8_t>(verdict.season));
+}
+
+bool DecodeVerdict(Decoder* in, Verdict* verdict) {
+  const uint8_t state = in->Fixed8();
+  verdict->state = static_cast<VerdictState>(state);
+  for (double* number :
+       {&verdict->score, &verdict->threshold, &verdict->effect_size, &verdict->noise_floor,
+        &verdict->p_value, &verdict->effect_low, &verdict->effect_high, &verdict->dispersion}) {
+    *number = in->Double();
+  }
+  verdict->rows = in->Varint();
+  verdict->reference_rows = in->Varint();
+  verdict->detail = std::string(in->String());
+  verdict->change_ns = in->Signed();
+  verdict->change_from_ns = in->Signed();
+  verdict->change_to_ns = in->Signed();
+  const uint8_t season = in->Fixed8();
+  verdict->season = static_cast<ReferenceLaw::Season>(season);
+  return in->ok() && state >= static_cast<uint8_t>(VerdictState::kQuiet) &&
+         state <= static_cast<uint8_t>(VerdictState::kCannotTell) &&
+         (season == 0 || season == 24 || season == 168);
+}
+
+}  // namespace faultline
