@@ -54,6 +54,10 @@ void JudgeKinds(std::span<const double> reference, std::span<const double> value
   before.CountNumbers(reference, nullptr, {0, static_cast<uint32_t>(reference.size())});
   Summary window(&shape);
   window.CountNumbers(values, nullptr, {0, 7680});
+  const ReferenceLaw law = LearnNumericLaw(before, reference, nullptr, {});
+  FollowInput input = {.reference = before, .law = law, .pane = window};
+  input.end_s = input.deposit = 10;
+  input.threshold = 1e12;  // Never alarms: that is what is paid for.
   constexpr int kLooks = 2000;
   for (const CatalogEntry& entry : Catalog()) {
     v1::DetectorSpec spec;
@@ -70,7 +74,7 @@ void JudgeKinds(std::span<const double> reference, std::span<const double> value
                              if (made.compare != nullptr)
                                (void)made.compare->Compare(before, window);
                              if (made.follow != nullptr)
-                               (void)made.follow->Follow(before, window, state);
+                               (void)made.follow->Follow(input, state);
                              if (made.score != nullptr) (void)made.score->Compare(before, window);
                            }
                          }),

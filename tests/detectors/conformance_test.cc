@@ -59,6 +59,7 @@ bool SetOption(const CatalogEntry& entry, const std::string& option, double valu
 // With a threshold as an operator might set it.
 v1::DetectorSpec ArmedSpec(const CatalogEntry& entry) {
   v1::DetectorSpec spec = DefaultSpec(entry);
+  if (entry.budgeted) return spec;  // Play gives it a budget.
   EXPECT_TRUE(SetOption(entry, "threshold", entry.name == "page_hinkley" ? 50 : 0.25, &spec));
   return spec;
 }
@@ -168,6 +169,8 @@ TEST_P(Conformance, OptionsOutOfRangeAreRefusedByName) {
       {"delta", {-0.1, kNan, kInfinity}},
       {"features_max", {0, 1, 65}},
       {"quantile", {0.4, 1.1, kNan}},
+      {"tolerance", {-1, 2e6, kNan, kInfinity}},
+      {"jump", {0, 0.6, kNan}},
   };
   for (const auto& [option, values] : bad) {
     for (const double value : values) {
@@ -235,10 +238,11 @@ TEST_P(Conformance, UnchangedStreamsStayWithoutAlarm) {
 
 TEST_P(Conformance, WithoutThresholdItNeverAlarmsAndSaysSo) {
   for (const Stream& stream : StreamsFor(entry())) {
-    for (const Verdict& verdict : Run(DefaultSpec(entry()), stream)) {
+    for (const Verdict& verdict : Run(DefaultSpec(entry()), stream, {.budget_rows = 0})) {
       EXPECT_EQ(verdict.state, VerdictState::kCannotTell) << stream.name;
       if (!std::isnan(verdict.score)) {
-        EXPECT_EQ(verdict.detail.find("no threshold is set"), 0u) << verdict.detail;
+        const char* what = entry().budgeted ? "no alarm budget is set" : "no threshold is set";
+        EXPECT_EQ(verdict.detail.find(what), 0u) << verdict.detail;
       }
     }
   }
@@ -267,7 +271,7 @@ TEST_P(Conformance, StateIsBoundedAndForeignStateIsAFreshStart) {
     EXPECT_EQ(entry().state_bytes_max, 0u);
     return;
   }
-  ASSERT_EQ(made.follow->state_bytes(), entry().state_bytes_max);
+  ASSERT_EQ(made.follow->state_bytes(), entry().state_bytes_max) << "the catalog says so";
   ASSERT_LE(entry().state_bytes_max, 1024u);
   Random random(5);
   for (const Stream& stream : StreamsFor(entry())) {

@@ -69,6 +69,7 @@ Play::Play(const v1::DetectorSpec& spec, const Rows& reference, Choices choices)
   const Rows counted = Scored(reference);
   shape_ = std::make_unique<Shape>(ShapeOf(counted));
   reference_ = std::make_unique<Summary>(Count(counted, 0, counted.size()));
+  law_ = LawOf(counted);
   if (detector_.follow != nullptr) {
     state_.resize(detector_.follow->state_bytes());
     detector_.follow->Start(state_);
@@ -110,6 +111,23 @@ Summary Play::Count(const Rows& rows, uint32_t begin, uint32_t end) const {
   return summary;
 }
 
+ReferenceLaw Play::LawOf(const Rows& rows) const {
+  std::vector<uint64_t> nulls(rows.size() / 64 + 1);
+  for (uint32_t i = 0; i < rows.size() && !rows.missing.empty(); ++i) {
+    if (rows.missing[i]) nulls[i / 64] |= uint64_t{1} << (i % 64);
+  }
+  if (!rows.categorical()) {
+    const std::vector<double> none;
+    const std::vector<double>& values = rows.columns.empty() ? none : rows.columns[0];
+    return LearnNumericLaw(*reference_, values, nulls.data(), {});
+  }
+  CategoryMap map;
+  map.Assign(*shape_, rows.words);
+  std::vector<uint32_t> codes(rows.size());
+  for (uint32_t i = 0; i < rows.size(); ++i) codes[i] = i;
+  return LearnCategoricalLaw(*reference_, codes, map, nulls.data(), true);
+}
+
 Summary Play::Reread(const Summary& summary) const {
   std::string bytes;
   summary.Encode(&bytes);
@@ -118,14 +136,32 @@ Summary Play::Reread(const Summary& summary) const {
   return std::move(*read);
 }
 
+Verdict Play::Follow(const Summary& pane) {
+  FollowInput input = {.reference = *reference_, .law = law_, .pane = pane};
+  input.begin_s = at_s_;
+  at_s_ += static_cast<double>(pane.rows());
+  input.end_s = at_s_;
+  if (choices_.budget_rows > 0) {
+    input.deposit = static_cast<double>(pane.rows());
+    input.threshold = choices_.budget_rows;
+  }
+  return detector_.follow->Follow(input, state_);
+}
+
 Verdict Play::Judge(const Summary& pane) {
   if (choices_.restart) {
     detector_ = *MakeDetector(spec_);
     reference_ = std::make_unique<Summary>(Reread(*reference_));
+    std::string law;
+    Encoder encoder(&law);
+    law_.Encode(&encoder);
+    Decoder decoder(law);
+    law_ = {};
+    FAULTLINE_CHECK(law_.Decode(&decoder) && decoder.Done(), "what was written can be read");
     for (Summary& kept : window_) kept = Reread(kept);
     state_ = std::vector<std::byte>(state_);
   }
-  if (detector_.follow != nullptr) return detector_.follow->Follow(*reference_, pane, state_);
+  if (detector_.follow != nullptr) return Follow(pane);
   window_.push_back(choices_.restart ? Reread(pane) : [&] {
     Summary copy(shape_.get());
     copy.Merge(pane);
@@ -153,12 +189,16 @@ std::string BytesOf(const Verdict& verdict) {
   Encoder encoder(&bytes);
   encoder.Fixed8(static_cast<uint8_t>(verdict.state));
   for (const double number : {verdict.score, verdict.threshold, verdict.effect_size,
-                              verdict.noise_floor, verdict.p_value}) {
+                              verdict.noise_floor, verdict.p_value, verdict.effect_low,
+                              verdict.effect_high, verdict.dispersion}) {
     encoder.Double(number);
   }
   encoder.Varint(verdict.rows);
   encoder.Varint(verdict.reference_rows);
   encoder.String(verdict.detail);
+  encoder.Signed(verdict.change_ns);
+  encoder.Signed(verdict.change_from_ns);
+  encoder.Signed(verdict.change_to_ns);
   return bytes;
 }
 

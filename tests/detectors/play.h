@@ -34,6 +34,8 @@ class Play {
     uint32_t window_panes = 3;
     // Between panes everything is written to bytes, thrown away and read back.
     bool restart = false;
+    // Alarm budget, for kinds on it: rows per false alarm; 0: none.
+    double budget_rows = 1e6;
     // Bytes to begin with instead of a fresh start, for follow detectors.
     std::string state = {};
   };
@@ -49,6 +51,8 @@ class Play {
   Rows Scored(const Rows& rows) const;
   Summary Count(const Rows& rows, uint32_t begin, uint32_t end) const;
   Summary Reread(const Summary& summary) const;
+  ReferenceLaw LawOf(const Rows& rows) const;
+  Verdict Follow(const Summary& pane);
   Verdict Judge(const Summary& pane);
 
   v1::DetectorSpec spec_;
@@ -57,6 +61,8 @@ class Play {
   std::string fitted_;
   std::unique_ptr<Shape> shape_;
   std::unique_ptr<Summary> reference_;
+  ReferenceLaw law_;
+  double at_s_ = 1e9;  // one row a second
   std::vector<Summary> window_;
   std::vector<std::byte> state_;
 };
