@@ -10,10 +10,10 @@ namespace faultline {
 
 struct SignalState;
 
-// How the deposits of a pane are divided over the (signal, detector) pairs of a model: pinned shares
-// first, the rest by weight. They sum to at most 1 whatever pairs come and go, so the mean number of
-// false alarms is at most deposits / threshold. Made anew for every pane, from what is there before
-// its values are looked at.
+// How the deposits of a pane are divided over the (signal, detector) pairs of a model: pinned
+// shares first, the rest by weight. They sum to at most 1 whatever pairs come and go, so the mean
+// number of false alarms is at most deposits / threshold. Made anew for every pane, from what is
+// there before its values are looked at.
 class BudgetDivision {
  public:
   BudgetDivision(const ModelSettings& settings, std::span<const SignalState> signals);
@@ -22,10 +22,10 @@ class BudgetDivision {
   // are not on the budget.
   double ShareOf(const DetectorSettings& detector) const;
 
-  // Mass at which evidence is an alarm: the period per false alarm, of all replicas together. Models
-  // that share a deployment's budget get the part 1 / (k (k + 1)) of it, where k counts the models
-  // of a shard from 1, and a shard its even part: sums to at most 1 without knowing how many there
-  // will be, at the price of a logarithm. Infinity if nothing is granted.
+  // Mass at which evidence is an alarm: the period per false alarm, of all replicas together.
+  // Models that share a deployment's budget get the part 1 / (k (k + 1)) of it, where k counts the
+  // models of a shard from 1, and a shard its even part: sums to at most 1 without knowing how many
+  // there will be, at the price of a logarithm. Infinity if nothing is granted.
   static double ThresholdOf(const AlarmBudget& budget, uint64_t ordinal, uint32_t shards);
 
  private:

@@ -6,8 +6,8 @@
 #include <cmath>
 
 #include "daemon/core/clean_text.h"
-#include "daemon/core/verdict_codec.h"
 #include "daemon/core/limits.h"
+#include "daemon/core/verdict_codec.h"
 
 namespace faultline {
 namespace {
@@ -176,7 +176,8 @@ bool AlertBook::DecodeEntry(Decoder* in, Entries* entries) {
   alert.start_ns = in->Signed();
   alert.fire_ns = in->Signed();
   if (!DecodeVerdict(in, &alert.newest) || !DecodeVerdict(in, &alert.peak)) return false;
-  if (std::max(alert.newest.detail.size(), alert.peak.detail.size()) > kDetailBytesMax) return false;
+  if (std::max(alert.newest.detail.size(), alert.peak.detail.size()) > kDetailBytesMax)
+    return false;
   alert.unbudgeted = in->Fixed8() != 0;
   alert.silenced = in->Fixed8() != 0;
   entry.over_panes = static_cast<uint32_t>(in->Varint());

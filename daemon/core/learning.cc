@@ -99,8 +99,7 @@ std::shared_ptr<const SignalReference> LearningRows::MakeReference(uint32_t vers
   dictionary.reserve(dictionary_.size() + 1);
   for (const std::string* entry : dictionary_) dictionary.push_back(*entry);
   if (dictionary.empty()) dictionary.emplace_back();  // Missing rows have code 0.
-  return SignalReference::OfCategories(codes_, dictionary, nulls_.data(), times, version,
-                                       sketches);
+  return SignalReference::OfCategories(codes_, dictionary, nulls_.data(), times, version, sketches);
 }
 
 void LearningRows::EncodeChunk(uint32_t chunk, Encoder* out) const {

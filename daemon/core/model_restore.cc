@@ -156,7 +156,8 @@ absl::Status ModelState::RestoreDetectors(uint32_t block, std::string_view paylo
     const uint64_t fingerprint = in.Fixed64();
     const std::string_view state = in.String();
     Verdict newest;
-    if (!DecodeVerdict(&in, &newest) || signal >= schema_.size()) return Broken("no block of detector state");
+    if (!DecodeVerdict(&in, &newest) || signal >= schema_.size())
+      return Broken("no block of detector state");
     const CatalogEntry* entry = FindKind(detector);
     if (entry == nullptr) continue;  // The kind is gone.
     FollowState follow;

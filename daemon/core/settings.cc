@@ -182,8 +182,8 @@ void ReadModels(const v1::Config& config, SettingsFields* fields, NamedModels* m
     ReadModel(own, path, fields, &alone);
     auto settings = std::make_shared<ModelSettings>();
     // A budget of its own takes a model out of the deployment's.
-    settings->budget = own.has_alarm_budget() || defaults.has_alarm_budget() ? AlarmBudget()
-                                                                             : deployment;
+    settings->budget =
+        own.has_alarm_budget() || defaults.has_alarm_budget() ? AlarmBudget() : deployment;
     ReadModel(MergedModel(defaults, own), path, fields, settings.get());
     models->emplace_back(own.name(), std::move(settings));
   }

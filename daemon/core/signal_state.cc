@@ -174,8 +174,7 @@ uint32_t JudgeSignal(const ModelSettings& settings, const BudgetDivision& divisi
                                .resolve_looks = settings.resolve_panes};
     const bool alarmed = follow.newest.state == VerdictState::kAlarm;
     follow.newest = detector.detector.follow->Follow(input, follow.state);
-    alarms += detector.entry->budgeted && !alarmed &&
-              follow.newest.state == VerdictState::kAlarm;
+    alarms += detector.entry->budgeted && !alarmed && follow.newest.state == VerdictState::kAlarm;
   }
   ReviewSignal(settings, *signal, readings);
   return alarms;

@@ -80,7 +80,7 @@ struct ModelSnapshot {
   uint64_t incidents_total = 0;
   int64_t silenced_until_ns = 0;
   double budget_threshold = kUnset;  // seconds or rows per false alarm; NaN: no alarm budget
-  int64_t deployed_ns = 0;  // newest deploy marker; 0 = none
+  int64_t deployed_ns = 0;           // newest deploy marker; 0 = none
 };
 
 }  // namespace faultline

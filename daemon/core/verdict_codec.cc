@@ -7,8 +7,8 @@ namespace faultline {
 void EncodeVerdict(const Verdict& verdict, Encoder* out) {
   out->Fixed8(static_cast<uint8_t>(verdict.state));
   for (const double number :
-       {verdict.score, verdict.threshold, verdict.effect_size, verdict.noise_floor,
-        verdict.p_value, verdict.effect_low, verdict.effect_high, verdict.dispersion}) {
+       {verdict.score, verdict.threshold, verdict.effect_size, verdict.noise_floor, verdict.p_value,
+        verdict.effect_low, verdict.effect_high, verdict.dispersion}) {
     out->Double(std::isnan(number) ? kUnset : number);
   }
   out->Varint(verdict.rows);

@@ -1,8 +1,8 @@
-// Sees values that come to rank higher, lower or otherwise than the reference's, whatever their law:
-// made for scores. Bets: the simple jumper of Vovk, Petej, Nouretdinov, Ahlberg, Carlsson, Gammerman:
-// "Retrain or not retrain: conformal test martingales for change-point detection" (2021), on the
-// mean conformal p-value of each cell, with the reference's sampling error in the cost; jumps happen
-// between panes.
+// Sees values that come to rank higher, lower or otherwise than the reference's, whatever their
+// law: made for scores. Bets: the simple jumper of Vovk, Petej, Nouretdinov, Ahlberg, Carlsson,
+// Gammerman: "Retrain or not retrain: conformal test martingales for change-point detection"
+// (2021), on the mean conformal p-value of each cell, with the reference's sampling error in the
+// cost; jumps happen between panes.
 #include <array>
 #include <cmath>
 
@@ -42,8 +42,8 @@ class ConformalChange final : public FollowDetector {
     if (values > 0) {
       ledger.Jump(jump_);
       Bet(input, dispersion, error, &ledger);
-      ledger.NotePane({MeanP(input) - 0.5, kDeviation, values,
-                       ReferenceLaw::kReferenceErrors * error + 0.02});
+      ledger.NotePane(
+          {MeanP(input) - 0.5, kDeviation, values, ReferenceLaw::kReferenceErrors * error + 0.02});
     }
     Verdict verdict = ledger.Finish(error);
     if (verdict.state == VerdictState::kAlarm) {
@@ -83,8 +83,7 @@ class ConformalChange final : public FollowDetector {
     for (uint32_t k = 0; k < kBets; ++k) {
       const double direction = kDirections[k];
       weights[k] = 1.0 / kBets;
-      const double cost =
-          Log(1 + ReferenceLaw::kReferenceErrors * std::fabs(direction) * error);
+      const double cost = Log(1 + ReferenceLaw::kReferenceErrors * std::fabs(direction) * error);
       double sum = -static_cast<double>(input.pane.values()) * cost;
       ForEachCell(input, [&](uint64_t count, double p) {
         if (count > 0) sum += static_cast<double>(count) * Log(1 + direction * (p - 0.5));

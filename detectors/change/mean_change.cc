@@ -53,8 +53,8 @@ class MeanChange final : public FollowDetector {
     Verdict verdict = ledger.Finish(
         std::sqrt(input.law.mean_dispersion / static_cast<double>(input.reference.values())));
     if (verdict.state == VerdictState::kAlarm) {
-      verdict.detail = "mean is off by " + NumberInWords(verdict.effect_size) +
-                       " reference deviations";
+      verdict.detail =
+          "mean is off by " + NumberInWords(verdict.effect_size) + " reference deviations";
     }
     return verdict;
   }

@@ -52,12 +52,12 @@ class ScaleChange final : public FollowDetector {
     }
     const double values = static_cast<double>(input.pane.values());
     if (values > 0) ledger.NotePane({sum / values, kDeviation, values, tolerance_ + kLeast});
-    Verdict verdict = ledger.Finish(kDeviation * std::sqrt(input.law.scale_dispersion /
-                                                           static_cast<double>(
-                                                               input.reference.values())));
+    Verdict verdict =
+        ledger.Finish(kDeviation * std::sqrt(input.law.scale_dispersion /
+                                             static_cast<double>(input.reference.values())));
     if (verdict.state == VerdictState::kAlarm) {
-      verdict.detail = "variance is " + NumberInWords(1 + verdict.effect_size) +
-                       " times the reference's";
+      verdict.detail =
+          "variance is " + NumberInWords(1 + verdict.effect_size) + " times the reference's";
     }
     return verdict;
   }

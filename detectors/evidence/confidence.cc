@@ -28,6 +28,8 @@ double NormalMixtureRadius(double rows, double alpha, double best) {
 
 double PoissonUpper(double count, double z) { return (count + 1) * GammaRatio(count + 1, z); }
 
-double PoissonLower(double count, double z) { return count > 0 ? count * GammaRatio(count, -z) : 0; }
+double PoissonLower(double count, double z) {
+  return count > 0 ? count * GammaRatio(count, -z) : 0;
+}
 
 }  // namespace faultline

@@ -99,12 +99,12 @@ void Learn(std::vector<Block> blocks, uint32_t cells, ReferenceLaw* law) {
                                return Two{block.missing, block.rows - block.missing};
                              }),
           &law->missing_dispersion);
-    raise(DispersionOfShares(blocks, 2,
-                             [](const Block& block) {
-                               return Two{block.invalid,
-                                          block.rows - block.missing - block.invalid};
-                             }),
-          &law->invalid_dispersion);
+    raise(
+        DispersionOfShares(blocks, 2,
+                           [](const Block& block) {
+                             return Two{block.invalid, block.rows - block.missing - block.invalid};
+                           }),
+        &law->invalid_dispersion);
   }
 }
 
@@ -148,10 +148,9 @@ double DispersionOfMeans(std::span<const double> values) {
 
 void LearnCellDispersions(const Summary& reference, std::span<const double> values,
                           const uint64_t* nulls, ReferenceLaw* law) {
-  Learn(CutIntoBlocks(reference, values.size(),
-                      [&](RowRange range, Summary* summary) {
-                        summary->CountNumbers(values, nulls, range);
-                      }),
+  Learn(CutIntoBlocks(
+            reference, values.size(),
+            [&](RowRange range, Summary* summary) { summary->CountNumbers(values, nulls, range); }),
         FewCells(reference).size(), law);
 }
 

@@ -10,6 +10,14 @@ constexpr uint32_t kCategories = 13;
 
 }  // namespace
 
+double SeenOnce(const Summary& reference) {
+  const Shape& shape = reference.shape();
+  uint64_t once = 0;
+  for (size_t i = 0; i < shape.categories.size(); ++i) once += reference.cells()[i] == 1;
+  once += std::min<uint64_t>(shape.other_hashes.size(), reference.other());
+  return static_cast<double>(once);
+}
+
 FewCells::FewCells(const Summary& reference)
     : numeric_(reference.shape().type == SignalType::kNumeric) {
   const std::span<const uint64_t> cells = reference.cells();
@@ -17,6 +25,7 @@ FewCells::FewCells(const Summary& reference)
   if (!numeric_) {
     for (uint32_t i = 0; i < std::min(joined_, kCategories); ++i) ends_[size_++] = i + 1;
     size_ += 2;  // rest, unseen
+    rare_ = SeenOnce(reference) > 0;
     return;
   }
   const uint64_t total = reference.values() - reference.under() - reference.over();
@@ -45,7 +54,7 @@ FewCells::Counts FewCells::Join(const Summary& summary) const {
   }
   for (; at < joined_; ++at) counts[size_ - 2] += cells[at];
   counts[size_ - 2] += summary.other();
-  counts[size_ - 1] = summary.unseen();
+  counts[rare_ ? size_ - 2 : size_ - 1] += summary.unseen();
   return counts;
 }
 

@@ -8,12 +8,17 @@
 
 namespace faultline {
 
+// Good and Turing: the share of rows with a category that was not seen is about that of those seen
+// once. Their number: exact for the 256 most frequent ones, an upper limit beyond.
+double SeenOnce(const Summary& reference);
+
 // The few cells that evidence about a whole distribution is taken over: with more, the reference's
 // own sampling error would hide small changes. Only rows with a usable value take part.
 //
 // Numbers: neighbouring bins joined to at most ten of about equal reference share, then under,
 // over. Categories: the thirteen most frequent of the reference, then the rest of its categories,
-// then unseen.
+// then unseen; where the reference has categories seen once, there are more of their like to come,
+// and unseen ones count to the rest.
 class FewCells {
  public:
   static constexpr uint32_t kMax = 16;
@@ -32,7 +37,8 @@ class FewCells {
  private:
   uint32_t size_ = 0;
   bool numeric_;
-  uint32_t joined_ = 0;  // cells of the summary that are joined as ends_ says
+  bool rare_ = false;                  // unseen counts to the rest
+  uint32_t joined_ = 0;                // cells of the summary that are joined as ends_ says
   std::array<uint32_t, kMax> ends_{};  // of the joined cells: first cell of the summary beyond it
 };
 

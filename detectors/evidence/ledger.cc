@@ -137,6 +137,11 @@ void Ledger::Alarm(double time_s) {
   state_.looks = 0;
   state_.margin = 0;  // until the pane's effect is known
   state_.look = {};
+  // From here on the effect is that of the change alone.
+  if (state_.newer.since_s < change.mean_s - change.deviation_s) {
+    state_.newer = {.since_s = input_.begin_s};
+  }
+  state_.older = state_.newer;
   Clear(bets);
 }
 
@@ -145,7 +150,10 @@ void Ledger::NotePane(const Effect& effect) {
   state_.rows += static_cast<uint64_t>(effect.rows);
   deviation_ = effect.deviation;
   MoveSpans(effect.mean, effect.rows / dispersion_);
-  if (latched()) MoveAlarm(effect);
+  if (latched()) {
+    MoveAlarm(effect);
+    return;  // What the change does among panes is no spread of unchanged traffic.
+  }
   // The spread among panes, after its use.
   const double before = std::min(state_.panes, kPanesRemembered);
   if (before > 0 && effect.deviation > 0) {
@@ -176,7 +184,8 @@ double Ledger::effect() const { return BestSpan().mean(); }
 
 void Ledger::MoveAlarm(const Effect& effect) {
   if (state_.margin == 0) {
-    state_.margin = std::max(effect.least, std::fabs(BestSpan().mean()) / 2);
+    const double seen = std::max(std::fabs(BestSpan().mean()), std::fabs(effect.mean));
+    state_.margin = std::max(effect.least, seen / 2);
     return;
   }
   state_.look.Add(effect.mean, effect.rows / dispersion_);
@@ -187,13 +196,18 @@ void Ledger::MoveAlarm(const Effect& effect) {
   state_.look = {};
   if (state_.looks < input_.resolve_looks) return;
   const State before = state_;
-  state_ = State{.tag = before.tag, .shape_version = before.shape_version, .rows = before.rows,
-                 .panes = before.panes, .slow_mean = before.slow_mean, .spread = before.spread};
+  state_ = State{.tag = before.tag,
+                 .shape_version = before.shape_version,
+                 .rows = before.rows,
+                 .panes = before.panes,
+                 .slow_mean = before.slow_mean,
+                 .spread = before.spread};
   state_.deposit = before.deposit;
   state_.older.since_s = state_.newer.since_s = input_.end_s;
 }
 
 Verdict Ledger::Finish(double reference_error) {
+  if (state_.rows == 0) return CannotTell("no usable value yet");
   Verdict verdict;
   verdict.rows = state_.rows;
   verdict.reference_rows = input_.reference.rows();

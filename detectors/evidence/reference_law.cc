@@ -198,9 +198,9 @@ bool ReferenceLaw::Decode(Decoder* in) {
   read.ordered = in->Fixed8() != 0;
   for (TiltedBet& bet : read.mean_bets) bet = {in->Double(), in->Double()};
   for (TiltedBet& bet : read.scale_bets) bet = {in->Double(), in->Double()};
-  for (double* number : {&read.mean_dispersion, &read.scale_dispersion, &read.repeats,
-                         &read.cell_dispersion, &read.missing_dispersion,
-                         &read.invalid_dispersion}) {
+  for (double* number :
+       {&read.mean_dispersion, &read.scale_dispersion, &read.repeats, &read.cell_dispersion,
+        &read.missing_dispersion, &read.invalid_dispersion}) {
     *number = in->Double();
     if (!(*number >= 0)) return false;
   }

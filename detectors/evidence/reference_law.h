@@ -26,8 +26,8 @@ struct TiltedBet {
 // (heavy tails) are not used. The smallest rate grows with that error too.
 //
 // Dispersions say how much more than independent rows the rows vary: the variance of a sum over
-// consecutive rows, over the variance of as many independent ones; 1 or more, the largest over block
-// lengths, taken for 1 unless plainly above it. Rows divided by it are the effective rows.
+// consecutive rows, over the variance of as many independent ones; 1 or more, the largest over
+// block lengths, taken for 1 unless plainly above it. Rows divided by it are the effective rows.
 struct ReferenceLaw {
   static constexpr uint32_t kMeanRates = 8;   // in each direction, up first
   static constexpr uint32_t kScaleRates = 5;  // likewise
@@ -70,8 +70,8 @@ struct ReferenceLaw {
 
 // Learns the law of a numeric signal. reference: of these rows, with its shape. values: NaN where
 // missing or invalid is told apart by nulls (bit set = missing; nullptr = none). hours: hour of the
-// week (0 to 167, from Thursday 0:00 UTC) of each row; empty: not known. A season is taken for one if
-// the rows span it twice and each hour has kHourRowsMin rows.
+// week (0 to 167, from Thursday 0:00 UTC) of each row; empty: not known. A season is taken for one
+// if the rows span it twice and each hour has kHourRowsMin rows.
 inline constexpr uint32_t kHourRowsMin = 12;
 struct RowTimesOfLaw {
   std::span<const uint8_t> hours;  // by row; empty: unknown

@@ -49,9 +49,8 @@ std::string MissingForSums(const FollowInput& input) {
 }
 
 bool ShareOut(std::span<const TiltedBet> bets, std::span<double> weights) {
-  const auto used = std::count_if(bets.begin(), bets.end(), [](const TiltedBet& bet) {
-    return std::isfinite(bet.cost);
-  });
+  const auto used = std::count_if(bets.begin(), bets.end(),
+                                  [](const TiltedBet& bet) { return std::isfinite(bet.cost); });
   for (size_t k = 0; k < bets.size(); ++k) {
     weights[k] = std::isfinite(bets[k].cost) ? 1.0 / static_cast<double>(used) : 0;
   }

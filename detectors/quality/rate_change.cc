@@ -1,6 +1,6 @@
-// Four kinds that see a lasting change of a share of rows: missing_change and invalid_change (up and
-// down), range_change and unseen_change (up). Bets: likelihood ratios of a share against the end of
-// the interval that the reference leaves open for it, which hold for every share inside.
+// Four kinds that see a lasting change of a share of rows: missing_change and invalid_change (up
+// and down), range_change and unseen_change (up). Bets: likelihood ratios of a share against the
+// end of the interval that the reference leaves open for it, which hold for every share inside.
 #include <absl/strings/str_format.h>
 
 #include <algorithm>
@@ -8,6 +8,7 @@
 #include <cmath>
 
 #include "detectors/evidence/confidence.h"
+#include "detectors/evidence/few_cells.h"
 #include "detectors/evidence/ledger.h"
 #include "detectors/evidence/sums.h"
 #include "detectors/judgement.h"
@@ -98,12 +99,11 @@ class RateChange final : public FollowDetector {
       const double worst = std::max(smooth * (1 - smooth), now * (1 - now));
       ledger.NotePane({now - before, std::sqrt(worst), share.rows, open.high - before});
     }
-    Verdict verdict =
-        ledger.Finish(deviation * std::sqrt(share.dispersion / share.reference_rows));
+    Verdict verdict = ledger.Finish(deviation * std::sqrt(share.dispersion / share.reference_rows));
     if (verdict.state == VerdictState::kAlarm) {
-      verdict.detail = absl::StrFormat("%s: about %.3g %% of rows, %.3g %% in the reference",
-                                       kind_.what, 100 * (before + verdict.effect_size),
-                                       100 * before);
+      verdict.detail =
+          absl::StrFormat("%s: about %.3g %% of rows, %.3g %% in the reference", kind_.what,
+                          100 * (before + verdict.effect_size), 100 * before);
     }
     return verdict;
   }
@@ -164,21 +164,18 @@ constexpr RateKind kRange = {
                    outside, Count(input.reference.values()), input.law.cell_dispersion};
     }};
 
-// Good and Turing: the share of categories not seen is about that of those seen once.
-double SeenOnce(const Summary& reference) {
-  const Shape& shape = reference.shape();
-  double once = 0;
-  for (size_t i = 0; i < shape.categories.size(); ++i) once += reference.cells()[i] == 1;
-  return once + std::min(Count(shape.other_hashes.size()), Count(reference.other()));
-}
-
-constexpr RateKind kUnseen = {
-    "unseen_change", 0x756e'0001, "not a category of the reference", false, Categorical,
-    [](const FollowInput& input) {
-      return Share{Count(input.pane.unseen()), Count(input.pane.values()),
-                   SeenOnce(input.reference), Count(input.reference.values()),
-                   input.law.cell_dispersion};
-    }};
+// Of categories like those seen once, more are still to come.
+constexpr RateKind kUnseen = {"unseen_change",
+                              0x756e'0001,
+                              "not a category of the reference",
+                              false,
+                              Categorical,
+                              [](const FollowInput& input) {
+                                return Share{Count(input.pane.unseen()), Count(input.pane.values()),
+                                             SeenOnce(input.reference),
+                                             Count(input.reference.values()),
+                                             input.law.cell_dispersion};
+                              }};
 
 template <typename Options>
 absl::StatusOr<Detector> Make(const RateKind& kind, const Options& options) {

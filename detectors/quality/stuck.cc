@@ -1,5 +1,5 @@
-// Sees a signal that repeats one value. Blind to a stuck part of the traffic: a pane counts if all of
-// its values are the same. Bet: half on the chance of so many repeats in a row, which is at most
+// Sees a signal that repeats one value. Blind to a stuck part of the traffic: a pane counts if all
+// of its values are the same. Bet: half on the chance of so many repeats in a row, which is at most
 // share^repeats, where share is what the reference says of values that equal the one before.
 #include <algorithm>
 #include <cmath>

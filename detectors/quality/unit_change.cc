@@ -1,8 +1,8 @@
 // Sees values that are the reference's in another unit, and names it: times 10, 100, 1000 and their
 // inverses, Celsius and Fahrenheit, the sign, an offset. Blind to units that leave most values in
-// their cells, and to a mixture of both units. Bets: the likelihood ratio of the reference, its unit
-// changed, against the reference, worth nothing unless the pane's own least and largest value fit
-// that unit: so that any other large move does not pass for one.
+// their cells, and to a mixture of both units. Bets: the likelihood ratio of the reference, its
+// unit changed, against the reference, worth nothing unless the pane's own least and largest value
+// fit that unit: so that any other large move does not pass for one.
 #include <absl/strings/str_cat.h>
 
 #include <algorithm>
@@ -40,8 +40,8 @@ constexpr uint32_t kOffset = kBets - 1;
 constexpr uint32_t kCellsMin = 6;
 // Share of rows that must have left their cells before a look is worth its time.
 constexpr double kMovedMin = 0.25;
-// How far beyond the reference's range, its unit changed, values may lie, and the part of that range
-// that they must fill, as shares of it.
+// How far beyond the reference's range, its unit changed, values may lie, and the part of that
+// range that they must fill, as shares of it.
 constexpr double kSlack = 0.3;
 constexpr double kFilledMin = 0.2;
 constexpr uint64_t kValuesMin = 5;
@@ -117,8 +117,7 @@ class UnitChange final : public FollowDetector {
   }
 
   static void Bet(const FollowInput& input, const FewCells& few, const FewCells::Counts& counts,
-                  const FewCells::Counts& before, double moved, double dispersion,
-                  Ledger* ledger) {
+                  const FewCells::Counts& before, double moved, double dispersion, Ledger* ledger) {
     std::array<double, kBets> weights;
     std::array<double, kBets> log_values;
     weights.fill(1.0 / kBets);

@@ -217,8 +217,8 @@ class DistributionChange final : public FollowDetector {
       if (off > largest) largest = off, most = i;
     }
     const Shape& shape = input.reference.shape();
-    std::string name = most + 2 == cells.size ? (cells.numeric ? "below its range" : "rare categories")
-                                              : "";
+    std::string name =
+        most + 2 == cells.size ? (cells.numeric ? "below its range" : "rare categories") : "";
     if (most + 1 == cells.size) name = cells.numeric ? "above its range" : "new categories";
     if (name.empty()) {
       name = cells.numeric ? "between two of its deciles" : "\"" + shape.categories[most] + "\"";

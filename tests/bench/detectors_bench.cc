@@ -73,8 +73,7 @@ void JudgeKinds(std::span<const double> reference, std::span<const double> value
                            for (int i = 0; i < kLooks; ++i) {
                              if (made.compare != nullptr)
                                (void)made.compare->Compare(before, window);
-                             if (made.follow != nullptr)
-                               (void)made.follow->Follow(input, state);
+                             if (made.follow != nullptr) (void)made.follow->Follow(input, state);
                              if (made.score != nullptr) (void)made.score->Compare(before, window);
                            }
                          }),

@@ -195,7 +195,8 @@ TEST(PageHinkley, ANewReferenceShapeStartsAfresh) {
     reference.CountNumbers(version == 1 ? values : moved, nullptr, {0, 1000});
     Summary pane(&shape);
     pane.CountNumbers(moved, nullptr, {0, 1000});
-    const Verdict verdict = made.follow->Follow({.reference = reference, .law = {}, .pane = pane}, state);
+    const Verdict verdict =
+        made.follow->Follow({.reference = reference, .law = {}, .pane = pane}, state);
     EXPECT_EQ(verdict.state, version == 1 ? VerdictState::kAlarm : VerdictState::kQuiet);
     EXPECT_EQ(verdict.rows, 1000u);
   }

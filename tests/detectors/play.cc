@@ -188,9 +188,9 @@ std::string BytesOf(const Verdict& verdict) {
   std::string bytes;
   Encoder encoder(&bytes);
   encoder.Fixed8(static_cast<uint8_t>(verdict.state));
-  for (const double number : {verdict.score, verdict.threshold, verdict.effect_size,
-                              verdict.noise_floor, verdict.p_value, verdict.effect_low,
-                              verdict.effect_high, verdict.dispersion}) {
+  for (const double number :
+       {verdict.score, verdict.threshold, verdict.effect_size, verdict.noise_floor, verdict.p_value,
+        verdict.effect_low, verdict.effect_high, verdict.dispersion}) {
     encoder.Double(number);
   }
   encoder.Varint(verdict.rows);
