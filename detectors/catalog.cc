@@ -12,30 +12,32 @@ using enum Concern;
 using enum ReplaySource;
 
 // clang-format off
+constexpr bool Y = true;
+constexpr bool N = false;
 constexpr CatalogEntry kCatalog[] = {
   // kind, name, concern, state version, most state bytes, replay, in the default suite, on the
-  // alarm budget, factory
-  {kPsi,               "psi",                kShift, 1, 0, kPanes, true, false,  MakePsi},
-  {kJensenShannon,     "jensen_shannon",     kShift, 1, 0, kPanes, true, false,  MakeJensenShannon},
-  {kKolmogorovSmirnov, "kolmogorov_smirnov", kShift, 1, 0, kPanes, true, false,  MakeKolmogorovSmirnov},
-  {kWasserstein,       "wasserstein",        kShift, 1, 0, kPanes, true, false,  MakeWasserstein},
-  {kChiSquare,         "chi_square",         kShift, 1, 0, kPanes, true, false,  MakeChiSquare},
-  {kMissingRate,       "missing_rate",       kQuality, 1, 0, kPanes, true, false,  MakeMissingRate},
-  {kInvalidRate,       "invalid_rate",       kQuality, 1, 0, kPanes, true, false,  MakeInvalidRate},
-  {kOutOfRange,        "out_of_range",       kQuality, 1, 0, kPanes, true, false,  MakeOutOfRange},
-  {kUnseenCategory,    "unseen_category",    kQuality, 1, 0, kPanes, true, false,  MakeUnseenCategory},
-  {kPageHinkley,       "page_hinkley",       kChange,  1, 144, kPanes, true, false,  MakePageHinkley},
-  {kMeanChange,        "mean_change",        kChange,  1, 552, kPanes, true, true, MakeMeanChange},
-  {kScaleChange,       "scale_change",       kChange,  1, 408, kPanes, true, true, MakeScaleChange},
-  {kDistributionChange, "distribution_change", kShift, 1, 760, kPanes, true, true, MakeDistributionChange},
-  {kMissingChange,     "missing_change",     kQuality, 1, 384, kPanes, true, true, MakeMissingChange},
-  {kInvalidChange,     "invalid_change",     kQuality, 1, 384, kPanes, true, true, MakeInvalidChange},
-  {kRangeChange,       "range_change",       kQuality, 1, 384, kPanes, true, true, MakeRangeChange},
-  {kUnseenChange,      "unseen_change",      kQuality, 1, 384, kPanes, true, true, MakeUnseenChange},
-  {kStuck,             "stuck",              kQuality, 1, 208, kPanes, true, true, MakeStuck},
-  {kUnitChange,        "unit_change",        kQuality, 1, 432, kPanes, true, true, MakeUnitChange},
-  {kConformalChange,   "conformal_change",   kChange,  1, 288, kPanes, false, true, MakeConformalChange},
-  {kRowScore,          "row_score",          kAnomaly, 1, 0, kEvents, false, false, MakeRowScore},
+  // alarm budget (Y or N), factory
+  {kPsi, "psi",                                 kShift, 1, 0, kPanes, Y, N, MakePsi},
+  {kJensenShannon, "jensen_shannon",            kShift, 1, 0, kPanes, Y, N, MakeJensenShannon},
+  {kKolmogorovSmirnov, "kolmogorov_smirnov",    kShift, 1, 0, kPanes, Y, N, MakeKolmogorovSmirnov},
+  {kWasserstein, "wasserstein",                 kShift, 1, 0, kPanes, Y, N, MakeWasserstein},
+  {kChiSquare, "chi_square",                    kShift, 1, 0, kPanes, Y, N, MakeChiSquare},
+  {kMissingRate, "missing_rate",                kQuality, 1, 0, kPanes, Y, N, MakeMissingRate},
+  {kInvalidRate, "invalid_rate",                kQuality, 1, 0, kPanes, Y, N, MakeInvalidRate},
+  {kOutOfRange, "out_of_range",                 kQuality, 1, 0, kPanes, Y, N, MakeOutOfRange},
+  {kUnseenCategory, "unseen_category",          kQuality, 1, 0, kPanes, Y, N, MakeUnseenCategory},
+  {kPageHinkley, "page_hinkley",                kChange, 1, 144, kPanes, Y, N, MakePageHinkley},
+  {kMeanChange, "mean_change",                  kChange, 1, 608, kPanes, Y, Y, MakeMeanChange},
+  {kScaleChange, "scale_change",                kChange, 1, 464, kPanes, Y, Y, MakeScaleChange},
+  {kDistributionChange, "distribution_change", kShift, 1, 816, kPanes, Y, Y, MakeDistributionChange},
+  {kMissingChange, "missing_change",            kQuality, 1, 440, kPanes, Y, Y, MakeMissingChange},
+  {kInvalidChange, "invalid_change",            kQuality, 1, 440, kPanes, Y, Y, MakeInvalidChange},
+  {kRangeChange, "range_change",                kShift, 1, 440, kPanes, Y, Y, MakeRangeChange},
+  {kUnseenChange, "unseen_change",              kQuality, 1, 440, kPanes, Y, Y, MakeUnseenChange},
+  {kStuck, "stuck",                             kQuality, 1, 264, kPanes, Y, Y, MakeStuck},
+  {kUnitChange, "unit_change",                  kQuality, 1, 536, kPanes, Y, Y, MakeUnitChange},
+  {kConformalChange, "conformal_change",        kChange, 1, 344, kPanes, N, Y, MakeConformalChange},
+  {kRowScore, "row_score",                      kAnomaly, 1, 0, kEvents, N, N, MakeRowScore},
 };
 // clang-format on
 

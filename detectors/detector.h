@@ -72,7 +72,7 @@ struct FollowInput {
   // or rows of the alarm budget. 0 and infinity without a budget.
   double deposit = 0;
   double threshold = std::numeric_limits<double>::infinity();
-  // How many looks in a row must find an alarm's effect gone before it ends.
+  // Panes that must find an alarm's effect gone before it ends, at least.
   uint32_t resolve_looks = 3;
 };
 

@@ -10,6 +10,8 @@
 
 #include "daemon/review/answer.h"
 
+#include "daemon/core/alert_book.h"
+
 namespace faultline::review {
 namespace {
 
@@ -34,20 +36,8 @@ void AddPending(const DetectorReading& reading, v1::Verdict* verdict) {
 }
 
 v1::Verdict ToVerdict(const DetectorReading& reading) {
-  const Verdict& from = reading.verdict;
-  v1::Verdict to;
-  to.set_detector(std::string(reading.detector));
-  to.set_state(ToState(from.state));
-  if (!std::isnan(from.score)) to.set_score(from.score);
-  if (!std::isnan(from.threshold)) to.set_threshold(from.threshold);
-  if (!std::isnan(from.effect_size)) to.set_effect_size(from.effect_size);
-  if (!std::isnan(from.noise_floor)) to.set_noise_floor(from.noise_floor);
-  if (!std::isnan(from.p_value)) to.set_p_value(from.p_value);
-  to.set_rows(from.rows);
-  to.set_reference_rows(from.reference_rows);
-  to.set_detail(from.detail);
-  to.set_unbudgeted(reading.unbudgeted && to.has_threshold());
-  return to;
+  const bool fixed = !std::isnan(reading.verdict.threshold);
+  return VerdictMessage(reading.detector, reading.verdict, reading.unbudgeted && fixed);
 }
 
 void FillSignal(const SignalReading& from, v1::Signal* to) {

@@ -21,7 +21,9 @@ constexpr uint32_t kPanesRemembered = 64;
 constexpr double kPlainErrors = 2.5;
 // The most that one pane's spread may be above what is known: a change must not pass for spread.
 constexpr double kSpreadLeap = 9;
-constexpr double kLookErrors = 2.5;
+constexpr double kReferenceErrors = 2.5;
+// Evidence that an alarm is over: ln 1000.
+constexpr double kOver = 6.907755278982137;
 constexpr double kAlpha = 0.05;
 constexpr double kBestRows = 1000;
 constexpr double kPosteriorWidths = 2;
@@ -135,8 +137,9 @@ void Ledger::Alarm(double time_s) {
   state_.change_deviation_s = change.deviation_s;
   state_.latched = 1;
   state_.looks = 0;
-  state_.margin = 0;  // until the pane's effect is known
-  state_.look = {};
+  state_.waiting_panes = 0;
+  state_.half = 0;  // until the pane's effect is known
+  state_.over = 0;
   // From here on the effect is that of the change alone.
   if (state_.newer.since_s < change.mean_s - change.deviation_s) {
     state_.newer = {.since_s = input_.begin_s};
@@ -154,15 +157,22 @@ void Ledger::NotePane(const Effect& effect) {
     MoveAlarm(effect);
     return;  // What the change does among panes is no spread of unchanged traffic.
   }
-  // The spread among panes, after its use.
+  if (!(effect.deviation > 0)) return;
+  Waiting& oldest = state_.waiting[state_.waiting_panes % kPanesWaiting];
+  if (state_.waiting_panes >= kPanesWaiting) NoteSpread(oldest);
+  oldest = {effect.mean, effect.rows / (effect.deviation * effect.deviation)};
+  ++state_.waiting_panes;
+}
+
+void Ledger::NoteSpread(const Waiting& pane) {
   const double before = std::min(state_.panes, kPanesRemembered);
-  if (before > 0 && effect.deviation > 0) {
-    const double off = (effect.mean - state_.slow_mean) / effect.deviation;
+  if (before > 0) {
+    const double off = pane.mean - state_.slow_mean;
     const double most = kSpreadLeap * std::max(1.0, state_.spread);
-    const double spread = std::min(effect.rows * off * off / (1 + 1 / before), most);
+    const double spread = std::min(pane.precision * off * off / (1 + 1 / before), most);
     state_.spread += (spread - state_.spread) / before;
   }
-  state_.slow_mean += (effect.mean - state_.slow_mean) / (before + 1);
+  state_.slow_mean += (pane.mean - state_.slow_mean) / (before + 1);
   ++state_.panes;
 }
 
@@ -182,19 +192,21 @@ const Ledger::Span& Ledger::BestSpan() const {
 
 double Ledger::effect() const { return BestSpan().mean(); }
 
+// Wald: is the effect rather 0, or half of what was seen? What was seen at an alarm looks larger
+// than it is, and one that goes on must not be taken for over.
 void Ledger::MoveAlarm(const Effect& effect) {
-  if (state_.margin == 0) {
-    const double seen = std::max(std::fabs(BestSpan().mean()), std::fabs(effect.mean));
-    state_.margin = std::max(effect.least, seen / 2);
+  if (state_.half == 0) {
+    const double best = BestSpan().mean();
+    const double seen = std::fabs(best) > std::fabs(effect.mean) ? best : effect.mean;
+    state_.half = std::copysign(std::max(effect.least, std::fabs(seen) / 2), seen);
     return;
   }
-  state_.look.Add(effect.mean, effect.rows / dispersion_);
-  const double half = kLookErrors * effect.deviation / std::sqrt(state_.look.rows);
-  if (half > state_.margin / 2) return;
-  const bool gone = std::fabs(state_.look.mean()) + half <= state_.margin;
-  state_.looks = gone ? state_.looks + 1 : 0;
-  state_.look = {};
-  if (state_.looks < input_.resolve_looks) return;
+  const double rows = effect.rows / dispersion_;
+  const double deviation = effect.deviation > 0 ? effect.deviation : 1;
+  const double gain = state_.half * (state_.half / 2 - effect.mean) / (deviation * deviation);
+  state_.over = std::max(0.0, state_.over + rows * gain);
+  state_.looks = state_.over > 0 ? state_.looks + 1 : 0;
+  if (state_.over < kOver || state_.looks < input_.resolve_looks) return;
   const State before = state_;
   state_ = State{.tag = before.tag,
                  .shape_version = before.shape_version,
@@ -214,11 +226,13 @@ Verdict Ledger::Finish(double reference_error) {
   verdict.dispersion = dispersion_;
   verdict.season = input_.law.season;
   const Span& span = BestSpan();
-  verdict.effect_size = span.mean();
-  const double radius = deviation_ * NormalMixtureRadius(span.rows, kAlpha, kBestRows) +
-                        kLookErrors * reference_error;
-  verdict.effect_low = verdict.effect_size - radius;
-  verdict.effect_high = verdict.effect_size + radius;
+  if (span.rows > 0) {
+    const double radius = deviation_ * NormalMixtureRadius(span.rows, kAlpha, kBestRows) +
+                          kReferenceErrors * reference_error;
+    verdict.effect_size = span.mean();
+    verdict.effect_low = verdict.effect_size - radius;
+    verdict.effect_high = verdict.effect_size + radius;
+  }
   const std::span<const BetState> bets(bets_.data(), layout_.bets);
   ChangeTime change = {state_.change_s, state_.change_deviation_s};
   if (latched()) {

@@ -15,10 +15,9 @@ namespace faultline {
 //
 // While it is armed each batch adds its share of the pane's deposit to the bank and multiplies it.
 // Mass at or above the threshold is an alarm: the bank is cleared and the alarm stands, whatever
-// the evidence, until its effect is plainly gone; then it is armed again. It is gone when in
-// `resolve_looks` looks in a row the interval of the effect (2.5 standard errors) lies within half
-// the effect reported at the alarm, or within the least that the detector can see; a look takes as
-// many panes as that interval needs.
+// the evidence, until its effect is plainly gone; then it is armed again. It is gone when the odds
+// for no effect against half the effect seen at the alarm (at least the smallest that the detector
+// can see) have risen a thousandfold, over at least `resolve_looks` panes.
 //
 // Rows count as effective rows: divided by the dispersion, the larger of the reference's and of
 // what the panes before this one show among themselves (ledger.cc). A power below 1 of an e-value
@@ -89,15 +88,23 @@ class Ledger {
     }
     double mean() const { return rows > 0 ? sum / rows : 0; }
   };
+  // The mean effect of a pane, and its precision: rows / variance of one row's.
+  struct Waiting {
+    double mean = 0;
+    double precision = 0;
+  };
+  static constexpr size_t kPanesWaiting = 4;
   struct State {
     uint32_t tag = 0;
     uint32_t shape_version = 0;
     uint64_t rows = 0;
     uint32_t panes = 0;
     uint32_t latched = 0;
-    // How panes vary among themselves.
+    // How panes vary among themselves; the newest ones wait in case an alarm follows.
     double slow_mean = 0;
     double spread = 1;
+    std::array<Waiting, kPanesWaiting> waiting = {};
+    uint64_t waiting_panes = 0;
     // The effect: two spans, the newer within the older.
     Span older = {};
     Span newer = {};
@@ -105,8 +112,8 @@ class Ledger {
     double alarm_score = 0;
     double change_s = 0;
     double change_deviation_s = 0;
-    double margin = 0;
-    Span look = {};
+    double half = 0;  // of the effect seen at the alarm
+    double over = 0;  // evidence that it is over
     uint64_t looks = 0;
     double deposit = 0;  // the last one that was not 0
   };
@@ -116,6 +123,7 @@ class Ledger {
   void Alarm(double time_s);
   void MoveAlarm(const Effect& effect);
   void MoveSpans(double mean, double rows);
+  void NoteSpread(const Waiting& pane);
   double Score(double mass) const;
   const Span& BestSpan() const;
 

@@ -1,8 +1,9 @@
 // Sees values that are the reference's in another unit, and names it: times 10, 100, 1000 and their
-// inverses, Celsius and Fahrenheit, the sign, an offset. Blind to units that leave most values in
-// their cells, and to a mixture of both units. Bets: the likelihood ratio of the reference, its
-// unit changed, against the reference, worth nothing unless the pane's own least and largest value
-// fit that unit: so that any other large move does not pass for one.
+// inverses, Celsius, Fahrenheit and Kelvin, the sign, an offset of more than two deviations (a
+// smaller one is a shift like others). Blind to units that leave most values in their cells, and to
+// a mixture of both units. Bets: the likelihood ratio of the reference, its unit changed, against
+// the reference, worth nothing unless the pane's own least, largest and mean value fit that unit:
+// so that any other large move does not pass for one.
 #include <absl/strings/str_cat.h>
 
 #include <algorithm>
@@ -24,7 +25,7 @@ struct Unit {
   const char* name;
 };
 
-constexpr std::array<Unit, 10> kUnits = {{{10, 0, "times 10"},
+constexpr std::array<Unit, 12> kUnits = {{{10, 0, "times 10"},
                                           {0.1, 0, "divided by 10"},
                                           {100, 0, "times 100"},
                                           {0.01, 0, "divided by 100"},
@@ -32,6 +33,8 @@ constexpr std::array<Unit, 10> kUnits = {{{10, 0, "times 10"},
                                           {0.001, 0, "divided by 1000"},
                                           {1.8, 32, "Fahrenheit instead of Celsius"},
                                           {1 / 1.8, -32 / 1.8, "Celsius instead of Fahrenheit"},
+                                          {1, 273.15, "Kelvin instead of Celsius"},
+                                          {1, -273.15, "Celsius instead of Kelvin"},
                                           {-1, 0, "with the opposite sign"},
                                           {1, 0, "offset"}}};
 constexpr uint32_t kBets = kUnits.size();
@@ -45,6 +48,11 @@ constexpr double kMovedMin = 0.25;
 constexpr double kSlack = 0.3;
 constexpr double kFilledMin = 0.2;
 constexpr uint64_t kValuesMin = 5;
+// How far from the reference's mean, its unit changed, the pane's may lie: in deviations, its unit
+// changed, and in standard errors besides.
+constexpr double kMeanSlack = 0.3;
+constexpr double kMeanErrors = 3;
+constexpr double kOffsetMin = 2;
 // Of the rows, that may be anything.
 constexpr double kStray = 0.02;
 
@@ -126,7 +134,7 @@ class UnitChange final : public FollowDetector {
     for (uint32_t k = 0; k < kBets && moved >= kMovedMin; ++k) {
       Unit unit = kUnits[k];
       if (k == kOffset) unit.offset = ledger->extra()[0];
-      if (!Fits(input, unit)) continue;
+      if (!Fits(input, unit, k == kOffset)) continue;
       log_values[k] = LogRatio(input.reference, few, counts, before, unit) / dispersion;
       if (!std::isfinite(log_values[best]) || log_values[k] > log_values[best]) best = k;
     }
@@ -136,7 +144,7 @@ class UnitChange final : public FollowDetector {
     ledger->extra()[2] = input.pane.mean() - input.reference.mean();
   }
 
-  static bool Fits(const FollowInput& input, const Unit& unit) {
+  static bool Fits(const FollowInput& input, const Unit& unit, bool any_offset) {
     const Shape& shape = input.reference.shape();
     double low = unit.factor * shape.low + unit.offset;
     double high = unit.factor * shape.high + unit.offset;
@@ -144,9 +152,23 @@ class UnitChange final : public FollowDetector {
     const double range = high - low;
     const double least = input.pane.least();
     const double largest = input.pane.largest();
-    if (unit.offset == 0 && unit.factor == 1) return false;
-    return input.pane.values() >= kValuesMin && least >= low - kSlack * range &&
-           largest <= high + kSlack * range && largest - least >= kFilledMin * range;
+    const double deviation = std::sqrt(input.reference.variance());
+    if (any_offset && std::fabs(unit.offset) < kOffsetMin * deviation) return false;
+    return MeanFits(input, unit, deviation) && input.pane.values() >= kValuesMin &&
+           least >= low - kSlack * range && largest <= high + kSlack * range &&
+           largest - least >= kFilledMin * range;
+  }
+
+  // Moments are of clipped values: true where the mean cannot be compared.
+  static bool MeanFits(const FollowInput& input, const Unit& unit, double deviation) {
+    const Shape& shape = input.reference.shape();
+    const double expected = unit.factor * input.reference.mean() + unit.offset;
+    const double spread = std::fabs(unit.factor) * deviation;
+    if (std::fabs(expected - shape.center) + kMeanErrors * spread > kClip * shape.scale) {
+      return true;
+    }
+    const double error = spread / std::sqrt(static_cast<double>(input.pane.values()));
+    return std::fabs(input.pane.mean() - expected) <= kMeanSlack * spread + kMeanErrors * error;
   }
 
   static double LogRatio(const Summary& reference, const FewCells& few,

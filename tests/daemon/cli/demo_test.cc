@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "daemon/cli/demo_acts.h"
+#include "daemon/core/failure_mode.h"
 #include "daemon/cli/demo_traffic.h"
 
 namespace faultline::cli {
@@ -198,11 +199,16 @@ TEST(JudgeAct, TakesExactlyTheExpectedIncident) {
   }
 }
 
+// Those that an alert can point to by itself; the others take a look at all alerts together.
 TEST(DemoActs, ShowEveryFailureMode) {
   std::set<int> shown;
   for (const DemoAct& act : DemoActs()) shown.insert(act.failure_mode);
-  for (int mode = 1; mode <= v1::FailureMode_MAX; ++mode) {
-    EXPECT_TRUE(shown.contains(mode)) << v1::FailureMode_Name(mode);
+  for (int role = 0; role <= v1::ColumnRole_MAX; ++role) {
+    for (const Concern concern :
+         {Concern::kQuality, Concern::kShift, Concern::kChange, Concern::kAnomaly}) {
+      const v1::FailureMode mode = FailureModeOf(concern, static_cast<v1::ColumnRole>(role));
+      EXPECT_TRUE(mode == 0 || shown.contains(mode)) << v1::FailureMode_Name(mode);
+    }
   }
 }
 

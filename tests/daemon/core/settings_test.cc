@@ -80,7 +80,7 @@ TEST(Settings, NothingSaidIsTheDocumentedDefaults) {
   EXPECT_GT(defaults, 0u);
   EXPECT_EQ(model->detectors.size(), defaults);
   for (const DetectorSettings& detector : model->detectors) {
-    EXPECT_FALSE(detector.has_threshold);
+    EXPECT_EQ(detector.has_threshold, detector.entry->budgeted);
     EXPECT_NE(detector.entry->name, "row_score");
   }
 }
