@@ -8,9 +8,8 @@
 #include <string_view>
 #include <utility>
 
-#include "daemon/review/answer.h"
-
 #include "daemon/core/alert_book.h"
+#include "daemon/review/answer.h"
 
 namespace faultline::review {
 namespace {
