@@ -32,6 +32,9 @@ struct Verdict {
   uint64_t reference_rows = 0;
   std::string detail;  // what is missing if it cannot tell; else what it saw, or nothing
 
+  // It cannot tell, and no more rows will change that: this reference is not for this kind.
+  bool inapplicable = false;
+
   // Of detectors on the alarm budget, whose score is evidence: log10 of what one pane's deposit
   // has grown to. See detectors/evidence/ledger.h.
   double effect_low = kUnset;   // confidence sequence of the effect size: at all times at once it

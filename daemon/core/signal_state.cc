@@ -73,12 +73,21 @@ std::string MissingOf(const SignalFacts& facts, const ModelSettings& settings,
   if (const char* why = WhyNot(signal)) return why;
   if (readings.empty()) return "no detector looks at it";
   bool any_threshold = false;
+  bool applies = false;
+  std::string inapplicable;
   for (size_t i = 0; i < readings.size(); ++i) {
     if (!settings.detectors[signal.detectors[i]].has_threshold) continue;
     any_threshold = true;
-    if (readings[i].verdict.state == VerdictState::kCannotTell) return readings[i].verdict.detail;
+    const Verdict& verdict = readings[i].verdict;
+    applies = applies || !verdict.inapplicable;
+    if (verdict.inapplicable) {
+      inapplicable = verdict.detail;
+    } else if (verdict.state == VerdictState::kCannotTell) {
+      return verdict.detail;
+    }
   }
-  return any_threshold ? "" : "no threshold is set";
+  if (!any_threshold) return "no threshold or alarm budget is set";
+  return applies ? "" : inapplicable;
 }
 
 double Ratio(uint64_t part, uint64_t whole) {

@@ -18,6 +18,7 @@ void EncodeVerdict(const Verdict& verdict, Encoder* out) {
   out->Signed(verdict.change_from_ns);
   out->Signed(verdict.change_to_ns);
   out->Fixed8(static_cast<uint8_t>(verdict.season));
+  out->Fixed8(verdict.inapplicable ? 1 : 0);
 }
 
 bool DecodeVerdict(Decoder* in, Verdict* verdict) {
@@ -36,9 +37,11 @@ bool DecodeVerdict(Decoder* in, Verdict* verdict) {
   verdict->change_to_ns = in->Signed();
   const uint8_t season = in->Fixed8();
   verdict->season = static_cast<ReferenceLaw::Season>(season);
+  const uint8_t inapplicable = in->Fixed8();
+  verdict->inapplicable = inapplicable == 1;
   return in->ok() && state >= static_cast<uint8_t>(VerdictState::kQuiet) &&
          state <= static_cast<uint8_t>(VerdictState::kCannotTell) &&
-         (season == 0 || season == 24 || season == 168);
+         (season == 0 || season == 24 || season == 168) && inapplicable <= 1;
 }
 
 }  // namespace faultline

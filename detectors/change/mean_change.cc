@@ -26,11 +26,12 @@ class MeanChange final : public FollowDetector {
   Verdict Follow(const FollowInput& input, std::span<std::byte> state) const override {
     Ledger ledger(kLayout, input, state);
     if (std::string missing = MissingForSums(input); !missing.empty()) {
-      return ledger.CannotTell(std::move(missing));
+      return input.reference.moments().variance() > 0 ? ledger.CannotTell(std::move(missing))
+                                                      : ledger.Inapplicable(std::move(missing));
     }
     std::array<double, kBets> weights;
     if (!ShareOut(input.law.mean_bets, weights)) {
-      return ledger.CannotTell("tails too heavy for bets on the mean: see distribution_change");
+      return ledger.Inapplicable("tails too heavy for bets on the mean: see distribution_change");
     }
     const double dispersion = ledger.Dispersion(input.law.mean_dispersion);
     const PaneSums pane(input);

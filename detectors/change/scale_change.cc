@@ -29,11 +29,12 @@ class ScaleChange final : public FollowDetector {
   Verdict Follow(const FollowInput& input, std::span<std::byte> state) const override {
     Ledger ledger(kLayout, input, state);
     if (std::string missing = MissingForSums(input); !missing.empty()) {
-      return ledger.CannotTell(std::move(missing));
+      return input.reference.moments().variance() > 0 ? ledger.CannotTell(std::move(missing))
+                                                      : ledger.Inapplicable(std::move(missing));
     }
     std::array<double, kBets> weights;
     if (!ShareOut(input.law.scale_bets, weights)) {
-      return ledger.CannotTell("tails too heavy for bets on the scale: see distribution_change");
+      return ledger.Inapplicable("tails too heavy for bets on the scale: see distribution_change");
     }
     const double dispersion = ledger.Dispersion(input.law.scale_dispersion);
     const PaneSums pane(input);

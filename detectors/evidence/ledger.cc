@@ -266,4 +266,10 @@ Verdict Ledger::CannotTell(std::string missing) {
   return verdict;
 }
 
+Verdict Ledger::Inapplicable(std::string why) {
+  Verdict verdict = CannotTell(std::move(why));
+  verdict.inapplicable = true;
+  return verdict;
+}
+
 }  // namespace faultline

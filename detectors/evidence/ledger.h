@@ -72,6 +72,8 @@ class Ledger {
   // side of the effect.
   Verdict Finish(double reference_error);
   Verdict CannotTell(std::string missing);
+  // The same, and no more rows of live traffic will change it.
+  Verdict Inapplicable(std::string why);
 
   // The effect since the change as far as known: mean and effective rows.
   double effect() const;

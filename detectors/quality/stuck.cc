@@ -30,10 +30,10 @@ class Stuck final : public FollowDetector {
       return ledger.CannotTell(missing.detail);
     }
     if (input.reference.shape().constant()) {
-      return ledger.CannotTell("the reference is constant: standing still is its nature");
+      return ledger.Inapplicable("the reference is constant: standing still is its nature");
     }
     if (input.law.repeats >= kShareMax) {
-      return ledger.CannotTell("the reference itself hardly ever changes its value");
+      return ledger.Inapplicable("the reference itself hardly ever changes its value");
     }
     const double values = static_cast<double>(input.pane.values());
     if (values > 0) {

@@ -85,7 +85,7 @@ class UnitChange final : public FollowDetector {
     }
     const FewCells few(input.reference);
     if (few.size() < kCellsMin) {
-      return ledger.CannotTell("the reference has too few different values to tell a unit by");
+      return ledger.Inapplicable("the reference has too few different values to tell a unit by");
     }
     const double dispersion = ledger.Dispersion(input.law.cell_dispersion);
     const FewCells::Counts counts = few.Join(input.pane);
