@@ -59,7 +59,8 @@ void ReadLabels(const v1::ModelConfig& config, const std::string& path, Settings
                      "letters, digits and underscores, not beginning with a digit or __");
     }
     if (value.size() > kLabelBytesMax || !IsText(value)) {
-      fields->Refuse(absl::StrCat(path, ".", name), value, "at most 256 bytes without control characters");
+      fields->Refuse(absl::StrCat(path, ".", name), value,
+                     "at most 256 bytes without control characters");
     }
   }
   if (settings->labels.size() > kLabelsMax) {
