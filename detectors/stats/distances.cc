@@ -88,6 +88,45 @@ double TotalVariation(std::span<const uint64_t> p, std::span<const uint64_t> q) 
   return sum / 2;
 }
 
+double Hellinger(std::span<const uint64_t> p, std::span<const uint64_t> q) {
+  const double p_rows = static_cast<double>(Total(p));
+  const double q_rows = static_cast<double>(Total(q));
+  if (p_rows == 0 || q_rows == 0) return kNan;
+  double affinity = 0;
+  for (size_t i = 0; i < p.size(); ++i) {
+    affinity +=
+        std::sqrt(static_cast<double>(p[i]) / p_rows * (static_cast<double>(q[i]) / q_rows));
+  }
+  return std::sqrt(std::clamp(1 - affinity, 0.0, 1.0));
+}
+
+double KullbackLeibler(std::span<const uint64_t> p, std::span<const uint64_t> q) {
+  const uint64_t p_rows = Total(p);
+  const uint64_t q_rows = Total(q);
+  if (p_rows == 0 || q_rows == 0) return kNan;
+  const double added = UsedCells(p, q) / 2.0;
+  double sum = 0;
+  for (size_t i = 0; i < p.size(); ++i) {
+    if (p[i] + q[i] == 0) continue;
+    const double a = (static_cast<double>(p[i]) + 0.5) / (static_cast<double>(p_rows) + added);
+    const double b = (static_cast<double>(q[i]) + 0.5) / (static_cast<double>(q_rows) + added);
+    sum += a * Log(a / b);
+  }
+  return std::max(0.0, sum);
+}
+
+double LInfinity(std::span<const uint64_t> p, std::span<const uint64_t> q) {
+  const double p_rows = static_cast<double>(Total(p));
+  const double q_rows = static_cast<double>(Total(q));
+  if (p_rows == 0 || q_rows == 0) return kNan;
+  double largest = 0;
+  for (size_t i = 0; i < p.size(); ++i) {
+    const double off = static_cast<double>(p[i]) / p_rows - static_cast<double>(q[i]) / q_rows;
+    largest = std::max(largest, std::fabs(off));
+  }
+  return largest;
+}
+
 double KolmogorovSmirnov(std::span<const uint64_t> p, std::span<const uint64_t> q) {
   const uint64_t p_rows = Total(p);
   const uint64_t q_rows = Total(q);

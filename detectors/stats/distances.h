@@ -24,6 +24,16 @@ double JensenShannonDistance(std::span<const uint64_t> p, std::span<const uint64
 // Half the sum of |p - q|, 0 to 1: the least share of rows that differ.
 double TotalVariation(std::span<const uint64_t> p, std::span<const uint64_t> q);
 
+// Hellinger distance: root of 1 - sum of sqrt(p q), 0 to 1.
+double Hellinger(std::span<const uint64_t> p, std::span<const uint64_t> q);
+
+// Kullback-Leibler divergence of p from q, sum of p ln(p / q) over used cells, with half a row
+// added as for Psi. Not symmetric. >= 0.
+double KullbackLeibler(std::span<const uint64_t> p, std::span<const uint64_t> q);
+
+// Largest difference of the share of one cell, 0 to 1.
+double LInfinity(std::span<const uint64_t> p, std::span<const uint64_t> q);
+
 // Largest difference between the distribution functions after any cell; cells in ascending order.
 double KolmogorovSmirnov(std::span<const uint64_t> p, std::span<const uint64_t> q);
 

@@ -105,6 +105,12 @@ double GammaQ(double a, double x) {
   return front * GammaQFraction(a, x);
 }
 
+double NormalQ(double x) {
+  if (std::isnan(x)) return x;
+  const double half = GammaQ(0.5, x * x / 2) / 2;
+  return x >= 0 ? half : 1 - half;
+}
+
 double KolmogorovQ(double x) {
   if (std::isnan(x)) return x;
   if (x <= 0) return 1;

@@ -18,6 +18,9 @@ double LogGamma(double x);
 // with 2a degrees of freedom at 2x. To 1e-12 for a up to 1000.
 double GammaQ(double a, double x);
 
+// P(Z > x) of the normal distribution, mean 0, deviation 1. To 1e-13 relative while normal.
+double NormalQ(double x);
+
 // P(K > x) of the Kolmogorov distribution, the limit law of sqrt(n) D. 1 for x <= 0.
 double KolmogorovQ(double x);
 

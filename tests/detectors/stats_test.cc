@@ -1,53 +1,23 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <fstream>
 #include <limits>
-#include <map>
-#include <sstream>
 
 #include "detectors/shift/coarse_cells.h"
 #include "detectors/stats/distances.h"
 #include "detectors/stats/elementary.h"
+#include "tests/detectors/oracle_cases.h"
 #include "tests/support/streams.h"
 
 namespace faultline {
 namespace {
 
 using testing::Normals;
+using testing::OracleCase;
 using testing::Random;
 
-// A line of oracle/vectors.txt.
-struct Case {
-  std::string line;
-  std::map<std::string, std::vector<double>> fields;
-
-  double Number(const std::string& name) const { return fields.at(name).at(0); }
-  std::vector<uint64_t> Counts(const std::string& name) const {
-    return {fields.at(name).begin(), fields.at(name).end()};
-  }
-};
-
-std::vector<Case> Cases(const std::string& name) {
-  std::ifstream file(FAULTLINE_SOURCE_DIR "/tests/detectors/oracle/vectors.txt");
-  std::vector<Case> cases;
-  for (std::string line; std::getline(file, line);) {
-    std::istringstream words(line);
-    std::string word;
-    words >> word;
-    if (word != name) continue;
-    Case& made = cases.emplace_back();
-    made.line = line;
-    while (words >> word) {
-      const size_t equals = word.find('=');
-      std::istringstream numbers(word.substr(equals + 1));
-      for (std::string number; std::getline(numbers, number, ',');) {
-        made.fields[word.substr(0, equals)].push_back(std::stod(number));
-      }
-    }
-  }
-  EXPECT_GT(cases.size(), 5u) << name;
-  return cases;
+std::vector<OracleCase> Cases(const std::string& name) {
+  return testing::OracleCases("vectors.txt", name);
 }
 
 // To 1e-12 of the value, or of 1 if that is more.
@@ -56,7 +26,7 @@ void ExpectSame(double ours, double theirs, const std::string& line) {
 }
 
 TEST(Distances, EqualTheOracle) {
-  for (const Case& made : Cases("cells")) {
+  for (const OracleCase& made : Cases("cells")) {
     const std::vector<uint64_t> p = made.Counts("p");
     const std::vector<uint64_t> q = made.Counts("q");
     ExpectSame(Psi(p, q), made.Number("psi"), made.line);
@@ -72,7 +42,7 @@ TEST(Distances, EqualTheOracle) {
 }
 
 TEST(Distances, WassersteinEqualsExactFractions) {
-  for (const Case& made : Cases("bins")) {
+  for (const OracleCase& made : Cases("bins")) {
     const std::vector<double>& edges = made.fields.at("edges");
     const double area = WassersteinOnBins(edges, 1, made.Counts("p"), made.Counts("q"));
     ExpectSame(area, made.Number("wasserstein"), made.line);
@@ -82,18 +52,18 @@ TEST(Distances, WassersteinEqualsExactFractions) {
 }
 
 TEST(Elementary, EqualTheOracle) {
-  for (const Case& made : Cases("gamma_q")) {
+  for (const OracleCase& made : Cases("gamma_q")) {
     const double value = made.Number("value");
     // Far out the p-value itself is tiny: there it must still have the right digits.
     EXPECT_NEAR(GammaQ(made.Number("a"), made.Number("x")), value, 1e-11 * value) << made.line;
   }
-  for (const Case& made : Cases("log_gamma")) {
+  for (const OracleCase& made : Cases("log_gamma")) {
     ExpectSame(LogGamma(made.Number("x")), made.Number("value"), made.line);
   }
-  for (const Case& made : Cases("kolmogorov_q")) {
+  for (const OracleCase& made : Cases("kolmogorov_q")) {
     ExpectSame(KolmogorovQ(made.Number("x")), made.Number("value"), made.line);
   }
-  for (const Case& made : Cases("chi_mean")) {
+  for (const OracleCase& made : Cases("chi_mean")) {
     ExpectSame(ChiMean(made.Number("freedom")), made.Number("value"), made.line);
   }
 }

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+namespace faultline {
+
+// Two-sample scores on raw values, with the conventions and the numbers of scipy 1.17. Samples are
+// ascending and finite. An empty side gives NaN. All but the Wasserstein and energy distances are
+// the same after any increasing change of scale.
+
+struct TestResult {
+  double statistic;
+  double p_value;
+};
+
+// Largest difference of the two distribution functions, 0 to 1, as steps of 1 / (n m): exact with
+// ties too. scipy.stats.ks_2samp.
+uint64_t KolmogorovSmirnovSteps(std::span<const double> p, std::span<const double> q);
+
+// P(D >= steps / (n m)) for two samples of one continuous law, exactly: the share of lattice paths
+// that leave the band (Hodges 1957). With ties it is too large, never too small. O(n m) time and
+// O(m) memory.
+double KolmogorovSmirnovExactPValue(uint64_t steps, uint64_t n, uint64_t m);
+
+// The least number of steps whose exact p-value is at most `level`; n m + 1 if there is none.
+uint64_t KolmogorovSmirnovCriticalSteps(double level, uint64_t n, uint64_t m);
+
+// T of Anderson (1962) with midranks; p-value exact if both have at most 20 values, else from the
+// limit law. scipy.stats.cramervonmises_2samp. At least two values each.
+TestResult CramerVonMises(std::span<const double> p, std::span<const double> q);
+
+// Standardised statistic of Scholz and Stephens (1987), midranks; p-value interpolated in their
+// table and so between 0.001 and 0.25. scipy.stats.anderson_ksamp. NaN if all values are equal.
+TestResult AndersonDarling(std::span<const double> p, std::span<const double> q);
+
+// U of the first sample; two-sided p-value, exact without ties if one side has at most 8 values,
+// else normal with corrections for ties and continuity. scipy.stats.mannwhitneyu. U / (n m) is the
+// chance that a value of the first is the larger one.
+TestResult MannWhitney(std::span<const double> p, std::span<const double> q);
+
+// Area between the distribution functions, in the unit of the values.
+// scipy.stats.wasserstein_distance.
+double Wasserstein(std::span<const double> p, std::span<const double> q);
+
+// Root of twice the area between them squared. scipy.stats.energy_distance.
+double EnergyDistance(std::span<const double> p, std::span<const double> q);
+
+}  // namespace faultline
