@@ -5,6 +5,8 @@
 #include <cmath>
 #include <limits>
 
+#include "detectors/stats/exp_in_range.h"
+
 namespace faultline {
 namespace {
 
@@ -13,10 +15,12 @@ constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 constexpr double kEpsilon = std::numeric_limits<double>::epsilon();
 constexpr double kPi = 3.14159265358979323846;
 constexpr double kRootHalf = 0.70710678118654752440;
-// ln 2 in two parts; multiples of the first by an exponent are exact.
-constexpr double kLn2High = 6.93147180369123816490e-01;
-constexpr double kLn2Low = 1.90821492927058770002e-10;
 constexpr double kHalfLnTwoPi = 0.91893853320467274178;
+
+// 1 / 25, 1 / 23, ..., 1 / 3.
+constexpr std::array<double, 12> kArtanh = {1.0 / 25, 1.0 / 23, 1.0 / 21, 1.0 / 19,
+                                            1.0 / 17, 1.0 / 15, 1.0 / 13, 1.0 / 11,
+                                            1.0 / 9,  1.0 / 7,  1.0 / 5,  1.0 / 3};
 
 // Sum of the series, for x < a + 1.
 double GammaPSeries(double a, double x) {
@@ -64,7 +68,7 @@ double Log(double x) {
   const double s = f / (2 + f);
   const double z = s * s;
   double tail = 0;
-  for (int k = 25; k >= 3; k -= 2) tail = z * (tail + 1.0 / k);
+  for (const double coefficient : kArtanh) tail = z * (tail + coefficient);
   const double e = exponent;
   // f - s * (f - 2 tail) loses nothing where 2 s (1 + tail) would round.
   return e * kLn2High + (f - (s * (f - 2 * tail) - e * kLn2Low));
@@ -74,11 +78,12 @@ double Exp(double x) {
   if (std::isnan(x)) return x;
   if (x > 709.7) return kInfinity;
   if (x < -708.3) return 0;
-  const double k = std::nearbyint(x * 1.44269504088896340736);
-  const double r = (x - k * kLn2High) - k * kLn2Low;
-  double sum = 1;
-  for (int n = 15; n >= 2; --n) sum = 1 + r * sum / n;
-  return std::ldexp(1 + r * sum, static_cast<int>(k));
+  // In two halves where 2^k alone would not be a normal number.
+  if (x > kExpMax || x < kExpMin) {
+    const double half = ExpInRange(x / 2);
+    return half * half;
+  }
+  return ExpInRange(x);
 }
 
 double LogGamma(double x) {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <span>
+
 namespace faultline {
 
 // Elementary functions with the same bits on every machine: those of the C library choose their
@@ -10,6 +12,10 @@ double Log(double x);
 
 // e^x. 0 or infinity where the result does not fit a normal number.
 double Exp(double x);
+
+// x <- e^x for many, with the same bits as Exp; what lies beyond -700 or 700 counts as that. No
+// NaN.
+void ExpAll(std::span<double> x);
 
 // ln of the gamma function, x > 0; to 2e-14 relative or absolute, whichever is larger.
 double LogGamma(double x);

@@ -1,0 +1,31 @@
+# Most of a build's time is the reading of the same headers, so they are read once. What a source
+# uses it still includes; -DFAULTLINE_PRECOMPILE=OFF builds without, and clang-tidy reads without.
+option(FAULTLINE_PRECOMPILE "Read the headers that most sources use once" ON)
+
+# A target that holds what others take: position-independent as they are, with their flags.
+function(faultline_precompiled name kind header)
+  if(FAULTLINE_PRECOMPILE)
+    if(kind STREQUAL LIBRARY)
+      add_library(${name} STATIC ${PROJECT_SOURCE_DIR}/cmake/precompiled/nothing.cc)
+    else()
+      add_executable(${name} ${PROJECT_SOURCE_DIR}/cmake/precompiled/nothing.cc)
+    endif()
+    target_link_libraries(${name} PRIVATE faultline_options ${ARGN})
+    target_precompile_headers(${name} PRIVATE ${PROJECT_SOURCE_DIR}/cmake/precompiled/${header})
+  endif()
+endfunction()
+
+# take_precompiled(NAME TARGET...): the targets read NAME's headers before their own.
+function(take_precompiled name)
+  if(FAULTLINE_PRECOMPILE)
+    foreach(target IN LISTS ARGN)
+      target_precompile_headers(${target} REUSE_FROM ${name})
+    endforeach()
+  endif()
+endfunction()
+
+# GCC 12 sees ghosts in std::string once its header is precompiled.
+if(FAULTLINE_PRECOMPILE AND CMAKE_CXX_COMPILER_ID STREQUAL GNU)
+  target_compile_options(faultline_options INTERFACE
+    -Wno-array-bounds -Wno-restrict -Wno-stringop-overflow -Wno-stringop-overread)
+endif()

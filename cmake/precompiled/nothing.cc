@@ -1,0 +1,2 @@
+// A target needs a source.
+int main() { return 0; }
