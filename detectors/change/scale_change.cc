@@ -34,7 +34,10 @@ class ScaleChange final : public FollowDetector {
     }
     std::array<double, kBets> weights;
     if (!ShareOut(input.law.scale_bets, weights)) {
-      return ledger.Inapplicable("tails too heavy for bets on the scale: see distribution_change");
+      return ledger.Inapplicable(
+          input.reference.values() < kScaleRowsMin
+              ? "a reference of 200 values or more"
+              : "tails too heavy for bets on the scale: see distribution_change");
     }
     const double dispersion = ledger.Dispersion(input.law.scale_dispersion);
     const PaneSums pane(input);

@@ -1,6 +1,7 @@
 #include "detectors/evidence/e_detector.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 
@@ -10,7 +11,6 @@ namespace faultline {
 namespace {
 
 constexpr double kMassMax = 1e300;
-constexpr double kLogMax = 690;  // e^690 is below 1e300
 
 }  // namespace
 
@@ -34,8 +34,16 @@ void Deposit(DetectorForm form, std::span<const double> weights, double deposit,
 }
 
 void Multiply(std::span<const double> log_values, std::span<BetState> bets) {
-  for (size_t k = 0; k < bets.size(); ++k) {
-    bets[k].mass = std::min(bets[k].mass * Exp(std::min(log_values[k], kLogMax)), kMassMax);
+  constexpr size_t kBlock = 32;
+  std::array<double, kBlock> factors;
+  for (size_t begin = 0; begin < bets.size(); begin += kBlock) {
+    const size_t count = std::min(kBlock, bets.size() - begin);
+    std::copy_n(log_values.begin() + static_cast<std::ptrdiff_t>(begin), count, factors.begin());
+    ExpAll({factors.data(), count});
+    for (size_t k = 0; k < count; ++k) {
+      BetState& bet = bets[begin + k];
+      bet.mass = std::min(bet.mass * factors[k], kMassMax);
+    }
   }
 }
 

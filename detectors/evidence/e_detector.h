@@ -39,7 +39,7 @@ void Deposit(DetectorForm form, std::span<const double> weights, double deposit,
              std::span<BetState> bets);
 
 // Multiplies by the e-values of a batch, given as natural logarithms (any double but NaN; -infinity
-// for 0). Mass stays below 1e300.
+// for 0; below -700 counts as -700). Mass stays below 1e300.
 void Multiply(std::span<const double> log_values, std::span<BetState> bets);
 
 // M of the whole bank.

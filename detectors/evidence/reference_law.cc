@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "base/check.h"
+#include "detectors/evidence/confidence.h"
 #include "detectors/evidence/dispersion.h"
 #include "detectors/evidence/few_cells.h"
 #include "detectors/stats/elementary.h"
@@ -21,19 +22,33 @@ constexpr double kHighestRate = 2;
 constexpr double kRelativeErrorMax = 0.25;
 constexpr std::array<double, ReferenceLaw::kScaleRates> kScaleUp = {0.03, 0.08, 0.16, 0.27, 0.38};
 constexpr std::array<double, ReferenceLaw::kScaleRates> kScaleDown = {0.05, 0.15, 0.4, 1, 2.2};
+constexpr double kUnseenExtremes = 2;
 // z of a chance of one in a thousand, one-sided.
 constexpr double kRare = 3.09;
+
+// Of n values with tails no heavier than exponential the largest is near the logarithm of n. If it
+// is far above, the mean that bets on sums need does not exist, whatever the sample's is.
+bool TailsAreHeavy(std::span<const double> standard) {
+  double largest = 0;
+  for (const double value : standard) largest = std::max(largest, std::fabs(value));
+  return largest > 4 + 1.5 * Log(static_cast<double>(standard.size()));
+}
 
 // The cost of a bet from the values of its statistic.
 double CostOf(double rate, std::span<const double> statistic, double dispersion) {
   const double n = static_cast<double>(statistic.size());
   double sum = 0;
   double sum_of_squares = 0;
+  double largest = 0;
   for (const double value : statistic) {
     const double term = Exp(std::min(rate * value, 300.0));
     sum += term;
     sum_of_squares += term * term;
+    largest = std::max(largest, term);
   }
+  // What is rare may be missing from the sample: as if the most extreme value had come twice more.
+  sum += kUnseenExtremes * largest;
+  sum_of_squares += kUnseenExtremes * largest * largest;
   const double mean = sum / n;
   const double variance = std::max(0.0, sum_of_squares / n - mean * mean);
   const double error = std::sqrt(variance * dispersion / n) / mean;
@@ -66,9 +81,10 @@ std::vector<double> Standardise(const Summary& reference, std::span<const double
 double RepeatsOf(std::span<const double> standard) {
   uint64_t repeats = 0;
   for (size_t i = 1; i < standard.size(); ++i) repeats += standard[i] == standard[i - 1];
+  // Changes come in pairs where one value is the rule.
   const double n = static_cast<double>(standard.size());
-  const double share = static_cast<double>(repeats + 1) / n;
-  return std::min(1.0, share + kRare * std::sqrt(share * (1 - std::min(share, 1.0)) / n));
+  const double changes = n - 1 - static_cast<double>(repeats);
+  return std::max(0.0, 1 - 2 * PoissonLower(changes / 2, kRare) / n);
 }
 
 // Sets the season and takes it out of the values, if there is one.
@@ -156,8 +172,10 @@ ReferenceLaw LearnNumericLaw(const Summary& reference, std::span<const double> v
   LearnSeason(times, rows, standard, &law);
   law.mean_dispersion = DispersionOfMeans(standard);
   const double n = static_cast<double>(standard.size()) / law.mean_dispersion;
+  if (TailsAreHeavy(standard)) return law;
   SetMeanRates(std::max(kLowestRate, 3 / std::sqrt(n)), law.mean_bets);
   LearnCosts(standard, law.mean_dispersion, law.mean_bets);
+  if (standard.size() < kScaleRowsMin) return law;
   const std::vector<double> squares = Squares(standard);
   law.scale_dispersion = DispersionOfMeans(squares);
   LearnCosts(squares, law.scale_dispersion, law.scale_bets);

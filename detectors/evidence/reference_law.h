@@ -22,8 +22,9 @@ struct TiltedBet {
 // with what the reference cannot know added. Evidence is counted against this.
 //
 // Costs hold the reference's own sampling error: the mean of exp(rate * value) over the reference
-// plus kReferenceErrors of its standard errors. Bets whose mean is not known to a quarter of itself
-// (heavy tails) are not used. The smallest rate grows with that error too.
+// plus kReferenceErrors of its standard errors, as if its most extreme value had come twice more.
+// Bets whose mean is not known to a quarter of itself (heavy tails) are not used. The smallest rate
+// grows with that error too.
 //
 // Dispersions say how much more than independent rows the rows vary: the variance of a sum over
 // consecutive rows, over the variance of as many independent ones; 1 or more, the largest over
@@ -73,6 +74,8 @@ struct ReferenceLaw {
 // week (0 to 167, from Thursday 0:00 UTC) of each row; empty: not known. A season is taken for one
 // if the rows span it twice and each hour has kHourRowsMin rows.
 inline constexpr uint32_t kHourRowsMin = 12;
+// Squares are not bet on with fewer reference values.
+inline constexpr uint32_t kScaleRowsMin = 200;
 struct RowTimesOfLaw {
   std::span<const uint8_t> hours;  // by row; empty: unknown
   double span_s = 0;               // from the first to the last row
