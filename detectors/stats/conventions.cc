@@ -138,7 +138,9 @@ std::vector<double> HistogramEdges(std::span<const double> values, BinRule rule)
   }
   std::vector<double> edges;
   const double step = (last - first) / bins;
-  for (double i = 0; i < bins; i += 1) edges.push_back(i * step + first);
+  for (size_t i = 0; static_cast<double>(i) < bins; ++i) {
+    edges.push_back(static_cast<double>(i) * step + first);
+  }
   edges.push_back(last);
   return edges;
 }
@@ -263,13 +265,13 @@ namespace nannyml {
 namespace {
 
 constexpr size_t kExactMost = 10'000;
-constexpr double kBins = 10'000;
+constexpr size_t kBins = 10'000;
 
 std::vector<double> EqualBins(std::span<const double> reference) {
   const auto [least, most] = std::minmax_element(reference.begin(), reference.end());
-  const double step = (*most - *least) / kBins;
+  const double step = (*most - *least) / static_cast<double>(kBins);
   std::vector<double> edges;
-  for (double i = 0; i < kBins; i += 1) edges.push_back(i * step + *least);
+  for (size_t i = 0; i < kBins; ++i) edges.push_back(static_cast<double>(i) * step + *least);
   edges.push_back(*most);
   return edges;
 }
