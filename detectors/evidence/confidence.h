@@ -10,8 +10,9 @@ namespace faultline {
 double NormalMixtureRadius(double rows, double alpha, double best);
 
 // Upper and lower limit of the mean of a Poisson count of which `count` was seen, each one-sided
-// with a chance of about `z` standard deviations of a normal (Wilson and Hilferty 1931): within 2 %
-// of the exact limit for z up to 3.1. count >= 0.
+// with a chance of about `z` standard deviations of a normal (Wilson, Hilferty 1931): for z up to
+// 3.1 the upper within 3 % of the exact limit, the lower at most 2 % above and, from a count of 5
+// on, at most 7 % below it. count >= 0.
 double PoissonUpper(double count, double z);
 double PoissonLower(double count, double z);
 
