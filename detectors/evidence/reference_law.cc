@@ -23,6 +23,8 @@ constexpr double kRelativeErrorMax = 0.25;
 constexpr std::array<double, ReferenceLaw::kScaleRates> kScaleUp = {0.03, 0.08, 0.16, 0.27, 0.38};
 constexpr std::array<double, ReferenceLaw::kScaleRates> kScaleDown = {0.05, 0.15, 0.4, 1, 2.2};
 constexpr double kUnseenExtremes = 2;
+// Occurrences from which on a value's repeats are held apart.
+constexpr double kOftenMin = 50;
 // z of a chance of one in a thousand, one-sided.
 constexpr double kRare = 3.09;
 
@@ -77,14 +79,35 @@ std::vector<double> Standardise(const Summary& reference, std::span<const double
   return standard;
 }
 
-// Upper limit of the share of values that equal the one before.
+// Upper limit of the share of values that are followed by their like: the largest over the values
+// seen often, and of all others together.
 double RepeatsOf(std::span<const double> standard) {
-  uint64_t repeats = 0;
-  for (size_t i = 1; i < standard.size(); ++i) repeats += standard[i] == standard[i - 1];
-  // Changes come in pairs where one value is the rule.
-  const double n = static_cast<double>(standard.size());
-  const double changes = n - 1 - static_cast<double>(repeats);
-  return std::max(0.0, 1 - 2 * PoissonLower(changes / 2, kRare) / n);
+  if (standard.size() < 2) return 0;
+  std::vector<std::pair<double, bool>> left;  // value, whether another one followed
+  for (size_t i = 1; i < standard.size(); ++i) {
+    left.emplace_back(standard[i - 1], standard[i] != standard[i - 1]);
+  }
+  std::sort(left.begin(), left.end());
+  const auto limit = [](double count, double changes) {
+    return count > 0 ? std::max(0.0, 1 - PoissonLower(changes, kRare) / count) : 0;
+  };
+  double share = 0;
+  double rare = 0;
+  double rare_changes = 0;
+  for (size_t begin = 0, end = 0; begin < left.size(); begin = end) {
+    double changes = 0;
+    for (; end < left.size() && left[end].first == left[begin].first; ++end) {
+      changes += left[end].second ? 1 : 0;
+    }
+    const auto count = static_cast<double>(end - begin);
+    if (count >= kOftenMin) {
+      share = std::max(share, limit(count, changes));
+    } else {
+      rare += count;
+      rare_changes += changes;
+    }
+  }
+  return std::max(share, limit(rare, rare_changes));
 }
 
 // Sets the season and takes it out of the values, if there is one.

@@ -51,7 +51,7 @@ struct ReferenceLaw {
   std::array<TiltedBet, 2 * kScaleRates> scale_bets{};
   double mean_dispersion = 1;
   double scale_dispersion = 1;
-  double repeats = 0;  // upper limit of the share of values that equal the one before
+  double repeats = 0;  // upper limit of the share of values that are followed by their like
   // All types.
   double cell_dispersion = 1;     // of FewCells
   double missing_dispersion = 1;  // of the indicator

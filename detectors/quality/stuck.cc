@@ -1,6 +1,7 @@
 // Sees a signal that repeats one value. Blind to a stuck part of the traffic: a pane counts if all
-// of its values are the same. Bet: half on the chance of so many repeats in a row, which is at most
-// share^repeats, where share is what the reference says of values that equal the one before.
+// of its values are the same. Bet: half on the chance that the pane goes on with the value of a pane
+// before it that had only one, or else that it has only one: at most share^repeats, where share is
+// what the reference says of values that equal the one before.
 #include <algorithm>
 #include <cmath>
 
@@ -52,13 +53,14 @@ class Stuck final : public FollowDetector {
   static void Bet(const FollowInput& input, bool same, double values, Ledger* ledger) {
     // extra: the last pane had one value only, and which.
     const std::span<double> last = ledger->extra();
-    double repeats = same ? values - 1 : 0;
-    if (same && last[0] != 0 && last[1] == input.pane.least()) repeats += 1;
+    const bool stood = last[0] != 0;
+    const bool stands = same && (!stood || last[1] == input.pane.least());
+    const double repeats = stood ? values : values - 1;
     if (same || !ledger->latched()) {
       last[0] = same ? 1 : 0;
       last[1] = input.pane.least();
     }
-    const double gain = same ? -repeats * Log(input.law.repeats) : -1e300;
+    const double gain = stands ? -repeats * Log(input.law.repeats) : -1e300;
     // ln(1/2 + 1/2 e^gain)
     const double log_value = kLogHalf + (gain > 30 ? gain : Log(1 + Exp(gain)));
     const double weight = 1;
