@@ -1,7 +1,7 @@
 // Sees a signal that repeats one value. Blind to a stuck part of the traffic: a pane counts if all
-// of its values are the same. Bet: half on the chance that the pane goes on with the value of a pane
-// before it that had only one, or else that it has only one: at most share^repeats, where share is
-// what the reference says of values that equal the one before.
+// of its values are the same. Bet: half on the chance that the pane goes on with the value of the
+// pane before it, if that had only one, or else that it has only one: at most share^repeats, where
+// share is what the reference says of values that equal the one before.
 #include <algorithm>
 #include <cmath>
 
