@@ -107,6 +107,16 @@ void Normals(double run_length, int repetitions) {
   }
 }
 
+// How much longer than promised the bank runs without a change: what the proof leaves on the table.
+void RunLengths(int repetitions) {
+  const auto same = [](testing::Random& random) { return random.Normal(); };
+  for (const bool two_sided : {false, true}) {
+    const double length = Delay(NormalBank(two_sided), 1e4, 0, repetitions, same, same);
+    Print(std::string("delay.run_length.1e4.") + (two_sided ? "two_sided" : "one_sided"),
+          length / 1e4, "x promised", 1, Better::kHigher);
+  }
+}
+
 void Bernoullis(int repetitions) {
   const std::pair<double, double> cases[] = {{0.12, 1.25}, {0.15, 1.06}, {0.2, 1.08}, {0.3, 1.03}};
   for (const auto& [q, target] : cases) {
@@ -142,6 +152,7 @@ int main(int argc, char** argv) {
   const int repetitions = argc > 1 ? std::atoi(argv[1]) : 2'000;
   faultline::bench::Normals(1e4, repetitions);
   faultline::bench::Normals(1e6, repetitions);
+  faultline::bench::RunLengths(repetitions / 10);
   faultline::bench::Bernoullis(repetitions);
   faultline::bench::Speed();
 }
