@@ -270,7 +270,7 @@ absl::Status FileRecorder::OpenSegment(int64_t now_ns) {
 
 absl::Status FileRecorder::WriteRecord(const SegmentRecord& record, std::string_view bytes) {
   Segment& segment = segments_.rbegin()->second;
-  const absl::Status status = open_file_->Append(bytes);
+  absl::Status status = open_file_->Append(bytes);
   if (!status.ok()) {
     // What was written in part must not stand before the next batch.
     if (!open_file_->Truncate(segment.bytes).ok()) CloseSegment();

@@ -48,7 +48,7 @@ absl::Status RefuseRemains(const std::string& folder) {
 absl::StatusOr<std::unique_ptr<rocksdb::DB>> OpenWith(const rocksdb::Options& options,
                                                       const std::string& folder) {
   rocksdb::DB* db = nullptr;
-  const rocksdb::Status status = rocksdb::DB::Open(options, folder, &db);
+  rocksdb::Status status = rocksdb::DB::Open(options, folder, &db);
   if (!status.ok()) return FromRocks(status, "cannot open", folder);
   return std::unique_ptr<rocksdb::DB>(db);
 }
@@ -119,7 +119,7 @@ class RocksStore final : public Store {
     const Use use(this);
     if (absl::Status status = use.status(); !status.ok()) return status;
     std::string value;
-    const rocksdb::Status status = use.db().Get({}, ToSlice(key), &value);
+    rocksdb::Status status = use.db().Get({}, ToSlice(key), &value);
     if (status.IsNotFound() && !status.IsPathNotFound()) return std::nullopt;
     if (!status.ok()) return FromRocks(status, "cannot read", folder_);
     return value;
@@ -238,7 +238,7 @@ absl::Status RocksStore::Reopen() {
   }
   Close(std::move(old));
   absl::StatusOr<std::unique_ptr<rocksdb::DB>> opened = OpenDb(folder_, options_);
-  const absl::Status status = opened.status();
+  absl::Status status = opened.status();
   if (!opened.ok()) {
     // So that at least reading goes on.
     rocksdb::DB* readable = nullptr;

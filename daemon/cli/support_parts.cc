@@ -178,7 +178,7 @@ absl::Status WriteArchive(const std::string& path, const std::string& top,
   const bool written =
       gzwrite(out, tar.data(), static_cast<unsigned>(tar.size())) == static_cast<int>(tar.size());
   if (gzclose(out) == Z_OK && written) return absl::OkStatus();
-  const absl::Status failed = Failed(path, errno);
+  absl::Status failed = Failed(path, errno);
   unlink(path.c_str());
   return failed;
 }
@@ -189,7 +189,7 @@ absl::Status WriteFolder(const std::string& path, const std::vector<BundleFile>&
     const std::string file = path + "/" + name;
     const Descriptor fd(open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
     if (fd.get() < 0) return Failed(file, errno);
-    const absl::Status written = WriteAll(fd.get(), bytes, file);
+    absl::Status written = WriteAll(fd.get(), bytes, file);
     if (!written.ok()) return written;
   }
   return absl::OkStatus();

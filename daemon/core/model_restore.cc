@@ -96,7 +96,7 @@ absl::Status ModelState::Restore(const Key& key, std::string_view payload, size_
 
 absl::Status ModelState::RestoreBook(std::string_view payload) {
   Decoder in(payload);
-  const absl::Status status = book_.Decode(in.String());
+  absl::Status status = book_.Decode(in.String());
   if (!status.ok()) return status;
   deployed_ns_ = in.Signed();
   silenced_until_ns_ = in.Signed();

@@ -158,7 +158,7 @@ absl::Status ModelState::DeclareSignals(const v1::Model& model) {
     }
     if (!known.has_value()) declared.Add(signal.name(), signal.type(), signal.role());
   }
-  const absl::Status room = CheckRoom(declared.size() - schema_.size());
+  absl::Status room = CheckRoom(declared.size() - schema_.size());
   if (!room.ok()) return room;
   schema_ = std::move(declared);
   AddStates();

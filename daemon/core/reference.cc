@@ -63,7 +63,7 @@ size_t SignalReference::memory_bytes() const {
   size_t bytes = sizeof *this - sizeof summary_ + summary_.memory_bytes() + law_.memory_bytes();
   bytes += shape_.edges.capacity() * sizeof(double);
   for (const std::string& category : shape_.categories) {
-    bytes += sizeof category + category.capacity();
+    bytes += sizeof(std::string) + category.capacity();
   }
   bytes += shape_.category_cells.capacity() * sizeof(Shape::CategoryCell);
   bytes += shape_.other_hashes.capacity() * sizeof(uint64_t);

@@ -91,7 +91,7 @@ struct Runner {
   }
 
   absl::Status Create(const v1::Model& wanted) {
-    const absl::Status name = CheckName(wanted.name(), wanted.version());
+    absl::Status name = CheckName(wanted.name(), wanted.version());
     if (!name.ok()) return name;
     if (shard.Find(wanted.name(), wanted.version()) != nullptr) {
       return absl::AlreadyExistsError(absl::StrCat("model ", wanted.name(), " version ",
@@ -99,7 +99,7 @@ struct Runner {
     }
     auto made = shard.NewModel(wanted.name(), wanted.version());
     if (!made.ok()) return made.status();
-    const absl::Status declared = (*made)->DeclareSignals(wanted);
+    absl::Status declared = (*made)->DeclareSignals(wanted);
     if (!declared.ok()) return declared;
     result->model = shard.Register(*std::move(made), now_ns, effects)->Message();
     return absl::OkStatus();
@@ -144,7 +144,7 @@ struct Runner {
   }
 
   absl::Status Install(const InstallReference& command) {
-    const absl::Status name = CheckName(command.name, command.version);
+    absl::Status name = CheckName(command.name, command.version);
     if (!name.ok()) return name;
     if (command.rows.empty()) return absl::InvalidArgumentError("the reference has no rows");
     ModelState* model = shard.Find(command.name, command.version);

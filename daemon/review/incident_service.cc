@@ -22,7 +22,7 @@ constexpr uint32_t kPageSize = 50;
 constexpr uint32_t kPageSizeMax = 1'000;
 
 absl::StatusOr<IncidentFilter> ReadFilter(const v1::ListIncidentsRequest& request) {
-  const absl::Status valid = CheckText("model", request.model(), 0, kNameBytesMax);
+  absl::Status valid = CheckText("model", request.model(), 0, kNameBytesMax);
   if (!valid.ok()) return valid;
   IncidentFilter filter{.model = request.model(), .states = {}};
   for (const int state : request.states()) {
@@ -102,7 +102,7 @@ class IncidentService final : public v1::IncidentService::Service {
     const absl::StatusOr<IncidentFilter> filter = ReadFilter(request);
     if (!filter.ok()) return filter.status();
     uint32_t page_size = request.page_size();
-    const absl::Status valid = CheckPageSize(&page_size, kPageSize, kPageSizeMax);
+    absl::Status valid = CheckPageSize(&page_size, kPageSize, kPageSizeMax);
     if (!valid.ok()) return valid;
     const std::string query = QueryOf(*filter);
     uint64_t below = 0;

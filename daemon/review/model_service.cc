@@ -36,7 +36,7 @@ absl::Status CheckSignals(const v1::Model& model, uint32_t signals_max) {
   }
   std::set<std::string> names;
   for (const v1::Signal& signal : model.signals()) {
-    const absl::Status valid = CheckText("model.signals.name", signal.name(), 1, kNameBytesMax);
+    absl::Status valid = CheckText("model.signals.name", signal.name(), 1, kNameBytesMax);
     if (!valid.ok()) return valid;
     if (!names.insert(signal.name()).second) {
       return absl::InvalidArgumentError(
@@ -143,7 +143,7 @@ class ModelService final : public v1::ModelService::Service {
 
   absl::Status List(const v1::ListModelsRequest& request, v1::ListModelsResponse* response) {
     uint32_t page_size = request.page_size();
-    const absl::Status valid = CheckPageSize(&page_size, kPageSize, kPageSizeMax);
+    absl::Status valid = CheckPageSize(&page_size, kPageSize, kPageSizeMax);
     if (!valid.ok()) return valid;
     std::pair<std::string, std::string> after;
     if (!request.page_token().empty()) {

@@ -61,7 +61,7 @@ class Import {
         &refusal);
     if (batch == nullptr) return Refuse(refusal.message);
     if (batch->rows == 0) return absl::OkStatus();
-    const absl::Status fits = MatchColumns(batch.get());
+    absl::Status fits = MatchColumns(batch.get());
     if (!fits.ok()) return fits;
     const uint64_t batch_bytes = BatchBytes(*batch);
     bytes_ += batch_bytes;

@@ -187,7 +187,7 @@ absl::StatusOr<Shape> Shape::Decode(std::string_view bytes) {
   const uint8_t sketches = decoder.Fixed8();
   if (sketches > 3) return Broken("sketches");
   shape.sketches = {(sketches & 1) != 0, (sketches & 2) != 0};
-  const absl::Status rest = shape.type == SignalType::kNumeric ? DecodeNumeric(decoder, &shape)
+  absl::Status rest = shape.type == SignalType::kNumeric ? DecodeNumeric(decoder, &shape)
                                                                : DecodeCategorical(decoder, &shape);
   if (!rest.ok()) return rest;
   if (!decoder.Done()) return Broken("bytes left over");
