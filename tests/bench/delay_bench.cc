@@ -1,5 +1,6 @@
 // Delay of the engine, value by value with the law before the change known, as a multiple of the
 // delay of a CUSUM that is told both laws: delay_bench [REPETITIONS].
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
@@ -7,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "detectors/change/sequence.h"
 #include "detectors/evidence/e_detector.h"
 #include "detectors/evidence/reference_law.h"
 #include "tests/bench/cusum_oracle.h"
@@ -117,6 +119,79 @@ void RunLengths(int repetitions) {
   }
 }
 
+// Mean and deviation learnt from 1000 rows, anew for every run: what that costs.
+void LearntFromRows(int repetitions) {
+  constexpr uint32_t kRows = 1'000;
+  constexpr double kBudget = 1e4;
+  constexpr uint64_t kLongest = 100'000;
+  double length = 0, delay = 0, known = 0;
+  for (int i = 1; i <= repetitions; ++i) {
+    const auto seed = static_cast<uint64_t>(i);
+    const std::vector<double> rows = testing::Normals(seed, kRows);
+    const Shape shape = MakeNumericShape(rows, 1, {});
+    Summary reference(&shape);
+    reference.CountNumbers(rows, nullptr, {0, kRows});
+    const ReferenceLaw law = LearnNumericLaw(reference, rows, nullptr, {});
+    std::vector<TiltedBet> bets;
+    std::copy_if(law.mean_bets.begin(), law.mean_bets.end(), std::back_inserter(bets),
+                 [](const TiltedBet& bet) { return std::isfinite(bet.cost); });
+    double mean = 0, square = 0;
+    for (const double x : rows) mean += x / kRows;
+    for (const double x : rows) square += (x - mean) * (x - mean) / kRows;
+    testing::Random random(1'000'000 + seed);
+    const auto next = [&](double shift) {
+      return (shift + random.Normal() - mean) / std::sqrt(square);
+    };
+    Bank bank(bets);
+    length += static_cast<double>(
+        bank.RunUntilAlarm(kBudget, [&](uint64_t n) { return n < kLongest ? next(0) : 1e6; }));
+    delay += static_cast<double>(
+        bank.RunUntilAlarm(kBudget, [&](uint64_t n) { return next(n <= 500 ? 0 : 0.5); }) - 500.0);
+    known += static_cast<double>(NormalBank(true).RunUntilAlarm(kBudget, [&](uint64_t n) {
+      return random.Normal() + (n <= 500 ? 0 : 0.5);
+    }) - 500.0);
+  }
+  Print("delay.learnt_from_1000_rows.run_length", length / repetitions / kBudget, "x promised", 1,
+        Better::kHigher);
+  Print("delay.learnt_from_1000_rows.0.50", delay / known, "x known law", 1.5, Better::kLower);
+}
+
+// Errors at a rate of 0.1 that becomes 0.15 after 2000 values: ADWIN with its usual options, which
+// learns the rate, against the bank that is told it. Both at most one false alarm per million.
+void AgainstAdwin(int repetitions) {
+  constexpr uint64_t kQuiet = 2'000;
+  constexpr uint64_t kLongest = 50'000;
+  const auto adwin = *MakeSequence("adwin");
+  std::vector<std::byte> state(adwin->state_bytes());
+  double of_adwin = 0;
+  double nanoseconds = 0;
+  std::vector<double> values(kQuiet + kLongest);
+  for (int i = 1; i <= repetitions; ++i) {
+    testing::Random random(static_cast<uint64_t>(i));
+    for (size_t n = 0; n < values.size(); ++n) {
+      values[n] = random.Uniform() < (n < kQuiet ? 0.1 : 0.15) ? 1 : 0;
+    }
+    adwin->Start(state);
+    const auto begin = std::chrono::steady_clock::now();
+    size_t at = 0;
+    while (at < values.size()) {
+      const SequenceStep step = adwin->Take(std::span<const double>(values).subspan(at), state);
+      at += step.taken;
+      if (step.mark == SequenceMark::kChange && at > kQuiet) break;
+    }
+    const std::chrono::duration<double, std::nano> took = std::chrono::steady_clock::now() - begin;
+    nanoseconds += took.count() / static_cast<double>(at) / repetitions;
+    of_adwin += static_cast<double>(at - kQuiet) / repetitions;
+  }
+  const auto draw = [](double share) {
+    return [share](testing::Random& random) { return random.Uniform() < share ? 1.0 : 0.0; };
+  };
+  const double engine = Delay(BernoulliBank(0.1), 1e6, kQuiet, repetitions, draw(0.1), draw(0.15));
+  std::printf("    ADWIN %.0f values, %.0f ns a value; engine %.0f values\n", of_adwin, nanoseconds,
+              engine);
+  Print("delay.adwin", of_adwin / engine, "x engine", 5, Better::kHigher);
+}
+
 void Bernoullis(int repetitions) {
   const std::pair<double, double> cases[] = {{0.12, 1.25}, {0.15, 1.06}, {0.2, 1.08}, {0.3, 1.03}};
   for (const auto& [q, target] : cases) {
@@ -153,6 +228,8 @@ int main(int argc, char** argv) {
   faultline::bench::Normals(1e4, repetitions);
   faultline::bench::Normals(1e6, repetitions);
   faultline::bench::RunLengths(repetitions / 10);
+  faultline::bench::LearntFromRows(repetitions / 10);
   faultline::bench::Bernoullis(repetitions);
+  faultline::bench::AgainstAdwin(repetitions / 10);
   faultline::bench::Speed();
 }
