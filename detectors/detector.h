@@ -43,6 +43,9 @@ struct Verdict {
   int64_t change_from_ns = 0;   // it changed between these, as far as the evidence tells
   int64_t change_to_ns = 0;
   double dispersion = kUnset;  // rows that count as one independent row
+  // Share of the model's deposit that went to this detector on this signal, 0 to 1; who divides the
+  // budget fills it in.
+  double budget_share = kUnset;
   ReferenceLaw::Season season = ReferenceLaw::Season::kNone;  // that it was held against
 
   // score / threshold; NaN if either is not known.

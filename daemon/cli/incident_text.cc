@@ -70,6 +70,19 @@ std::string LabelsText(const v1::Incident& incident) {
   return text;
 }
 
+// Its part of the alarm budget, and how far its evidence got.
+std::string BudgetText(const v1::Alert& alert) {
+  const v1::Verdict& peak = alert.peak();
+  if (!peak.has_budget_share()) return "";
+  std::string text = absl::StrCat(alert.detector(), " has ", ShareText(peak.budget_share()),
+                                  " of the alarm budget");
+  if (peak.has_evidence_ratio()) {
+    absl::StrAppend(&text, "; its evidence was ", Short(peak.evidence_ratio()),
+                    " of what is an alarm");
+  }
+  return text;
+}
+
 std::string AlertsText(const v1::Incident& incident, const Style& style) {
   if (incident.alerts().empty()) return "";
   std::string title = "Alerts";
@@ -87,8 +100,10 @@ std::string AlertsText(const v1::Incident& incident, const Style& style) {
               alert.peak().has_score() ? Short(alert.peak().score()) : "-",
               Grouped(alert.verdict().rows()),
               TimeText(ToNs(alert.start_time()))});
-    if (alert.verdict().detail().empty()) continue;
-    details += Wrap(Printable(alert.signal() + ": " + alert.verdict().detail()), style.width, "  ");
+    for (const std::string& detail : {alert.verdict().detail(), BudgetText(alert)}) {
+      if (detail.empty()) continue;
+      details += Wrap(Printable(alert.signal() + ": " + detail), style.width, "  ");
+    }
   }
   return Section(title, style) + grid.Text(style) + details;
 }
@@ -126,6 +141,8 @@ std::string ScoreText(const v1::Verdict& verdict) {
   const std::string score = verdict.has_score() ? Short(verdict.score()) : "-";
   return verdict.has_threshold() ? score + " / " + Short(verdict.threshold()) : score;
 }
+
+std::string ShareText(double share) { return Short(100 * share) + " %"; }
 
 std::string ListText(const v1::ListIncidentsResponse& incidents, const Style& style) {
   if (incidents.incidents().empty()) return "No incidents.\n";

@@ -20,6 +20,9 @@ std::string ModelText(const std::string& name, const std::string& version);
 // The score and its threshold, for example "0.31 / 0.25".
 std::string ScoreText(const v1::Verdict& verdict);
 
+// A share of the alarm budget, for example "1.25 %".
+std::string ShareText(double share);
+
 // One line each.
 std::string ListText(const v1::ListIncidentsResponse& incidents, const Style& style);
 

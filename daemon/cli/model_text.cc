@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "daemon/cli/client.h"
@@ -58,13 +59,39 @@ int Rank(v1::VerdictState state) {
 }
 
 std::vector<Cell> Row(const v1::SignalStatus& signal, const v1::Verdict* verdict,
-                      v1::VerdictState state) {
-  return {"  " + Printable(signal.signal().name()),
+                      v1::VerdictState state, bool budget) {
+  std::vector<Cell> row = {"  " + Printable(signal.signal().name()),
           {StateWords(state), ColourOf(state)},
           verdict == nullptr ? "-" : Printable(verdict->detector()),
           verdict == nullptr ? "-" : ScoreText(*verdict),
           Grouped(signal.window_rows()),
           Grouped(signal.reference_rows())};
+  if (!budget) return row;
+  const bool has_share = verdict != nullptr && verdict->has_budget_share();
+  row.emplace_back(has_share ? ShareText(verdict->budget_share()) : "-");
+  return row;
+}
+
+std::string BudgetText(const v1::AlarmBudgetStatus& budget) {
+  constexpr double kHour = 3'600;
+  constexpr double kDay = 24 * kHour;
+  const double per = budget.threshold();
+  const std::string period = budget.in_rows() ? Short(per) + " rows"
+                             : per >= kDay    ? Short(per / kDay) + " days"
+                                              : Short(per / kHour) + " hours";
+  return absl::StrCat("Alarm budget", budget.of_deployment() ? ", its part of the deployment's" : "",
+                      ": a false alarm per ", period, "; on the average at most ",
+                      Short(budget.deposited_ratio()), " so far; ",
+                      Count(budget.alarms(), "alarm"), " in fact.");
+}
+
+bool OnBudget(const v1::GetModelStatusResponse& status) {
+  for (const v1::SignalStatus& signal : status.signals()) {
+    for (const v1::Verdict& verdict : signal.verdicts()) {
+      if (verdict.has_budget_share()) return true;
+    }
+  }
+  return false;
 }
 
 // What was said of signals, each thing once, with the signals of which it was said.
@@ -151,13 +178,17 @@ std::string ModelStatusText(const v1::GetModelStatusResponse& status, bool all,
   const v1::Model& model = status.model();
   std::string out = Paint(style, Colour::kBold, ModelText(model.name(), model.version())) + "\n";
   out += Wrap(Printable(status.summary()), style.width, "  ");
+  if (status.has_alarm_budget()) out += Wrap(BudgetText(status.alarm_budget()), style.width, "  ");
   if (status.signals().empty()) return out;
   std::vector<const v1::SignalStatus*> signals;
   for (const v1::SignalStatus& signal : status.signals()) signals.push_back(&signal);
   std::stable_sort(signals.begin(), signals.end(), [](const auto* a, const auto* b) {
     return Rank(a->state()) < Rank(b->state());
   });
-  Grid grid({"  signal", "state", "detector", "score", "rows", "reference"});
+  const bool budget = OnBudget(status);
+  std::vector<Cell> header = {"  signal", "state", "detector", "score", "rows", "reference"};
+  if (budget) header.emplace_back("budget");
+  Grid grid(std::move(header));
   Remarks remarks;
   for (const v1::SignalStatus* signal : signals) {
     const std::string& name = signal->signal().name();
@@ -168,11 +199,11 @@ std::string ModelStatusText(const v1::GetModelStatusResponse& status, bool all,
       remarks.Add(worst->detail(), name);
     }
     if (!all || signal->verdicts().empty()) {
-      grid.Add(Row(*signal, worst, signal->state()));
+      grid.Add(Row(*signal, worst, signal->state(), budget));
       continue;
     }
     for (const v1::Verdict& verdict : signal->verdicts()) {
-      grid.Add(Row(*signal, &verdict, verdict.state()));
+      grid.Add(Row(*signal, &verdict, verdict.state(), budget));
       if (verdict.detail() != signal->missing()) remarks.Add(verdict.detail(), name);
     }
   }

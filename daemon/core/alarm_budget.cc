@@ -31,7 +31,7 @@ double BudgetDivision::ShareOf(const DetectorSettings& detector) const {
 
 double BudgetDivision::ThresholdOf(const AlarmBudget& budget, uint64_t ordinal, uint32_t shards) {
   if (!budget.granted()) return std::numeric_limits<double>::infinity();
-  double threshold = budget.period / budget.false_alarms * budget.replicas;
+  double threshold = budget.threshold();
   if (budget.of_deployment) {
     const auto k = static_cast<double>(ordinal);
     threshold *= k * (k + 1) * shards;

@@ -212,6 +212,15 @@ absl::Status AlertBook::Decode(std::string_view bytes) {
   return absl::OkStatus();
 }
 
+double EvidenceRatio(const Verdict& verdict) {
+  if (!(verdict.budget_share > 0)) return kUnset;
+  // Score and threshold are log10(1 + mass / deposit), of the evidence and of what is an alarm.
+  constexpr double kLn10 = 2.302585092994046;
+  constexpr double kScoreMax = 300;
+  return std::expm1(std::min(verdict.score, kScoreMax) * kLn10) /
+         std::expm1(verdict.threshold * kLn10);
+}
+
 v1::Verdict VerdictMessage(std::string_view detector, const Verdict& verdict, bool unbudgeted) {
   v1::Verdict message;
   message.set_detector(std::string(detector));
@@ -223,6 +232,10 @@ v1::Verdict VerdictMessage(std::string_view detector, const Verdict& verdict, bo
   if (!std::isnan(verdict.p_value)) message.set_p_value(verdict.p_value);
   if (!std::isnan(verdict.effect_low)) message.set_effect_low(verdict.effect_low);
   if (!std::isnan(verdict.effect_high)) message.set_effect_high(verdict.effect_high);
+  if (!std::isnan(verdict.budget_share)) message.set_budget_share(verdict.budget_share);
+  if (const double ratio = EvidenceRatio(verdict); !std::isnan(ratio)) {
+    message.set_evidence_ratio(ratio);
+  }
   if (!std::isnan(verdict.dispersion)) message.set_rows_per_independent_row(verdict.dispersion);
   if (verdict.season != ReferenceLaw::Season::kNone) {
     message.set_season_hours(static_cast<uint32_t>(verdict.season));

@@ -135,6 +135,10 @@ class AlertBook {
   uint64_t revision_ = 0;
 };
 
+// Of detectors on the alarm budget: evidence over the mass at which it is an alarm, which is 1;
+// while an alarm stands, what it was at the alarm. NaN for others.
+double EvidenceRatio(const Verdict& verdict);
+
 // As messages, for incidents and status. NaN becomes unset.
 v1::Verdict VerdictMessage(std::string_view detector, const Verdict& verdict, bool unbudgeted);
 v1::Alert AlertMessage(const AlertKey& key, const Alert& alert);

@@ -15,6 +15,8 @@ struct AlarmBudget {
   uint32_t replicas = 1;
 
   bool granted() const { return false_alarms > 0; }
+  // Mass at which evidence is an alarm, before it is divided over models; only if granted.
+  double threshold() const { return period / false_alarms * replicas; }
 };
 
 }  // namespace faultline

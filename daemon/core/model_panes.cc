@@ -77,7 +77,7 @@ PaneEvidence ModelState::DepositOf(const PaneHeader& pane) {
                                     : static_cast<double>(pane.last_ns - begin_ns) / 1e9;
   evidence.threshold =
       BudgetDivision::ThresholdOf(budget, budget_ordinal_, shard_->settings->shards);
-  if (judged_ > 0) totals_.budget_deposited += evidence.deposit;
+  if (judged_ > 0) totals_.budget_deposited += evidence.deposit / evidence.threshold;
   return evidence;
 }
 

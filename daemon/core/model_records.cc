@@ -311,6 +311,7 @@ void ModelState::Publish(Effects* effects) {
   const double threshold =
       BudgetDivision::ThresholdOf(settings_->budget, budget_ordinal_, shard_->settings->shards);
   if (std::isfinite(threshold)) snapshot->budget_threshold = threshold;
+  snapshot->budget = settings_->budget;
   snapshot->incidents_open = book_.open();
   snapshot->incidents_total = book_.total();
   snapshot->silenced_until_ns = silenced_until_ns_;

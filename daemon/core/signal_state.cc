@@ -183,6 +183,7 @@ uint32_t JudgeSignal(const ModelSettings& settings, const BudgetDivision& divisi
                                .resolve_looks = settings.resolve_panes};
     const bool alarmed = follow.newest.state == VerdictState::kAlarm;
     follow.newest = detector.detector.follow->Follow(input, follow.state);
+    if (detector.entry->budgeted) follow.newest.budget_share = division.ShareOf(detector);
     alarms += detector.entry->budgeted && !alarmed && follow.newest.state == VerdictState::kAlarm;
   }
   ReviewSignal(settings, *signal, readings);

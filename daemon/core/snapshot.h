@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "daemon/core/budget.h"
 #include "detectors/detector.h"
 #include "faultline/v1/event.pb.h"
 #include "faultline/v1/reference.pb.h"
@@ -47,8 +48,10 @@ struct ModelTotals {
   uint64_t client_dropped_rows = 0;
   uint64_t panes_closed = 0;
   uint64_t verdicts = 0;
-  uint64_t budget_alarms = 0;   // alarms of detectors on the alarm budget
-  double budget_deposited = 0;  // seconds or rows: time that was watched
+  uint64_t budget_alarms = 0;  // alarms of detectors on the alarm budget
+  // Deposits, each over the threshold it was held against: on the average there are at most so many
+  // false alarms, whatever became of the budget meanwhile.
+  double budget_deposited = 0;
   int64_t last_event_ns = 0;
   bool operator==(const ModelTotals&) const = default;
 };
@@ -80,6 +83,7 @@ struct ModelSnapshot {
   uint64_t incidents_total = 0;
   int64_t silenced_until_ns = 0;
   double budget_threshold = kUnset;  // seconds or rows per false alarm; NaN: no alarm budget
+  AlarmBudget budget;                // that the threshold comes from
   int64_t deployed_ns = 0;           // newest deploy marker; 0 = none
 };
 

@@ -8,7 +8,7 @@ void EncodeVerdict(const Verdict& verdict, Encoder* out) {
   out->Fixed8(static_cast<uint8_t>(verdict.state));
   for (const double number :
        {verdict.score, verdict.threshold, verdict.effect_size, verdict.noise_floor, verdict.p_value,
-        verdict.effect_low, verdict.effect_high, verdict.dispersion}) {
+        verdict.effect_low, verdict.effect_high, verdict.dispersion, verdict.budget_share}) {
     out->Double(std::isnan(number) ? kUnset : number);
   }
   out->Varint(verdict.rows);
@@ -26,7 +26,8 @@ bool DecodeVerdict(Decoder* in, Verdict* verdict) {
   verdict->state = static_cast<VerdictState>(state);
   for (double* number :
        {&verdict->score, &verdict->threshold, &verdict->effect_size, &verdict->noise_floor,
-        &verdict->p_value, &verdict->effect_low, &verdict->effect_high, &verdict->dispersion}) {
+        &verdict->p_value, &verdict->effect_low, &verdict->effect_high, &verdict->dispersion,
+        &verdict->budget_share}) {
     *number = in->Double();
   }
   verdict->rows = in->Varint();

@@ -63,6 +63,8 @@ constexpr SignalFamily kSignalFamilies[] = {
 };
 static_assert(std::size(kSignalFamilies) == kSeriesPerSignal);
 
+std::string_view UnitOf(const AlarmBudget& budget) { return budget.in_rows ? "rows" : "seconds"; }
+
 // Families with lines per model.
 struct ModelFamily {
   std::string_view name;
@@ -151,6 +153,23 @@ constexpr ModelFamily kModelFamilies[] = {
      [](const ModelPage& m, int64_t, PageText* t) {
        t->Line(m.labels(), m.snapshot().incidents_total);
      }},
+    {"faultline_alarm_budget_threshold", kGauge,
+     "Evidence that is an alarm: seconds or rows per false alarm.",
+     [](const ModelPage& m, int64_t, PageText* t) {
+       const ModelSnapshot& model = m.snapshot();
+       if (std::isnan(model.budget_threshold)) return;
+       t->Line(m.LabelsWith("unit", UnitOf(model.budget)), model.budget_threshold);
+     }},
+    {"faultline_alarm_budget_deposited_ratio", kGauge,
+     "Deposited evidence over the threshold: at most so many false alarms on the average so far.",
+     [](const ModelPage& m, int64_t, PageText* t) {
+       t->Line(m.labels(), m.snapshot().totals.budget_deposited);
+     }},
+    {"faultline_alarm_budget_alarms_total", kCounter,
+     "Alarms of detectors on the alarm budget, true and false ones.",
+     [](const ModelPage& m, int64_t, PageText* t) {
+       t->Line(m.labels(), m.snapshot().totals.budget_alarms);
+     }},
     {"faultline_model_silenced", kGauge, "1 while a silence covers the model.",
      [](const ModelPage& m, int64_t now_ns, PageText* t) {
        t->Line(m.labels(), m.snapshot().silenced_until_ns > now_ns);
@@ -211,6 +230,22 @@ void WriteCommitTimes(const PipelineReading& reading, PageText* text) {
   text->LineOf("_count", kNone, count);
 }
 
+// What the models that share the deployment's alarm budget come to together.
+struct SharedBudget {
+  const AlarmBudget* budget = nullptr;  // none shares it: null
+  double deposited = 0;
+  uint64_t alarms = 0;
+
+  explicit SharedBudget(const PipelineReading& reading) {
+    for (const auto& model : reading.models) {
+      if (!model->budget.of_deployment || !model->budget.granted()) continue;
+      budget = &model->budget;
+      deposited += model->totals.budget_deposited;
+      alarms += model->totals.budget_alarms;
+    }
+  }
+};
+
 constexpr PipelineFamily kPipelineFamilies[] = {
     {"faultline_watchdog", kGauge, "1, always: proves that scraping and alerting work.",
      [](const PipelineReading&, PageText* t) { t->Line(kNone, 1); }},
@@ -237,6 +272,25 @@ constexpr PipelineFamily kPipelineFamilies[] = {
      [](const PipelineReading& r, PageText* t) { t->Line(kNone, r.producers); }},
     {"faultline_models", kGauge, "Models and versions.",
      [](const PipelineReading& r, PageText* t) { t->Line(kNone, uint64_t{r.models.size()}); }},
+    {"faultline_deployment_alarm_budget_threshold", kGauge,
+     "Seconds or rows per false alarm of the budget that models share, if they share one.",
+     [](const PipelineReading& r, PageText* t) {
+       const SharedBudget shared(r);
+       if (shared.budget == nullptr) return;
+       t->Line(Labels{{"unit", UnitOf(*shared.budget)}}.text(), shared.budget->threshold());
+     }},
+    {"faultline_deployment_alarm_budget_deposited_ratio", kGauge,
+     "Of the models there are that share it: at most so many false alarms on the average so far.",
+     [](const PipelineReading& r, PageText* t) {
+       const SharedBudget shared(r);
+       if (shared.budget != nullptr) t->Line(kNone, shared.deposited);
+     }},
+    {"faultline_deployment_alarm_budget_alarms", kGauge,
+     "Alarms so far of the models there are that share it, true and false ones.",
+     [](const PipelineReading& r, PageText* t) {
+       const SharedBudget shared(r);
+       if (shared.budget != nullptr) t->Line(kNone, shared.alarms);
+     }},
     {"faultline_commits_total", kCounter, "Commits.",
      [](const PipelineReading& r, PageText* t) { t->Line(kNone, r.commits); }},
     {"faultline_commit_bytes_total", kCounter, "Bytes written by commits.",

@@ -125,6 +125,16 @@ v1::SignalStatus ToSignalStatus(const SignalReading& signal) {
   return status;
 }
 
+void FillBudget(const ModelSnapshot& snapshot, v1::GetModelStatusResponse* response) {
+  if (std::isnan(snapshot.budget_threshold)) return;
+  v1::AlarmBudgetStatus* budget = response->mutable_alarm_budget();
+  budget->set_threshold(snapshot.budget_threshold);
+  budget->set_in_rows(snapshot.budget.in_rows);
+  budget->set_deposited_ratio(snapshot.totals.budget_deposited);
+  budget->set_alarms(snapshot.totals.budget_alarms);
+  budget->set_of_deployment(snapshot.budget.of_deployment);
+}
+
 void RenewVerdicts(const ModelSnapshot& snapshot, v1::Incident* incident) {
   if (snapshot.signals == nullptr || incident->state() == v1::INCIDENT_STATE_RESOLVED) return;
   std::map<std::pair<std::string_view, std::string_view>, v1::Alert*> alerts;

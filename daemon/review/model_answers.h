@@ -17,6 +17,9 @@ v1::Model ToModel(const ModelSnapshot& snapshot, bool with_signals, int64_t now_
 
 v1::SignalStatus ToSignalStatus(const SignalReading& signal);
 
+// Its alarm budget; unset if none is granted.
+void FillBudget(const ModelSnapshot& snapshot, v1::GetModelStatusResponse* response);
+
 // The incident is stored when its alerts fire, rise by a tenth, or end. Between that, the newest
 // verdicts of those that fire are the published ones; a higher score is a new peak too.
 void RenewVerdicts(const ModelSnapshot& snapshot, v1::Incident* incident);

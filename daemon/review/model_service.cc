@@ -99,6 +99,7 @@ class ModelService final : public v1::ModelService::Service {
     const int64_t now_ns = WallNowNs();
     *response->mutable_model() = ToModel(*snapshot, false, now_ns);
     response->set_summary(Summarise(*snapshot, now_ns));
+    FillBudget(*snapshot, response);
     if (snapshot->signals == nullptr) return grpc::Status::OK;
     for (const SignalReading& signal : snapshot->signals->signals) {
       *response->add_signals() = ToSignalStatus(signal);

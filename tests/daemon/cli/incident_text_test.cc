@@ -52,6 +52,20 @@ v1::SignalEvidence Categories() {
   return evidence;
 }
 
+TEST(IncidentText, AlertsNameTheirShareOfTheAlarmBudget) {
+  v1::Incident incident =
+      testing::MakeIncident(uint64_t{7} << 40, "credit", v1::INCIDENT_STATE_OPEN);
+  incident.mutable_alerts(0)->set_detector("mean_change");
+  v1::Verdict* peak = incident.mutable_alerts(0)->mutable_peak();
+  peak->set_budget_share(0.02);
+  peak->set_evidence_ratio(3.5);
+  const std::string text = IncidentText(incident, {.width = 200, .colour = false});
+  EXPECT_NE(text.find("income: mean_change has 2 % of the alarm budget; its evidence was 3.5 of "
+                      "what is an alarm\n"),
+            std::string::npos)
+      << text;
+}
+
 TEST(Plot, BlocksAndBars) {
   EXPECT_EQ(Blocks(std::vector<double>{0, 0.001, 0.5, 1, 2, -1, NAN}, 1), " ▁▄██  ");
   EXPECT_EQ(Blocks(std::vector<double>{1, 2}, 0), "  ");

@@ -53,6 +53,25 @@ TEST(ModelText, EveryVerdict) {
   testing::ExpectGolden("model_status_all.txt", ModelStatusText(Status(), true, kPlain));
 }
 
+TEST(ModelText, TheAlarmBudget) {
+  v1::GetModelStatusResponse status = Status();
+  v1::SignalStatus* amount = AddSignal(&status, "amount", v1::VERDICT_STATE_ALARM);
+  AddVerdict(amount, "mean_change", v1::VERDICT_STATE_ALARM, 7.5, 6.25);
+  amount->mutable_verdicts(0)->set_budget_share(0.0125);
+  v1::AlarmBudgetStatus* budget = status.mutable_alarm_budget();
+  budget->set_threshold(2.592e6);
+  budget->set_deposited_ratio(0.4);
+  budget->set_alarms(1);
+  testing::ExpectGolden("model_status_budget.txt", ModelStatusText(status, false, kPlain));
+  budget->set_in_rows(true);
+  budget->set_of_deployment(true);
+  const std::string text = ModelStatusText(status, false, {.width = 200, .colour = false});
+  EXPECT_NE(text.find("Alarm budget, its part of the deployment's: a false alarm per 2592000 rows; "
+                      "on the average at most 0.4 so far; 1 alarm in fact."),
+            std::string::npos)
+      << text;
+}
+
 TEST(ModelText, TheDaemon) {
   v1::GetStatusResponse status;
   status.set_version("0.1.0");

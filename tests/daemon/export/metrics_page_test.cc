@@ -120,6 +120,40 @@ TEST(MetricsPage, Golden) {
   EXPECT_EQ(read.types.at("faultline_commit_duration_seconds"), "histogram");
 }
 
+TEST(MetricsPage, TheAlarmBudgetOfModelsAndOfTheDeployment) {
+  auto own = MakeModel("own", {});
+  own->budget_threshold = 1e6;
+  own->budget.in_rows = true;
+  own->totals.budget_deposited = 0.25;
+  own->totals.budget_alarms = 3;
+  auto none = MakeModel("none", {});
+  none->budget.false_alarms = 0;
+  const Exposition alone(Page(MakePipelineReading({own, none})));
+  EXPECT_EQ(alone.Value("faultline_alarm_budget_threshold",
+                        {{"model", "own"}, {"version", "1"}, {"unit", "rows"}}),
+            "1000000");
+  EXPECT_EQ(alone.Of("faultline_alarm_budget_threshold").size(), 1u);
+  const std::map<std::string, std::string> labels = {{"model", "own"}, {"version", "1"}};
+  EXPECT_EQ(alone.Value("faultline_alarm_budget_deposited_ratio", labels), "0.25");
+  EXPECT_EQ(alone.Value("faultline_alarm_budget_alarms_total", labels), "3");
+  EXPECT_EQ(alone.Of("faultline_deployment_alarm_budget_deposited_ratio").size(), 0u);
+
+  std::vector<std::shared_ptr<const ModelSnapshot>> models = {own, none};
+  for (int i = 1; i <= 2; ++i) {
+    auto sharing = MakeModel("sharing" + std::to_string(i), {});
+    sharing->budget = {.false_alarms = 2, .period = 3600, .of_deployment = true, .replicas = 3};
+    sharing->budget_threshold = 5400.0 * i * (i + 1);
+    sharing->totals.budget_deposited = 0.5 / i;
+    sharing->totals.budget_alarms = static_cast<uint64_t>(i);
+    models.push_back(sharing);
+  }
+  const Exposition shared(Page(MakePipelineReading(models)));
+  EXPECT_EQ(shared.Value("faultline_deployment_alarm_budget_threshold", {{"unit", "seconds"}}),
+            "5400");
+  EXPECT_EQ(shared.Value("faultline_deployment_alarm_budget_deposited_ratio", {}), "0.75");
+  EXPECT_EQ(shared.Value("faultline_deployment_alarm_budget_alarms", {}), "3");
+}
+
 TEST(MetricsPage, NothingKnownIsNoNaN) {
   auto bare = std::make_shared<ModelSnapshot>();
   bare->name = "bare";
