@@ -39,6 +39,8 @@ struct CatalogEntry {
   // Its verdicts are evidence that alarms against the model's alarm budget; else against a fixed
   // threshold, which promises nothing.
   bool budgeted;
+  // It compares the rolling reference with the one in use, not the window.
+  bool on_rolling;
   // INVALID_ARGUMENT naming the option and its range.
   absl::StatusOr<Detector> (*make)(const v1::DetectorSpec& spec);
 };

@@ -13,6 +13,7 @@ namespace faultline {
 
 // shift/
 absl::StatusOr<Detector> MakePsi(const v1::DetectorSpec& spec);
+absl::StatusOr<Detector> MakeReferenceDisagreement(const v1::DetectorSpec& spec);
 absl::StatusOr<Detector> MakeJensenShannon(const v1::DetectorSpec& spec);
 absl::StatusOr<Detector> MakeKolmogorovSmirnov(const v1::DetectorSpec& spec);
 absl::StatusOr<Detector> MakeWasserstein(const v1::DetectorSpec& spec);

@@ -60,6 +60,10 @@ constexpr std::array kLayouts = {
                 "closed pane",
                 {Field::kModelHash, Field::kPaneIndex, Field::kBlock},
                 true},
+    TableLayout{Table::kRolling,
+                "rolling reference",
+                {Field::kModelHash, Field::kBlock, Field::kIndex},
+                true},
     TableLayout{Table::kReference,
                 "reference",
                 {Field::kModelHash, Field::kReferenceVersion, Field::kBlock},
@@ -294,6 +298,11 @@ std::string AlertsKey(uint64_t model_hash) {
 
 std::string IncidentBookKey(uint64_t model_hash) {
   return BuildKey({.table = Table::kIncidentBook, .model_hash = model_hash});
+}
+
+std::string RollingKey(uint64_t model_hash, uint32_t block, uint32_t index) {
+  return BuildKey(
+      {.table = Table::kRolling, .model_hash = model_hash, .block = block, .index = index});
 }
 
 std::string ReferenceKey(uint64_t model_hash, uint64_t reference_version, uint32_t block) {

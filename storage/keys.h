@@ -25,6 +25,7 @@ enum class Table : char {
   kDetectorState = 'd',   // model_hash, block
   kAlerts = 'a',          // model_hash
   kIncidentBook = 'b',    // model_hash: which incidents are open
+  kRolling = 'q',         // model_hash, block, index: quiet panes, merged
   kReference = 'r',       // model_hash, reference_version, block
   kLearningRows = 'l',    // model_hash, signal, chunk: rows kept until the reference is learnt
   kFittedScore = 'f',     // model_hash, index: fitted score detectors
@@ -72,6 +73,7 @@ std::string ClosedPaneKey(uint64_t model_hash, int64_t pane_index, uint32_t bloc
 std::string DetectorStateKey(uint64_t model_hash, uint32_t block);
 std::string AlertsKey(uint64_t model_hash);
 std::string IncidentBookKey(uint64_t model_hash);
+std::string RollingKey(uint64_t model_hash, uint32_t block, uint32_t index);
 std::string ReferenceKey(uint64_t model_hash, uint64_t reference_version, uint32_t block);
 std::string LearningRowsKey(uint64_t model_hash, uint32_t signal, uint32_t chunk);
 std::string FittedScoreKey(uint64_t model_hash, uint32_t index);

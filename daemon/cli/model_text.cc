@@ -61,11 +61,11 @@ int Rank(v1::VerdictState state) {
 std::vector<Cell> Row(const v1::SignalStatus& signal, const v1::Verdict* verdict,
                       v1::VerdictState state, bool budget) {
   std::vector<Cell> row = {"  " + Printable(signal.signal().name()),
-          {StateWords(state), ColourOf(state)},
-          verdict == nullptr ? "-" : Printable(verdict->detector()),
-          verdict == nullptr ? "-" : ScoreText(*verdict),
-          Grouped(signal.window_rows()),
-          Grouped(signal.reference_rows())};
+                           {StateWords(state), ColourOf(state)},
+                           verdict == nullptr ? "-" : Printable(verdict->detector()),
+                           verdict == nullptr ? "-" : ScoreText(*verdict),
+                           Grouped(signal.window_rows()),
+                           Grouped(signal.reference_rows())};
   if (!budget) return row;
   const bool has_share = verdict != nullptr && verdict->has_budget_share();
   row.emplace_back(has_share ? ShareText(verdict->budget_share()) : "-");
@@ -79,10 +79,10 @@ std::string BudgetText(const v1::AlarmBudgetStatus& budget) {
   const std::string period = budget.in_rows() ? Short(per) + " rows"
                              : per >= kDay    ? Short(per / kDay) + " days"
                                               : Short(per / kHour) + " hours";
-  return absl::StrCat("Alarm budget", budget.of_deployment() ? ", its part of the deployment's" : "",
-                      ": a false alarm per ", period, "; on the average at most ",
-                      Short(budget.deposited_ratio()), " so far; ",
-                      Count(budget.alarms(), "alarm"), " in fact.");
+  return absl::StrCat(
+      "Alarm budget", budget.of_deployment() ? ", its part of the deployment's" : "",
+      ": a false alarm per ", period, "; on the average at most ", Short(budget.deposited_ratio()),
+      " so far; ", Count(budget.alarms(), "alarm"), " in fact.");
 }
 
 bool OnBudget(const v1::GetModelStatusResponse& status) {
@@ -161,16 +161,42 @@ std::string ModelText(const v1::Model& model, const v1::ListReferencesResponse& 
     }
     out += "\n" + grid.Text(style);
   }
-  if (!references.references().empty()) {
-    Grid grid({"  reference", "rows", "signals", "from", "since", "in use"});
-    for (const v1::Reference& reference : references.references()) {
-      grid.Add({absl::StrCat("  ", reference.version()), Grouped(reference.rows()),
-                Grouped(reference.signals()), reference.imported() ? "import" : "stream",
-                TimeText(ToNs(reference.create_time())), reference.active() ? "yes" : ""});
-    }
-    out += "\n" + grid.Text(style);
-  }
+  if (!references.references().empty()) out += "\n" + ReferencesText(references, style);
   return out;
+}
+
+std::string ReferencesText(const v1::ListReferencesResponse& references, const Style& style) {
+  if (references.references().empty()) {
+    return "No reference yet: it is learnt from the first rows, or import one.\n";
+  }
+  Grid grid({"  reference", "rows", "signals", "from", "in use", "since", "by"});
+  for (const v1::Reference& reference : references.references()) {
+    grid.Add({absl::StrCat("  ", reference.version()), Grouped(reference.rows()),
+              Grouped(reference.signals()),
+              reference.promoted()   ? "quiet panes"
+              : reference.imported() ? "import"
+                                     : "stream",
+              reference.active()     ? "yes"
+              : reference.previous() ? "by rollback"
+                                     : "",
+              TimeText(ToNs(reference.activate_time())), Printable(reference.actor())});
+  }
+  std::string out = grid.Text(style);
+  for (const v1::Reference& reference : references.references()) {
+    if (reference.comment().empty()) continue;
+    out += Wrap(absl::StrCat(reference.version(), ": ", Printable(reference.comment())),
+                style.width, "  ");
+  }
+  const v1::RollingReference& rolling = references.rolling();
+  if (rolling.signals() == 0) return out;
+  return out +
+         Wrap(absl::StrCat("Rolling: ", Count(rolling.panes(), "quiet pane"), " with ",
+                           Count(rolling.rows(), "row"), " from ",
+                           TimeText(ToNs(rolling.start_time())), " to ",
+                           TimeText(ToNs(rolling.end_time())), "; ", rolling.promotable_signals(),
+                           " of ", rolling.signals(), " signals have the ",
+                           Grouped(rolling.rows_needed()), " rows that a promotion takes."),
+              style.width, "  ");
 }
 
 std::string ModelStatusText(const v1::GetModelStatusResponse& status, bool all,

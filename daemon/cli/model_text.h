@@ -20,6 +20,9 @@ std::string ModelsText(const v1::ListModelsResponse& models, const Style& style)
 std::string ModelText(const v1::Model& model, const v1::ListReferencesResponse& references,
                       const Style& style);
 
+// The references alone, with who took them into use, and what a promotion would take.
+std::string ReferencesText(const v1::ListReferencesResponse& references, const Style& style);
+
 // The answer to "why is it quiet?": the sentence, then each signal with its worst verdict; with
 // `all`, every verdict of every signal.
 std::string ModelStatusText(const v1::GetModelStatusResponse& status, bool all, const Style& style);

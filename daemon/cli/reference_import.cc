@@ -107,6 +107,7 @@ void AddReference(CLI::App* app, int* exit_code) {
   AddClientOptions(import, &flags->client);
   import->callback([flags, exit_code] { *exit_code = Run(*flags);
 });
+AddReferenceDecisions(reference, exit_code);
 }  // namespace faultline::cli
 
 }  // namespace faultline::cli

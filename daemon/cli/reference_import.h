@@ -4,6 +4,9 @@
 #include <grpcpp/channel.h>
 #include <grpcpp/client_context.h>
 
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -23,5 +26,8 @@ absl::StatusOr<v1::Reference> ImportReference(const std::shared_ptr<grpc::Channe
                                               uint64_t rows_max, TableReader* table,
                                               const std::function<void(uint64_t)>& progress,
                                               grpc::ClientContext* context);
+
+// The commands "list", "promote" and "rollback" of "reference".
+void AddReferenceDecisions(CLI::App* reference, int* exit_code);
 
 }  // namespace faultline::cli

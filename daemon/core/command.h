@@ -54,6 +54,14 @@ struct InstallReference {
 struct RelearnReference {
   std::string name, version;
 };
+// The rolling reference comes into use.
+struct PromoteReference {
+  std::string name, version, actor, comment;
+};
+// The last import, promotion or relearning is taken back.
+struct RollbackReference {
+  std::string name, version, actor, comment;
+};
 // Opens a test incident under the model name "faultline_test" that resolves by a tick.
 struct TestAlert {
   int64_t fire_ns = 0;
@@ -62,9 +70,10 @@ struct ApplySettings {
   std::shared_ptr<const Settings> settings;
 };
 
-using CommandAction = std::variant<AcknowledgeIncident, ResolveIncident, CommentIncident,
-                                   CreateModel, DeleteModel, RecordDeploy, SilenceModel,
-                                   InstallReference, RelearnReference, TestAlert, ApplySettings>;
+using CommandAction =
+    std::variant<AcknowledgeIncident, ResolveIncident, CommentIncident, CreateModel, DeleteModel,
+                 RecordDeploy, SilenceModel, InstallReference, RelearnReference, PromoteReference,
+                 RollbackReference, TestAlert, ApplySettings>;
 
 struct Command {
   int64_t now_ns = 0;  // the daemon's clock at admission
@@ -76,7 +85,7 @@ struct CommandResult {
   absl::Status status;
   v1::Incident incident;    // incident commands, TestAlert
   v1::Model model;          // CreateModel
-  v1::Reference reference;  // InstallReference
+  v1::Reference reference;  // InstallReference, PromoteReference, RollbackReference
 };
 
 }  // namespace faultline

@@ -33,6 +33,7 @@ inline constexpr uint32_t kIncidentAlertsMax = 256;
 inline constexpr uint32_t kIncidentTimelineMax = 256;
 inline constexpr uint32_t kIncidentEvidenceMax = 16;
 inline constexpr uint32_t kReferencesRememberedMax = 100;
+inline constexpr size_t kReferenceCommentBytesMax = 1'024;
 
 static_assert(kIncidentAlertsMax <= kAlertsPerModelMax);
 static_assert(kEventTimeMaxNs < INT64_MAX / 2);

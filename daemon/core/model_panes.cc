@@ -33,6 +33,7 @@ void ModelState::ClosePane(OpenPane* pane, int64_t now_ns, Effects* effects) {
   ++totals_.panes_closed;
   window_from_ = std::max(window_from_, static_cast<int64_t>(totals_.panes_closed) -
                                             static_cast<int64_t>(settings_->window_panes));
+  spans_[static_cast<int64_t>(totals_.panes_closed) - 1] = {header.first_ns, header.last_ns};
   evaluated_ns_ = std::max(evaluated_ns_, header.last_ns);
   std::vector<AlertEdge> edges;
   Judge(*pane, evidence, &edges);
@@ -91,18 +92,17 @@ void ModelState::Judge(const OpenPane& pane, const PaneEvidence& evidence,
   for (uint32_t signal = 0; signal < signals_.size(); ++signal) {
     SignalState& state = signals_[signal];
     const Summary* summary = pane.Find(signal);
-    if (state.window != nullptr) {
-      if (summary != nullptr) state.window->Add(number, pane.Sent(signal), *summary);
-      state.window->DropBefore(window_from_);
-    }
+    if (state.window != nullptr) MoveWindow(signal, number, pane);
     std::vector<DetectorReading> readings;
     totals_.budget_alarms +=
         JudgeSignal(*settings_, division, evidence, summary, &state, &readings);
     totals_.verdicts += readings.size();
     JudgeAlerts(signal, pane.header(), &readings, edges);
+    NoteAlarms(signal, number, readings);
     if (!state.follow.empty()) detector_blocks_.insert(signal / kBlockSignals);
     shown->signals.push_back(ReadSignal(schema_[signal], *settings_, state, std::move(readings)));
   }
+  spans_.erase(spans_.begin(), spans_.lower_bound(window_from_));
   Show(std::move(shown));
 }
 
@@ -153,8 +153,9 @@ void ModelState::ApplyEdges(const std::vector<AlertEdge>& edges, int64_t now_ns,
       const SignalState& state = signals_[*signal];
       context.role = schema_[*signal].role;
       if (edge.kind != AlertEdge::Kind::kResolved && state.reference != nullptr) {
-        evidence =
-            MakeEvidence(edge.key.signal, state.reference->summary(), state.window->merged());
+        const bool on_rolling = entry != nullptr && entry->on_rolling && state.rolling != nullptr;
+        evidence = MakeEvidence(edge.key.signal, state.reference->summary(),
+                                on_rolling ? state.rolling->merged() : state.window->merged());
         context.evidence = &evidence;
       }
     }

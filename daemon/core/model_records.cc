@@ -48,6 +48,9 @@ std::string ModelState::EncodeModel() const {
   schema_.Encode(&out);
   for (const SignalState& signal : signals_) {
     out.Varint(signal.reference == nullptr ? 0 : signal.reference->version());
+    out.Varint(signal.previous == nullptr ? 0 : signal.previous->version());
+    out.Signed(signal.counts_from);
+    out.Signed(signal.tainted_through);
     out.Varint(signal.learns() ? signal.learn_rows : 0);
     out.Fixed8(signal.memory_refused ? 1 : 0);
   }
@@ -67,9 +70,14 @@ std::string ModelState::EncodeBook() const {
     out.Varint(reference.version());
     out.Varint(reference.rows());
     out.Varint(reference.signals());
-    out.Fixed8(static_cast<uint8_t>((reference.imported() ? 1 : 0) | (reference.active() ? 2 : 0)));
+    out.Fixed8(static_cast<uint8_t>((reference.imported() ? 1 : 0) | (reference.active() ? 2 : 0) |
+                                    (reference.promoted() ? 4 : 0)));
     out.Signed(reference.create_time().seconds());
     out.Varint(static_cast<uint64_t>(reference.create_time().nanos()));
+    out.Signed(reference.activate_time().seconds());
+    out.Varint(static_cast<uint64_t>(reference.activate_time().nanos()));
+    out.String(reference.actor());
+    out.String(reference.comment());
   }
   return payload;
 }
@@ -139,17 +147,24 @@ void ModelState::CutBooks(Effects* effects) {
     book_revision_ = book_.revision();
     Write(Table::kIncidentBook, IncidentBookKey(hash_), EncodeBook(), effects);
   }
+  CutScores(effects);
+}
+
+void ModelState::CutScores(Effects* effects) {
   if (!score_changed_) return;
   score_changed_ = false;
-  if (score_.ready()) {
-    std::string payload;
-    Encoder out(&payload);
-    score_.Encode(&out);
-    Write(Table::kFittedScore, FittedScoreKey(hash_, 0), payload, effects);
-  } else if (score_stored_) {
-    Erase(FittedScoreKey(hash_, 0), effects);
+  for (uint32_t index = 0; index < scores_stored_.size(); ++index) {
+    const FittedScore& score = index == 0 ? score_ : previous_score_;
+    if (score.ready()) {
+      std::string payload;
+      Encoder out(&payload);
+      score.Encode(&out);
+      Write(Table::kFittedScore, FittedScoreKey(hash_, index), payload, effects);
+    } else if (scores_stored_[index]) {
+      Erase(FittedScoreKey(hash_, index), effects);
+    }
+    scores_stored_[index] = score.ready();
   }
-  score_stored_ = score_.ready();
 }
 
 // The rows of the signals of a block share chunks: chunk i has rows [i, i + 1) *
@@ -191,10 +206,11 @@ void ModelState::CutReferences(Effects* effects) {
     const uint32_t begin = block * kBlockSignals;
     const uint32_t end = std::min<uint32_t>(begin + kBlockSignals, schema_.size());
     for (uint32_t signal = begin; signal < end; ++signal) {
-      const auto& reference = signals_[signal].reference;
-      if (reference == nullptr || reference->version() != version) continue;
-      out.Fixed8(static_cast<uint8_t>(signal - begin));
-      reference->Encode(&out);
+      for (const auto& reference : {signals_[signal].reference, signals_[signal].previous}) {
+        if (reference == nullptr || reference->version() != version) continue;
+        out.Fixed8(static_cast<uint8_t>(signal - begin));
+        reference->Encode(&out);
+      }
     }
     if (!payload.empty()) {
       Write(Table::kReference, ReferenceKey(hash_, version, block), payload, effects);
@@ -206,6 +222,28 @@ void ModelState::CutReferences(Effects* effects) {
   reference_blocks_.clear();
 }
 
+void ModelState::CutRolling(Effects* effects) {
+  for (const auto& [block, slot] : rolling_slots_) {
+    std::string payload;
+    Encoder out(&payload);
+    const uint32_t begin = block * kBlockSignals;
+    const uint32_t end = std::min<uint32_t>(begin + kBlockSignals, schema_.size());
+    for (uint32_t signal = begin; signal < end; ++signal) {
+      const auto& rolling = signals_[signal].rolling;
+      if (rolling == nullptr || rolling->Empty(slot)) continue;
+      out.Fixed8(static_cast<uint8_t>(signal - begin));
+      rolling->EncodeSlot(slot, &out);
+    }
+    if (!payload.empty()) {
+      Write(Table::kRolling, RollingKey(hash_, block, slot), payload, effects);
+      rolling_stored_.insert({block, slot});
+    } else if (rolling_stored_.erase({block, slot}) > 0) {
+      Erase(RollingKey(hash_, block, slot), effects);
+    }
+  }
+  rolling_slots_.clear();
+}
+
 void ModelState::Cut(Effects* effects) {
   if (!changed_) return;
   changed_ = false;
@@ -214,6 +252,7 @@ void ModelState::Cut(Effects* effects) {
   CutBooks(effects);
   CutLearning(effects);
   CutReferences(effects);
+  CutRolling(effects);
   Write(Table::kModel, ModelKey(hash_), EncodeModel(), effects);
   Publish(effects);
 }
@@ -224,7 +263,12 @@ void ModelState::Delete(Effects* effects) {
   Erase(ModelKey(hash_), effects);
   Erase(AlertsKey(hash_), effects);
   Erase(IncidentBookKey(hash_), effects);
-  Erase(FittedScoreKey(hash_, 0), effects);
+  for (uint32_t index = 0; index < scores_stored_.size(); ++index) {
+    Erase(FittedScoreKey(hash_, index), effects);
+  }
+  for (const auto& [block, slot] : rolling_stored_) {
+    Erase(RollingKey(hash_, block, slot), effects);
+  }
   for (const uint32_t block : detectors_stored_) Erase(DetectorStateKey(hash_, block), effects);
   for (const auto& [version, block] : references_stored_) {
     Erase(ReferenceKey(hash_, version, block), effects);
@@ -270,6 +314,13 @@ void ModelState::RenewSignals() {
 void ModelState::Show(std::shared_ptr<ModelSignals> signals) {
   signals->evaluated_ns = evaluated_ns_;
   signals->references.assign(references_.rbegin(), references_.rend());
+  for (const SignalState& state : signals_) {
+    if (state.previous == nullptr) continue;
+    for (v1::Reference& reference : signals->references) {
+      if (reference.version() == state.previous->version()) reference.set_previous(true);
+    }
+  }
+  signals->rolling = RollingMessage();
   for (const uint32_t signal : learners_) {
     signals->learning_rows =
         std::max<uint64_t>(signals->learning_rows, signals_[signal].learning->rows());

@@ -108,6 +108,7 @@ void ModelState::TakeReference(uint32_t signal, std::shared_ptr<const SignalRefe
   DropReference(signal);
   const uint32_t version = reference->version();
   signals_[signal].SetReference(std::move(reference), *settings_);
+  signals_[signal].counts_from = static_cast<int64_t>(totals_.panes_closed);
   signals_[signal].memory_refused = false;
   reference_blocks_.insert({version, signal / kBlockSignals});
   detector_blocks_.insert(signal / kBlockSignals);
@@ -116,6 +117,7 @@ void ModelState::TakeReference(uint32_t signal, std::shared_ptr<const SignalRefe
 void ModelState::DropReference(uint32_t signal) {
   SignalState& state = signals_[signal];
   for (OpenPane& pane : panes_) pane.Drop(signal);
+  DropRolling(signal);
   if (state.reference != nullptr) {
     reference_blocks_.insert({state.reference->version(), signal / kBlockSignals});
     detector_blocks_.insert(signal / kBlockSignals);
@@ -135,6 +137,7 @@ uint64_t ModelState::NewReferenceVersion(uint64_t rows, uint32_t signals, bool i
   reference.set_imported(imported);
   reference.set_active(true);
   *reference.mutable_create_time() = TimeUtil::NanosecondsToTimestamp(now_ns);
+  *reference.mutable_activate_time() = reference.create_time();
   if (references_.size() > kReferencesRememberedMax) references_.erase(references_.begin());
   changed_ = book_changed_ = true;
   return reference_version_;
@@ -197,6 +200,7 @@ void ModelState::FitScore(const std::vector<std::pair<uint32_t, std::vector<doub
   score_changed_ = true;
   const uint32_t signal = *schema_.Find(kRowScoreSignal);
   signals_[signal].ignored = Ignores(signal);
+  KeepPrevious(signal);
   TakeReference(signal, SignalReference::OfNumbers(scores, nulls.data(), {}, version,
                                                    settings_->ForColumn(kRowScoreSignal).sketches));
 }
@@ -249,6 +253,9 @@ absl::Status ModelState::InstallReference(const faultline::InstallReference& com
   status = DeclareSignals(declared);
   if (!status.ok()) return status;
 
+  ForgetPrevious();
+  previous_score_ = score_;
+  score_changed_ = true;
   std::vector<std::pair<uint32_t, std::vector<double>>> score_rows;
   uint32_t taken = 0;
   const uint32_t version = static_cast<uint32_t>(NewReferenceVersion(rows, 0, true, now_ns));
@@ -264,6 +271,7 @@ absl::Status ModelState::InstallReference(const faultline::InstallReference& com
     }
     if (ScoreTakes(signal)) score_rows.emplace_back(signal, imported.NumbersOrNaN());
     StopLearning(signal);
+    KeepPrevious(signal);
     TakeReference(signal, imported.MakeReference(
                               version, settings_->ForColumn(schema_[signal].name).sketches));
     ++taken;
@@ -276,13 +284,15 @@ absl::Status ModelState::InstallReference(const faultline::InstallReference& com
 }
 
 void ModelState::RelearnReference(Effects* effects) {
+  ForgetPrevious();
   for (uint32_t signal = 0; signal < signals_.size(); ++signal) {
     StopLearning(signal);
+    KeepPrevious(signal);
     DropReference(signal);
     signals_[signal].memory_refused = false;
   }
   for (v1::Reference& reference : references_) reference.set_active(false);
-  score_ = FittedScore();
+  previous_score_ = std::exchange(score_, FittedScore());
   score_changed_ = book_changed_ = true;
   Recount();
   effects->notes.push_back(

@@ -49,9 +49,13 @@ absl::Status ModelState::RestoreModel(std::string_view payload) {
   for (uint32_t signal = 0; signal < schema_.size(); ++signal) {
     SignalState& state = signals_[signal];
     const uint64_t version = in.Varint();
+    const uint64_t previous = in.Varint();
+    state.counts_from = in.Signed();
+    if (const int64_t tainted = in.Signed(); tainted >= 0) tainted_through_[signal] = tainted;
     const uint64_t learn_rows = in.Varint();
     state.memory_refused = in.Fixed8() != 0;
-    if (!in.ok() || version > UINT32_MAX || learn_rows > UINT32_MAX) break;
+    if (!in.ok() || std::max({version, previous, learn_rows}) > UINT32_MAX) break;
+    if (previous > 0) awaited_previous_[signal] = static_cast<uint32_t>(previous);
     if (version > 0) awaited_[signal] = static_cast<uint32_t>(version);
     if (learn_rows == 0) continue;
     const SignalType type =
@@ -69,20 +73,15 @@ absl::Status ModelState::Restore(const Key& key, std::string_view payload, size_
       return alerts_.Decode(payload);
     case Table::kReference:
       return RestoreReference(key, payload);
-    case Table::kFittedScore: {
-      Decoder in(payload);
-      const bool fits = score_.Decode(&in) && in.Done() &&
-                        std::all_of(score_.signals.begin(), score_.signals.end(),
-                                    [this](uint32_t s) { return s < schema_.size(); });
-      score_stored_ = true;
-      return fits ? absl::OkStatus() : Broken("no fitted score");
-    }
+    case Table::kFittedScore:
+      return RestoreScore(key, payload);
     case Table::kClosedPane: {
       Decoder in(payload);
       PaneHeader header;
       if (!header.Decode(&in)) return Broken("no pane");
       stored_panes_.Add(key.pane_index, header.last_ns, key.block + 1, stored_bytes);
       if (key.pane_index < window_from_) return absl::OkStatus();
+      spans_[key.pane_index] = {header.first_ns, header.last_ns};
       break;
     }
     case Table::kIncidentBook:
@@ -92,6 +91,17 @@ absl::Status ModelState::Restore(const Key& key, std::string_view payload, size_
   }
   stash_[BuildKey(key)] = {key, std::string(payload)};
   return absl::OkStatus();
+}
+
+absl::Status ModelState::RestoreScore(const Key& key, std::string_view payload) {
+  if (key.index >= scores_stored_.size()) return Broken("no place for this fitted score");
+  FittedScore& score = key.index == 0 ? score_ : previous_score_;
+  Decoder in(payload);
+  const bool fits = score.Decode(&in) && in.Done() &&
+                    std::all_of(score.signals.begin(), score.signals.end(),
+                                [this](uint32_t s) { return s < schema_.size(); });
+  scores_stored_[key.index] = true;
+  return fits ? absl::OkStatus() : Broken("no fitted score");
 }
 
 absl::Status ModelState::RestoreBook(std::string_view payload) {
@@ -111,8 +121,13 @@ absl::Status ModelState::RestoreBook(std::string_view payload) {
     const uint8_t flags = in.Fixed8();
     reference.set_imported((flags & 1) != 0);
     reference.set_active((flags & 2) != 0);
+    reference.set_promoted((flags & 4) != 0);
     reference.mutable_create_time()->set_seconds(in.Signed());
     reference.mutable_create_time()->set_nanos(static_cast<int32_t>(in.Varint()));
+    reference.mutable_activate_time()->set_seconds(in.Signed());
+    reference.mutable_activate_time()->set_nanos(static_cast<int32_t>(in.Varint()));
+    reference.set_actor(std::string(in.String()));
+    reference.set_comment(std::string(in.String()));
   }
   if (!in.Done()) return Broken("list of references");
   book_restored_ = true;
@@ -135,13 +150,22 @@ absl::Status ModelState::RestoreReference(const Key& key, std::string_view paylo
     const uint32_t signal = key.block * kBlockSignals + in.Fixed8();
     auto reference = SignalReference::Decode(&in);
     if (!reference.ok()) return reference.status();
-    const auto awaited = awaited_.find(signal);
-    if (awaited == awaited_.end() || awaited->second != key.reference_version ||
-        (*reference)->version() != key.reference_version) {
+    if ((*reference)->version() != key.reference_version) {
+      return Broken("reference of another version");
+    }
+    const auto is_awaited = [&](const std::map<uint32_t, uint32_t>& awaited) {
+      const auto found = awaited.find(signal);
+      return found != awaited.end() && found->second == key.reference_version;
+    };
+    if (is_awaited(awaited_)) {
+      awaited_.erase(signal);
+      signals_[signal].SetReference(*std::move(reference), *settings_);
+    } else if (is_awaited(awaited_previous_)) {
+      awaited_previous_.erase(signal);
+      signals_[signal].previous = *std::move(reference);
+    } else {
       return Broken("reference of a signal that has another one");
     }
-    awaited_.erase(awaited);
-    signals_[signal].SetReference(*std::move(reference), *settings_);
   }
   references_stored_.insert({static_cast<uint32_t>(key.reference_version), key.block});
   return in.Done() ? absl::OkStatus() : Broken("no block of references");
@@ -218,7 +242,8 @@ absl::Status ModelState::RestoreClosedPane(const Key& key, std::string_view payl
     if (entry.signal >= schema_.size()) return Broken("a pane of a signal that is not there");
     SignalState& signal = signals_[entry.signal];
     // Panes counted against an earlier reference no longer belong to the window.
-    if (signal.reference == nullptr || signal.reference->version() != entry.reference_version) {
+    if (signal.reference == nullptr || signal.reference->version() != entry.reference_version ||
+        key.pane_index < signal.counts_from) {
       continue;
     }
     absl::StatusOr<Summary> pane = Summary::Decode(&signal.reference->shape(), entry.summary);
@@ -228,12 +253,34 @@ absl::Status ModelState::RestoreClosedPane(const Key& key, std::string_view payl
   return absl::OkStatus();
 }
 
-// In order of keys: detector state, learning rows by chunk, open panes, closed panes by number.
-absl::Status ModelState::FinishRestore() {
-  if (!awaited_.empty()) {
-    return absl::DataLossError(absl::StrCat("the reference of signal ",
-                                            schema_[awaited_.begin()->first].name, " is missing"));
+absl::Status ModelState::RestoreRolling(const Key& key, std::string_view payload) {
+  Decoder in(payload);
+  while (in.ok() && in.remaining() > 0) {
+    const uint32_t signal = key.block * kBlockSignals + in.Fixed8();
+    if (signal >= schema_.size() || signals_[signal].reference == nullptr ||
+        key.index >= RollingReference::kSections) {
+      return Broken("quiet panes of a signal without a reference");
+    }
+    auto& rolling = signals_[signal].rolling;
+    if (rolling == nullptr) {
+      rolling = std::make_unique<RollingReference>(&signals_[signal].reference->shape());
+    }
+    if (!rolling->DecodeSlot(key.index, &in)) return Broken("no quiet panes");
   }
+  rolling_stored_.insert({key.block, key.index});
+  return in.Done() ? absl::OkStatus() : Broken("no quiet panes");
+}
+
+// In order of keys: detector state, learning rows by chunk, open panes, closed panes by number,
+// quiet panes.
+absl::Status ModelState::FinishRestore() {
+  for (const auto* awaited : {&awaited_, &awaited_previous_}) {
+    if (awaited->empty()) continue;
+    return absl::DataLossError(absl::StrCat("the reference of signal ",
+                                            schema_[awaited->begin()->first].name, " is missing"));
+  }
+  for (const auto& [signal, number] : tainted_through_) signals_[signal].tainted_through = number;
+  tainted_through_.clear();
   for (auto record = stash_.begin(); record != stash_.end(); record = stash_.erase(record)) {
     const auto& [key, payload] = record->second;
     absl::Status status;
@@ -241,6 +288,7 @@ absl::Status ModelState::FinishRestore() {
     if (key.table == Table::kLearningRows) status = RestoreLearning(key, payload);
     if (key.table == Table::kOpenPane) status = RestoreOpenPane(key, payload);
     if (key.table == Table::kClosedPane) status = RestoreClosedPane(key, payload);
+    if (key.table == Table::kRolling) status = RestoreRolling(key, payload);
     if (!status.ok()) {
       return {status.code(),
               absl::StrCat(DescribeKey(record->first), ": ", std::string(status.message()))};

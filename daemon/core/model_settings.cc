@@ -199,6 +199,8 @@ void ReadModel(const v1::ModelConfig& config, const std::string& path, SettingsF
   fields->Number(path, config, "window_panes", 1, 1'000, &settings->window_panes);
   fields->Number(path + ".reference", config.reference(), "learn_rows", 20, 100'000,
                  &settings->learn_rows);
+  fields->Number(path + ".reference", config.reference(), "rolling_panes", 0, 10'000'000,
+                 &settings->rolling_panes);
   const v1::AlertConfig& alert = config.alert();
   fields->Number(path + ".alert", alert, "fire_panes", 1, 1'000, &settings->fire_panes);
   fields->Number(path + ".alert", alert, "resolve_panes", 1, 1'000, &settings->resolve_panes);

@@ -199,6 +199,7 @@ void ModelState::ApplySettings(int64_t now_ns, Effects* effects) {
     signals_[signal].ignored = Ignores(signal);
     if (signals_[signal].ignored) StopLearning(signal);
     RefreshDetectors(signal);
+    if (settings_->rolling_panes == 0) DropRolling(signal);
   }
   plan_.Forget();
   Recount();

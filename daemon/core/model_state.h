@@ -93,6 +93,11 @@ class ModelState {
   absl::Status InstallReference(const faultline::InstallReference& command, int64_t now_ns,
                                 v1::Reference* reference, Effects* effects);
   void RelearnReference(Effects* effects);
+  // Both change nothing unless OK.
+  absl::Status PromoteReference(const faultline::PromoteReference& command, int64_t now_ns,
+                                v1::Reference* reference, Effects* effects);
+  absl::Status RollbackReference(const faultline::RollbackReference& command, int64_t now_ns,
+                                 v1::Reference* reference, Effects* effects);
   // Takes along what a call on book() changed.
   void TakeIncidents(Effects* effects);
 
@@ -145,6 +150,17 @@ class ModelState {
   void FillAlert(const std::string& signal, DetectorReading* reading) const;
   void ApplyEdges(const std::vector<AlertEdge>& edges, int64_t now_ns, Effects* effects);
 
+  // model_rolling.cc
+  void MoveWindow(uint32_t signal, int64_t number, const OpenPane& pane);
+  void NoteAlarms(uint32_t signal, int64_t number, const std::vector<DetectorReading>& readings);
+  void MarkRolling(uint32_t signal, RollingReference::Slots slots);
+  void DropRolling(uint32_t signal);
+  void KeepPrevious(uint32_t signal);
+  void ForgetPrevious();
+  void Activate(uint64_t version, const std::string& actor, const std::string& comment,
+                int64_t now_ns);
+  v1::RollingReference RollingMessage() const;
+
   // model_references.cc
   void BeginLearning();
   void StopLearning(uint32_t signal);
@@ -165,6 +181,8 @@ class ModelState {
   void CutBooks(Effects* effects);
   void CutLearning(Effects* effects);
   void CutReferences(Effects* effects);
+  void CutRolling(Effects* effects);
+  void CutScores(Effects* effects);
   std::string EncodeModel() const;
   std::string EncodeBook() const;
   std::string EncodeDetectors(uint32_t block) const;
@@ -175,6 +193,8 @@ class ModelState {
   // model_restore.cc
   absl::Status RestoreBook(std::string_view payload);
   absl::Status RestoreReference(const Key& key, std::string_view payload);
+  absl::Status RestoreScore(const Key& key, std::string_view payload);
+  absl::Status RestoreRolling(const Key& key, std::string_view payload);
   absl::Status RestoreDetectors(uint32_t block, std::string_view payload);
   absl::Status RestoreLearning(const Key& key, std::string_view payload);
   absl::Status RestoreOpenPane(const Key& key, std::string_view payload);
@@ -194,6 +214,7 @@ class ModelState {
   uint32_t judged_ = 0;             // signals with a reference that are not ignored
   std::vector<uint32_t> learners_;  // signals that learn
   FittedScore score_;
+  FittedScore previous_score_;  // that a rollback brings back; may be none
 
   PaneClock clock_;
   std::array<OpenPane, kSlots> panes_;
@@ -206,9 +227,10 @@ class ModelState {
   ModelTotals totals_;
   int64_t deployed_ns_ = 0;
   int64_t silenced_until_ns_ = 0;
-  uint64_t reference_version_ = 0;         // the last one given
-  std::vector<v1::Reference> references_;  // oldest first
-  int64_t evaluated_ns_ = 0;               // end of the newest closed pane
+  uint64_t reference_version_ = 0;                        // the last one given
+  std::vector<v1::Reference> references_;                 // oldest first
+  int64_t evaluated_ns_ = 0;                              // end of the newest closed pane
+  std::map<int64_t, std::pair<int64_t, int64_t>> spans_;  // of the panes in windows, by number
 
   // What changed since the last Cut.
   bool changed_ = true;
@@ -219,13 +241,15 @@ class ModelState {
   uint64_t book_revision_ = 0;
   std::set<uint32_t> detector_blocks_;                        // to write
   std::set<std::pair<uint32_t, uint32_t>> reference_blocks_;  // version, block: to write
+  std::set<std::pair<uint32_t, uint32_t>> rolling_slots_;     // block, slot: to write
   std::map<uint32_t, uint32_t> learning_from_;                // block: first chunk to write
   // What is stored.
   std::array<uint32_t, kSlots> open_stored_{};  // blocks of each slot
   std::set<uint32_t> detectors_stored_;
   std::set<std::pair<uint32_t, uint32_t>> references_stored_;
   std::map<uint32_t, uint32_t> learning_stored_;  // block: chunks
-  bool score_stored_ = false;
+  std::set<std::pair<uint32_t, uint32_t>> rolling_stored_;
+  std::array<bool, 2> scores_stored_ = {};  // in use, previous
 
   std::shared_ptr<const ModelSignals> shown_;
   std::set<uint32_t> review_;  // signals whose readings in shown_ no longer hold
@@ -234,6 +258,8 @@ class ModelState {
   // While restoring.
   Stash stash_;                           // by stored key
   std::map<uint32_t, uint32_t> awaited_;  // signals whose reference is to come, and its version
+  std::map<uint32_t, uint32_t> awaited_previous_;  // the same of what a rollback brings back
+  std::map<uint32_t, int64_t> tainted_through_;    // by signal
   std::map<uint32_t, std::vector<FollowState>> restored_follow_;
   std::map<uint64_t, v1::Incident> early_incidents_;  // that came before the book
   bool book_restored_ = false;

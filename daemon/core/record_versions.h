@@ -21,6 +21,7 @@ constexpr uint8_t RecordVersion(Table table) {
     case Table::kAlerts:
     case Table::kIncidentBook:
     case Table::kReference:
+    case Table::kRolling:
     case Table::kLearningRows:
     case Table::kFittedScore:
     case Table::kIncident:

@@ -59,6 +59,17 @@ std::shared_ptr<const SignalReference> SignalReference::OfCategories(
   return made;
 }
 
+std::shared_ptr<const SignalReference> SignalReference::OfPanes(const SignalReference& before,
+                                                                const Summary& panes,
+                                                                uint32_t version) {
+  std::vector<uint32_t> cell_of;
+  std::shared_ptr<SignalReference> made(
+      new SignalReference(ShapeOfPanes(before.shape_, panes, version, &cell_of)));
+  made->summary_.MergeInto(panes, cell_of);
+  made->law_ = CarryLaw(before.law_, made->summary_);
+  return made;
+}
+
 size_t SignalReference::memory_bytes() const {
   size_t bytes = sizeof *this - sizeof summary_ + summary_.memory_bytes() + law_.memory_bytes();
   bytes += shape_.edges.capacity() * sizeof(double);

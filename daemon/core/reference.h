@@ -30,6 +30,12 @@ class SignalReference {
       std::span<const uint32_t> codes, std::span<const std::string> dictionary,
       const uint64_t* nulls, const RowTimesOfLaw& times, uint32_t version, SketchChoice sketches);
 
+  // Of quiet panes that were counted with the shape of `before`: its bins, but from the least to
+  // the largest value of the panes and joined where they are nearly empty; their counts and
+  // moments; and the law of `before` as CarryLaw carries it over.
+  static std::shared_ptr<const SignalReference> OfPanes(const SignalReference& before,
+                                                        const Summary& panes, uint32_t version);
+
   SignalReference(const SignalReference&) = delete;
   SignalReference& operator=(const SignalReference&) = delete;
 

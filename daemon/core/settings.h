@@ -48,6 +48,7 @@ struct ModelSettings {
   uint32_t pane_rows = 0;
   uint32_t window_panes = 30;
   uint32_t learn_rows = 5'000;
+  uint32_t rolling_panes = 8'640;  // quiet panes of a rolling reference; 0: none
   int64_t idle_close_ns = 0;
   uint32_t fire_panes = 2;
   uint32_t resolve_panes = 3;

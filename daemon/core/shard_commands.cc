@@ -60,6 +60,18 @@ struct Runner {
     }
     model->RelearnReference(effects);
   }
+  void operator()(PromoteReference& command) {
+    ModelState* model = shard.Find(command.name, command.version);
+    result->status = model == nullptr
+                         ? NoModel(command.name, command.version)
+                         : model->PromoteReference(command, now_ns, &result->reference, effects);
+  }
+  void operator()(RollbackReference& command) {
+    ModelState* model = shard.Find(command.name, command.version);
+    result->status = model == nullptr
+                         ? NoModel(command.name, command.version)
+                         : model->RollbackReference(command, now_ns, &result->reference, effects);
+  }
   void operator()(TestAlert& command) {
     ModelState* model = shard.Find(std::string(kTestModelName), "");
     if (model == nullptr) {

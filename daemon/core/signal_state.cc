@@ -46,6 +46,10 @@ Verdict CannotTell(const SignalState& signal, std::string detail) {
 
 Verdict CompareOne(const DetectorSettings& detector, const SignalState& signal) {
   const Summary& reference = signal.reference->summary();
+  if (detector.entry->on_rolling) {
+    if (signal.rolling == nullptr) return CannotTell(signal, "no quiet panes yet");
+    return detector.detector.compare->Compare(reference, signal.rolling->merged());
+  }
   const Summary& window = signal.window->merged();
   if (detector.detector.score != nullptr)
     return detector.detector.score->Compare(reference, window);
@@ -98,7 +102,9 @@ double Ratio(uint64_t part, uint64_t whole) {
 
 void SignalState::SetReference(std::shared_ptr<const SignalReference> to,
                                const ModelSettings& settings) {
-  window.reset();  // Before what it points to.
+  window.reset();  // Before what they point to.
+  rolling.reset();
+  tainted_through = -1;
   reference = std::move(to);
   ClearWindow();
   follow.clear();
@@ -149,7 +155,9 @@ uint64_t SignalState::learning_bytes() const {
 size_t SignalState::memory_bytes() const {
   size_t bytes = sizeof *this + detectors.capacity() * sizeof(uint16_t);
   if (reference != nullptr) bytes += reference->memory_bytes();
+  if (previous != nullptr) bytes += previous->memory_bytes();
   if (window != nullptr) bytes += window->memory_bytes();
+  if (rolling != nullptr) bytes += rolling->memory_bytes();
   if (learns()) {
     bytes +=
         LearningRows::RowBytes(learning->type(), learning->rows()) + learning->dictionary_bytes();

@@ -9,6 +9,7 @@
 #include "daemon/core/alarm_budget.h"
 #include "daemon/core/learning.h"
 #include "daemon/core/reference.h"
+#include "daemon/core/rolling_reference.h"
 #include "daemon/core/schema.h"
 #include "daemon/core/settings.h"
 #include "daemon/core/signal_window.h"
@@ -32,6 +33,10 @@ struct SignalState {
   bool ignored = false;         // by the configuration: not counted
   bool memory_refused = false;  // it waits because the memory for references is used up
   std::shared_ptr<const SignalReference> reference;
+  std::shared_ptr<const SignalReference> previous;  // that a rollback brings back, or null
+  std::unique_ptr<RollingReference> rolling;        // of the reference's shape; null: no panes yet
+  int64_t counts_from = 0;       // number of the first pane that may count against the reference
+  int64_t tainted_through = -1;  // panes up to this number never enter the rolling reference
   std::unique_ptr<LearningRows> learning;
   uint32_t learn_rows = 0;               // rows it learns from; fixed when it begins
   std::unique_ptr<SignalWindow> window;  // there exactly if the reference is

@@ -73,7 +73,7 @@ bool SignalWindow::MustMergeAgain(const Summary& leaving) {
   return least_panes_ == 0 || largest_panes_ == 0;
 }
 
-void SignalWindow::DropBefore(int64_t from) {
+void SignalWindow::DropBefore(int64_t from, const Leaving& leaving_pane) {
   size_t offset = 0;
   bool merge_again = false;
   while (offset < encoded_.size()) {
@@ -84,6 +84,7 @@ void SignalWindow::DropBefore(int64_t from) {
     merged_.Subtract(leaving);
     --panes_;
     if (entry.sent) --sent_panes_;
+    if (entry.sent && leaving_pane != nullptr) leaving_pane(entry.number, leaving);
     offset = entry.next;
   }
   encoded_.erase(0, offset);

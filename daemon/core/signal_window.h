@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -21,8 +22,9 @@ class SignalWindow {
 
   // `number`: of the pane; ascending. `sent`: whether any of its rows came with this column.
   void Add(int64_t number, bool sent, const Summary& pane);
-  // Drops panes with a number below `from`.
-  void DropBefore(int64_t from);
+  // Drops panes with a number below `from`, oldest first. `leaving` hears of those that were sent.
+  using Leaving = std::function<void(int64_t number, const Summary& pane)>;
+  void DropBefore(int64_t from, const Leaving& leaving = nullptr);
 
   const Summary& merged() const { return merged_; }
   uint32_t panes() const { return panes_; }

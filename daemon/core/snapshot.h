@@ -63,6 +63,7 @@ struct ModelSignals {
   uint64_t learning_rows = 0;  // rows learnt so far, while it learns
   uint64_t learn_rows = 0;     // rows it wants
   std::vector<v1::Reference> references;  // remembered ones, newest first; for ListReferences
+  v1::RollingReference rolling;           // the same
 };
 
 struct FiringAlert {

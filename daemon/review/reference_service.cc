@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "daemon/core/incident_book.h"
 #include "daemon/core/limits.h"
 #include "daemon/ingest/decode.h"
 #include "daemon/review/answer.h"
@@ -161,6 +162,7 @@ class ReferenceService final : public v1::ReferenceService::Service {
     for (const v1::Reference& reference : snapshot->signals->references) {
       *response->add_references() = reference;
     }
+    *response->mutable_rolling() = snapshot->signals->rolling;
     return grpc::Status::OK;
   }
 
@@ -175,7 +177,37 @@ class ReferenceService final : public v1::ReferenceService::Service {
                             .status);
   }
 
+  grpc::Status PromoteReference(grpc::ServerContext* context,
+                                const v1::PromoteReferenceRequest* request,
+                                v1::PromoteReferenceResponse* response) override {
+    return Decide<faultline::PromoteReference>(context, *request, response);
+  }
+
+  grpc::Status RollbackReference(grpc::ServerContext* context,
+                                 const v1::RollbackReferenceRequest* request,
+                                 v1::RollbackReferenceResponse* response) override {
+    return Decide<faultline::RollbackReference>(context, *request, response);
+  }
+
  private:
+  // A person's decision about the reference in use.
+  template <typename Action, typename Request, typename Response>
+  grpc::Status Decide(grpc::ServerContext* context, const Request& request, Response* response) {
+    absl::Status valid = CheckModel("model", request.model(), request.version());
+    if (valid.ok()) valid = CheckText("actor", request.actor(), 0, kActorBytesMax);
+    if (valid.ok()) {
+      valid = CheckText("comment", request.comment(), 0, kReferenceCommentBytesMax, true);
+    }
+    if (!valid.ok()) return ToGrpcStatus(valid);
+    CommandResult result = RunCommand(pipeline_, context, request.model(),
+                                      Action{.name = request.model(),
+                                             .version = request.version(),
+                                             .actor = request.actor(),
+                                             .comment = request.comment()});
+    if (result.status.ok()) *response->mutable_reference() = std::move(result.reference);
+    return ToGrpcStatus(result.status);
+  }
+
   // The end of the stream and its breaking off look the same to Read, and the cancellation may
   // show a moment later.
   static bool BrokeOff(grpc::ServerContext* context) {

@@ -15,6 +15,7 @@ double SeenOnce(const Summary& reference) {
   uint64_t once = 0;
   for (size_t i = 0; i < shape.categories.size(); ++i) once += reference.cells()[i] == 1;
   once += std::min<uint64_t>(shape.other_hashes.size(), reference.other());
+  once += reference.unseen();  // Of a reference made of panes: it had them, and knows no name.
   return static_cast<double>(once);
 }
 

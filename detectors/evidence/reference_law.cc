@@ -36,26 +36,45 @@ bool TailsAreHeavy(std::span<const double> standard) {
   return largest > 4 + 1.5 * Log(static_cast<double>(standard.size()));
 }
 
+// The mean of exp(rate * statistic) over values that may have weights, and its relative error. What
+// is rare may be missing from the sample: as if the most extreme value had come twice more.
+class TiltedMean {
+ public:
+  explicit TiltedMean(double rate) : rate_(rate) {}
+
+  void Add(double statistic, double weight = 1) {
+    const double term = Exp(std::min(rate_ * statistic, 300.0));
+    sum_ += weight * term;
+    sum_of_squares_ += weight * term * term;
+    largest_ = std::max(largest_, term);
+    n_ += weight;
+  }
+  double error(double dispersion) const {
+    const double squares = sum_of_squares_ + kUnseenExtremes * largest_ * largest_;
+    const double variance = std::max(0.0, squares / n_ - mean() * mean());
+    return std::sqrt(variance * dispersion / n_) / mean();
+  }
+  double cost(double dispersion) const {
+    const double relative = error(dispersion);
+    if (!(relative <= kRelativeErrorMax)) return kInfinity;
+    return Log(mean()) + Log(1 + ReferenceLaw::kReferenceErrors * relative);
+  }
+
+ private:
+  double mean() const { return (sum_ + kUnseenExtremes * largest_) / n_; }
+
+  double rate_;
+  double sum_ = 0;
+  double sum_of_squares_ = 0;
+  double largest_ = 0;
+  double n_ = 0;
+};
+
 // The cost of a bet from the values of its statistic.
 double CostOf(double rate, std::span<const double> statistic, double dispersion) {
-  const double n = static_cast<double>(statistic.size());
-  double sum = 0;
-  double sum_of_squares = 0;
-  double largest = 0;
-  for (const double value : statistic) {
-    const double term = Exp(std::min(rate * value, 300.0));
-    sum += term;
-    sum_of_squares += term * term;
-    largest = std::max(largest, term);
-  }
-  // What is rare may be missing from the sample: as if the most extreme value had come twice more.
-  sum += kUnseenExtremes * largest;
-  sum_of_squares += kUnseenExtremes * largest * largest;
-  const double mean = sum / n;
-  const double variance = std::max(0.0, sum_of_squares / n - mean * mean);
-  const double error = std::sqrt(variance * dispersion / n) / mean;
-  if (!(error <= kRelativeErrorMax)) return kInfinity;
-  return Log(mean) + Log(1 + ReferenceLaw::kReferenceErrors * error);
+  TiltedMean tilted(rate);
+  for (const double value : statistic) tilted.Add(value);
+  return tilted.cost(dispersion);
 }
 
 void LearnCosts(std::span<const double> statistic, double dispersion, std::span<TiltedBet> bets) {
@@ -77,6 +96,36 @@ std::vector<double> Standardise(const Summary& reference, std::span<const double
     rows->push_back(row);
   }
   return standard;
+}
+
+// Values as the cells have them, standardised like the moments: kPointsPerBin in each bin, spread
+// evenly, then moved and stretched to the mean and the variance that are known.
+struct WeightedPoint {
+  double value;
+  double weight;  // rows
+};
+std::vector<WeightedPoint> PointsOf(const Summary& reference) {
+  constexpr uint32_t kPointsPerBin = 8;
+  const Shape& shape = reference.shape();
+  std::vector<WeightedPoint> points;
+  double mean = 0;
+  double square = 0;
+  const double rows = static_cast<double>(reference.values());
+  for (uint32_t bin = 0; bin < shape.bins(); ++bin) {
+    if (reference.cells()[bin] == 0) continue;
+    const double low = FixedPoint(shape.edges[bin], shape.center, shape.scale) / kUnit;
+    const double high = FixedPoint(shape.edges[bin + 1], shape.center, shape.scale) / kUnit;
+    const double weight = static_cast<double>(reference.cells()[bin]) / kPointsPerBin;
+    for (uint32_t i = 0; i < kPointsPerBin; ++i) {
+      const double value = low + (high - low) * (i + 0.5) / kPointsPerBin;
+      points.push_back({value, weight});
+      mean += value * weight / rows;
+      square += value * value * weight / rows;
+    }
+  }
+  const double deviation = std::sqrt(std::max(square - mean * mean, 1e-300));
+  for (WeightedPoint& point : points) point.value = (point.value - mean) / deviation;
+  return points;
 }
 
 // Upper limit of the share of values that are followed by their like: the largest over the values
@@ -202,6 +251,40 @@ ReferenceLaw LearnNumericLaw(const Summary& reference, std::span<const double> v
   const std::vector<double> squares = Squares(standard);
   law.scale_dispersion = DispersionOfMeans(squares);
   LearnCosts(squares, law.scale_dispersion, law.scale_bets);
+  return law;
+}
+
+ReferenceLaw CarryLaw(const ReferenceLaw& before, const Summary& reference) {
+  ReferenceLaw law = before;
+  law.rows = reference.rows();
+  if (reference.shape().type == SignalType::kCategorical) return law;
+  if (!(reference.moments().variance() > 0)) {
+    NeverUse(law.mean_bets);
+    NeverUse(law.scale_bets);
+    return law;
+  }
+  const std::vector<WeightedPoint> points = PointsOf(reference);
+  // Cells know nothing of hours: with a season only the error of fewer rows is added.
+  const bool seasonal = law.season != ReferenceLaw::Season::kNone;
+  const auto carry = [&](TiltedBet* bet, double dispersion, bool squared) {
+    TiltedMean tilted(bet->rate);
+    for (const WeightedPoint& point : points) {
+      const double statistic = squared ? point.value * point.value - 1 : point.value;
+      tilted.Add(statistic, point.weight);
+    }
+    const double cost = tilted.cost(dispersion);
+    bet->cost = !std::isfinite(cost) ? kInfinity
+                : seasonal
+                    ? bet->cost + Log(1 + ReferenceLaw::kReferenceErrors * tilted.error(dispersion))
+                    : std::max(bet->cost, cost);
+  };
+  const double n = static_cast<double>(reference.values()) / law.mean_dispersion;
+  const double lowest = std::max(kLowestRate, 3 / std::sqrt(n));
+  for (TiltedBet& bet : law.mean_bets) {
+    carry(&bet, law.mean_dispersion, false);
+    if (std::fabs(bet.rate) < lowest * (1 - 1e-9)) bet.cost = kInfinity;
+  }
+  for (TiltedBet& bet : law.scale_bets) carry(&bet, law.scale_dispersion, true);
   return law;
 }
 

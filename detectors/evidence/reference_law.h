@@ -87,6 +87,12 @@ ReferenceLaw LearnNumericLaw(const Summary& reference, std::span<const double> v
 ReferenceLaw LearnCategoricalLaw(const Summary& reference, std::span<const uint32_t> codes,
                                  const CategoryMap& map, const uint64_t* nulls, bool ordered);
 
+// The law for a reference made of the panes of an earlier one, where the rows are not at hand: the
+// standardised values are taken to be distributed as before, or as the cells say, whichever costs
+// more; dispersions, repeats and season are taken over. Fewer rows than before leave out small
+// bets.
+ReferenceLaw CarryLaw(const ReferenceLaw& before, const Summary& reference);
+
 // The bets on sums of standardised values, before their costs are known: kMeanRates rates upwards
 // from `lowest` to 2, then as many downwards.
 void SetMeanRates(double lowest, std::span<TiltedBet> bets);

@@ -7,6 +7,7 @@
 #include <bit>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 #include "base/check.h"
 #include "detectors/summary/binning.h"
@@ -198,6 +199,48 @@ void Summary::Merge(const Summary& other) {
   for (size_t i = 0; i < cells_.size(); ++i) cells_[i] += other.cells_[i];
   moments_.Merge(other.moments_);
   MergeSketches(other);
+}
+
+void Summary::MergeInto(const Summary& other, std::span<const uint32_t> cell_of) {
+  FAULTLINE_CHECK(cell_of.size() == other.cells_.size(), "ShapeOfPanes maps every cell");
+  rows_ += other.rows_;
+  for (size_t i = 0; i < cell_of.size(); ++i) cells_[cell_of[i]] += other.cells_[i];
+  moments_.Merge(other.moments_);
+  MergeSketches(other);
+}
+
+Shape ShapeOfPanes(const Shape& before, const Summary& panes, uint32_t version,
+                   std::vector<uint32_t>* cell_of) {
+  Shape shape = before;
+  shape.version = version;
+  const std::span<const uint64_t> cells = panes.cells();
+  cell_of->resize(cells.size());
+  std::iota(cell_of->begin(), cell_of->end(), 0u);
+  if (shape.type == SignalType::kCategorical || panes.values() == 0) return shape;
+  shape.low = panes.least();
+  shape.high = panes.largest();
+  shape.edges = {shape.low};
+  const uint32_t bins = before.bins();
+  uint64_t open = panes.under();
+  uint64_t left = panes.values() - open;
+  for (uint32_t bin = 0; bin < bins; ++bin) {
+    const double edge = before.edges[bin];
+    const bool inside = bin > 0 && edge > shape.low && edge < shape.high;
+    if (inside && std::min(open, left) >= kBinRowsAim) {
+      shape.edges.push_back(edge);
+      open = 0;
+    }
+    (*cell_of)[bin] = static_cast<uint32_t>(shape.edges.size()) - 1;
+    open += cells[bin];
+    left -= cells[bin];
+  }
+  shape.edges.push_back(shape.high);
+  const uint32_t made = shape.bins();
+  (*cell_of)[bins] = 0;             // under
+  (*cell_of)[bins + 1] = made - 1;  // over
+  (*cell_of)[bins + 2] = made + 2;  // missing
+  (*cell_of)[bins + 3] = made + 3;  // invalid
+  return shape;
 }
 
 void Summary::Subtract(const Summary& other) {

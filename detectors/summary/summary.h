@@ -76,6 +76,9 @@ class Summary {
   // Adds another summary of the same shape. Sub-sums are not merged: they belong to a pane.
   void Merge(const Summary& other);
 
+  // The same from a shape that ShapeOfPanes made this summary's from: cell i goes to cell_of[i].
+  void MergeInto(const Summary& other, std::span<const uint32_t> cell_of);
+
   // Takes the integer parts of an earlier Merge back out. Sketches, top categories, least and
   // largest value go stale and must be rebuilt with MergeSketches.
   void Subtract(const Summary& other);
@@ -139,5 +142,12 @@ class Summary {
   std::unique_ptr<DistinctSketch> distinct_;
   TopK unseen_top_;
 };
+
+// The shape for a reference made of the panes of an earlier one: the same categories; for numbers
+// the same fixed point and those bin edges that lie between the panes' least and largest value and
+// leave at least kBinRowsAim rows on either side; these two values are the outer edges. *cell_of:
+// for each cell of `before`, the cell that its rows are in.
+Shape ShapeOfPanes(const Shape& before, const Summary& panes, uint32_t version,
+                   std::vector<uint32_t>* cell_of);
 
 }  // namespace faultline

@@ -81,6 +81,32 @@ TEST_F(CommandsTest, ModelsFromCreationToDeletion) {
   EXPECT_EQ(Ask({"models", "create", "x", "--signal", "income"}).code, kExitUsage);
 }
 
+TEST_F(CommandsTest, ReferencesArePromotedAndRolledBack) {
+  server_.Feed("credit", 300);
+  Ran ran = Ask({"reference", "promote", "credit"});
+  EXPECT_EQ(ran.code, kExitFailed);
+  EXPECT_NE(ran.err.find("no signal has enough quiet panes"), std::string::npos) << ran.err;
+  ran = Ask({"reference", "rollback", "credit"});
+  EXPECT_EQ(ran.code, kExitFailed);
+  EXPECT_NE(ran.err.find("there is nothing to take back"), std::string::npos) << ran.err;
+  server_.Feed("credit", 600);
+  ran = Ask({"reference", "list", "credit"});
+  EXPECT_EQ(ran.code, kExitOk) << ran.err;
+  EXPECT_NE(ran.out.find("1 of 1 signals have the 200 rows that a promotion"), std::string::npos)
+      << ran.out;
+  ran = Ask({"reference", "promote", "credit", "--actor", "ada", "--comment", "new prices"});
+  EXPECT_EQ(ran.code, kExitOk) << ran.err;
+  EXPECT_EQ(ran.out, "Reference 2 is in use, made of quiet panes: 1 signals.\n");
+  ran = Ask({"reference", "rollback", "credit", "--actor", "bob"});
+  EXPECT_EQ(ran.code, kExitOk) << ran.err;
+  EXPECT_EQ(ran.out, "Reference 1 is in use again.\n");
+  const std::string listed = Ask({"reference", "list", "credit"}).out;
+  EXPECT_NE(listed.find("by rollback"), std::string::npos) << listed;
+  EXPECT_NE(listed.find("bob"), std::string::npos) << listed;
+  EXPECT_NE(listed.find("2: new prices"), std::string::npos) << listed;
+  EXPECT_EQ(Ask({"reference", "list", "nobody"}).code, kExitNotFound);
+}
+
 TEST_F(CommandsTest, StatusSaysWhyItIsQuiet) {
   server_.Feed("credit", 50);
   const Ran daemon = Ask({"status"});

@@ -99,7 +99,7 @@ TEST(BudgetGaugesTest, EvidenceRatioIsMassOverThreshold) {
 }
 
 TEST(BudgetGaugesTest, ModelsThatShareTheDeploymentsBudgetSaySo) {
-  CoreRun run(MakeSettings("alarm_budget { per: '100000 rows' } shards: 1" + Config("")));
+  CoreRun run(MakeSettings("alarm_budget { per: '100000 rows' } shards: 1 " + Config("")));
   run.Apply(Panes(30, 0, 1, "first"));
   run.Apply(Panes(30, 0, 2, "second"));
   run.Restart();

@@ -137,7 +137,7 @@ TEST(CoreRestoreTest, DamagedRecordsAreNamed) {
       EXPECT_NE(std::string(status.message()).find(DescribeKey(key)), std::string::npos) << status;
     }
   }
-  for (const char table : {'m', 'o', 'p', 'd', 'a', 'b', 'r', 'l', 'f'}) {
+  for (const char table : {'m', 'o', 'p', 'd', 'a', 'b', 'q', 'r', 'l', 'f'}) {
     EXPECT_NE(tables.find(table), std::string::npos) << table;
   }
   EXPECT_TRUE(run.TryRestore(records).ok());

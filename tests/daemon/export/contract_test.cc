@@ -64,6 +64,8 @@ std::string FullPage() {
   model->labels = {{"team", "risk"}};
   model->totals.last_event_ns = 1;
   model->deployed_ns = 1;
+  model->budget = {.of_deployment = true};
+  model->budget_threshold = 1e6;
   auto signals = std::make_shared<ModelSignals>(*model->signals);
   signals->evaluated_ns = 1;
   signals->learn_rows = 10;
