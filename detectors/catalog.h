@@ -18,12 +18,22 @@ enum class Concern : uint8_t { kQuality, kShift, kChange, kAnomaly };
 // Where verdicts can be recomputed from.
 enum class ReplaySource : uint8_t { kPanes, kEvents };
 
-// A detector made from its options: exactly one of the three is set.
+// Which signals a kind looks at, of those whose type it judges.
+enum class Subject : uint8_t {
+  kColumns,  // all, or those that `signals` names
+  kStatus,   // columns with the role status, or those that `signals` names
+  kRowRate,  // the rows of the model as such
+  kOwn,      // signals that it derives from rows itself
+};
+
+// A detector made from its options: exactly one of compare, follow and score is set; `rows` comes
+// with a follow detector, which judges what it derives.
 struct Detector {
   std::string_view name;
   std::shared_ptr<const CompareDetector> compare = nullptr;
   std::shared_ptr<const FollowDetector> follow = nullptr;
   std::shared_ptr<const ScoreDetector> score = nullptr;
+  std::shared_ptr<const RowDetector> rows = nullptr;
 };
 
 // One line per kind. The name is the proto field, the metric label, the heading in
@@ -32,6 +42,7 @@ struct CatalogEntry {
   v1::DetectorSpec::KindCase kind;
   std::string_view name;
   Concern concern;
+  Subject subject;
   uint32_t state_version;
   uint32_t state_bytes_max;  // per signal; 0 for compare detectors
   ReplaySource replay;
@@ -43,6 +54,7 @@ struct CatalogEntry {
   bool on_rolling;
   // INVALID_ARGUMENT naming the option and its range.
   absl::StatusOr<Detector> (*make)(const v1::DetectorSpec& spec);
+  uint32_t memory_bytes = 0;  // that its row detector keeps from row to row, per derived signal
 };
 
 // The table.

@@ -10,6 +10,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "detectors/evidence/reference_law.h"
 #include "detectors/summary/summary.h"
@@ -114,6 +115,49 @@ class ScoreDetector {
                      RowRange range, std::span<double> scores) const = 0;
   // Judges the window of the scores against the reference's.
   virtual Verdict Compare(const Summary& reference, const Summary& window) const = 0;
+};
+
+// A column of rows as row detectors take it: numbers, or codes of categories, or neither if it was
+// not sent.
+struct RowColumn {
+  std::string_view signal;
+  std::span<const double> numbers = {};
+  std::span<const uint32_t> codes = {};   // of rows that are not missing: into hashes
+  std::span<const uint64_t> hashes = {};  // XXH3-64 of the categories
+  const uint64_t* nulls = nullptr;        // bit set = missing; nullptr = none is
+
+  // What tells values apart; 0 if the row has none.
+  uint64_t Key(uint32_t row) const;
+  // NaN if the row has none, also for categories.
+  double Number(uint32_t row) const;
+};
+
+// A signal that a row detector adds to a model.
+struct RowSignal {
+  std::string name;
+  std::vector<uint32_t> columns;  // of those it was fitted to, in the order it takes them
+  std::string fitted;             // flat bytes, versioned
+  uint32_t used_rows = 0;         // the first rows went into the fit and are no reference
+};
+
+// Derives signals from rows, before counting, for the follow detector beside it: one number per
+// row. What is remembered from row to row is flat bytes that the caller keeps.
+class RowDetector {
+ public:
+  virtual ~RowDetector() = default;
+  // Whether it wants this column of the model, if `signals` does not say otherwise.
+  virtual bool Takes(std::string_view signal, SignalType type, bool feature) const = 0;
+  // Whether a derived signal of that name is one of its own.
+  virtual bool Makes(std::string_view signal) const = 0;
+  // Learns from reference rows what to derive. FAILED_PRECONDITION with what is missing.
+  virtual absl::Status Fit(std::span<const RowColumn> columns, uint32_t rows,
+                           std::vector<RowSignal>* signals) const = 0;
+  // Constant for the object's life. All bits 0: no row seen yet.
+  virtual size_t memory_bytes() const = 0;
+  // Values of rows [range.begin, range.end), in order; NaN where there is none. `columns` are those
+  // of the signal. `fitted` that Fit did not write gives NaN.
+  virtual void Derive(std::string_view fitted, std::span<const RowColumn> columns, RowRange range,
+                      std::span<std::byte> memory, std::span<double> values) const = 0;
 };
 
 }  // namespace faultline

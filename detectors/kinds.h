@@ -30,8 +30,13 @@ absl::StatusOr<Detector> MakeMissingChange(const v1::DetectorSpec& spec);
 absl::StatusOr<Detector> MakeInvalidChange(const v1::DetectorSpec& spec);
 absl::StatusOr<Detector> MakeRangeChange(const v1::DetectorSpec& spec);
 absl::StatusOr<Detector> MakeUnseenChange(const v1::DetectorSpec& spec);
+absl::StatusOr<Detector> MakeErrorChange(const v1::DetectorSpec& spec);
+absl::StatusOr<Detector> MakeRowRateDrop(const v1::DetectorSpec& spec);
+absl::StatusOr<Detector> MakeRepeatChange(const v1::DetectorSpec& spec);
+absl::StatusOr<Detector> MakeDependencyChange(const v1::DetectorSpec& spec);
 absl::StatusOr<Detector> MakeStuck(const v1::DetectorSpec& spec);
 absl::StatusOr<Detector> MakeUnitChange(const v1::DetectorSpec& spec);
+absl::StatusOr<Detector> MakeCorrelationChange(const v1::DetectorSpec& spec);
 
 // change/
 absl::StatusOr<Detector> MakePageHinkley(const v1::DetectorSpec& spec);

@@ -59,10 +59,37 @@ bool FittedScore::Decode(Decoder* in) {
   return in->ok();
 }
 
+void DerivedRows::Encode(Encoder* out) const {
+  out->String(detector);
+  out->Fixed64(fingerprint);
+  out->Varint(signal);
+  out->Varint(columns.size());
+  for (const uint32_t column : columns) out->Varint(column);
+  out->String(fitted);
+}
+
+bool DerivedRows::Decode(Decoder* in) {
+  detector = std::string(in->String());
+  fingerprint = in->Fixed64();
+  const uint64_t derived = in->Varint();
+  const uint64_t count = in->Varint();
+  if (!in->ok() || derived > UINT32_MAX || count > kScoreSignalsMax) return false;
+  signal = static_cast<uint32_t>(derived);
+  columns.clear();
+  for (uint64_t i = 0; i < count; ++i) {
+    const uint64_t column = in->Varint();
+    if (column > UINT32_MAX) return false;
+    columns.push_back(static_cast<uint32_t>(column));
+  }
+  fitted = std::string(in->String());
+  return in->ok();
+}
+
 void BatchColumns::Lay(const EventBatch& batch, const Schema& schema, const ColumnPlan& plan) {
   batch_ = &batch;
   maps_used_ = 0;
   norms_used_ = 0;
+  derived_used_ = 0;
   score_columns_.clear();
   columns_.assign(schema.size(), SignalColumn());
   for (uint32_t signal = 0; signal < schema.size(); ++signal) {
@@ -153,12 +180,47 @@ void BatchColumns::Score(const ScoreDetector& detector, const FittedScore& fitte
   columns_[signal].nulls = score_nulls_.data();
 }
 
+void BatchColumns::Derive(const RowDetector& detector, std::span<const RowColumn> columns,
+                          RowRange range, DerivedRows* derived) {
+  uint32_t at = 0;
+  while (at < derived_used_ && derived_[at].signal != derived->signal) ++at;
+  if (at == derived_.size()) derived_.emplace_back();
+  Derived& out = derived_[at];
+  if (at == derived_used_) {
+    ++derived_used_;
+    out.signal = derived->signal;
+    Reserve(&out.values);
+    out.values.assign(batch_->rows, kNaN);
+    out.nulls.assign((batch_->rows + 63) / 64, 0);
+  }
+  detector.Derive(derived->fitted, columns, range, derived->memory, out.values);
+  for (uint32_t row = range.begin; row < range.end; ++row) {
+    if (std::isnan(out.values[row])) out.nulls[row / 64] |= uint64_t{1} << (row % 64);
+  }
+  SignalColumn& column = columns_[derived->signal];
+  column.sent = true;
+  column.numbers = out.values;
+  column.nulls = out.nulls.data();
+}
+
+RowColumn BatchColumns::AsRowColumn(std::string_view name, uint32_t signal, const Shape& shape) {
+  const SignalColumn& column = columns_[signal];
+  RowColumn out = {.signal = name};
+  if (!column.sent) return out;
+  out.numbers = column.numbers;
+  out.codes = column.codes;
+  out.nulls = column.nulls;
+  if (!column.codes.empty()) out.hashes = MapOnto(column, shape).hashes();
+  return out;
+}
+
 void BatchColumns::Trim() {
   batch_ = nullptr;
   if (reserved_bytes_ > kKeptBytesMax) {
     maps_.clear();
     norms_.clear();
     score_inputs_.clear();
+    derived_.clear();
     reserved_bytes_ = 0;
   }
 }

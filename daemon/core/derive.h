@@ -25,6 +25,24 @@ struct FittedScore {
   bool Decode(Decoder* in);
 };
 
+// A signal that a row detector derives from others, fitted to the reference rows of a model.
+struct DerivedRows {
+  std::string detector;           // its name in the catalog
+  uint64_t fingerprint = 0;       // of its options
+  uint32_t signal = 0;            // that is derived
+  std::vector<uint32_t> columns;  // signals it takes
+  std::string fitted;             // what RowDetector::Fit wrote
+  std::vector<std::byte> memory;  // from row to row
+
+  // All but the memory.
+  void Encode(Encoder* out) const;
+  bool Decode(Decoder* in);
+  size_t memory_bytes() const {
+    return sizeof *this + columns.capacity() * sizeof(uint32_t) + fitted.capacity() +
+           memory.capacity();
+  }
+};
+
 // The norm of each vector of a column.
 std::vector<double> NormsOf(const Column& column, uint32_t rows);
 
@@ -52,6 +70,12 @@ class BatchColumns {
   // are missing.
   void Score(const ScoreDetector& detector, const FittedScore& fitted, uint32_t signal,
              RowRange range);
+
+  // Computes the values of rows in range for derived->signal. columns: its inputs.
+  void Derive(const RowDetector& detector, std::span<const RowColumn> columns, RowRange range,
+              DerivedRows* derived);
+  // A signal as row detectors take it; `shape` is its reference's.
+  RowColumn AsRowColumn(std::string_view name, uint32_t signal, const Shape& shape);
 
   // Event times of the rows.
   std::span<const int64_t> times() const { return batch_->times_ns; }
@@ -82,6 +106,14 @@ class BatchColumns {
   std::vector<NumericColumn> score_columns_;       // empty until laid out for this batch
   std::vector<double> scores_;
   std::vector<uint64_t> score_nulls_;
+  // By order of first use in this batch.
+  struct Derived {
+    uint32_t signal = 0;
+    std::vector<double> values;
+    std::vector<uint64_t> nulls;
+  };
+  std::vector<Derived> derived_;
+  uint32_t derived_used_ = 0;
   uint64_t reserved_bytes_ = 0;  // about
 };
 

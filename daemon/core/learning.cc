@@ -1,5 +1,7 @@
 #include "daemon/core/learning.h"
 
+#include <xxhash.h>
+
 #include <algorithm>
 #include <limits>
 
@@ -78,6 +80,19 @@ void LearningRows::AddTimes(std::span<const int64_t> times_ns) {
     if (hours_.empty() || time_ns > last_ns_) last_ns_ = time_ns;
     hours_.push_back(static_cast<uint8_t>(std::max<int64_t>(time_ns, 0) / kHour % 168));
   }
+}
+
+RowColumn LearningRows::AsRowColumn(std::string_view name, std::vector<uint64_t>* hashes) const {
+  hashes->clear();
+  for (const std::string* entry : dictionary_) {
+    hashes->push_back(XXH3_64bits(entry->data(), entry->size()));
+  }
+  if (hashes->empty()) hashes->push_back(0);  // Missing rows have code 0.
+  return {.signal = name,
+          .numbers = numbers_,
+          .codes = codes_,
+          .hashes = *hashes,
+          .nulls = nulls_.data()};
 }
 
 std::vector<double> LearningRows::NumbersOrNaN() const {

@@ -152,7 +152,8 @@ void ModelState::ApplyEdges(const std::vector<AlertEdge>& edges, int64_t now_ns,
     if (signal.has_value()) {
       const SignalState& state = signals_[*signal];
       context.role = schema_[*signal].role;
-      if (edge.kind != AlertEdge::Kind::kResolved && state.reference != nullptr) {
+      const bool values = state.reference != nullptr && !state.reference->empty();
+      if (edge.kind != AlertEdge::Kind::kResolved && values) {
         const bool on_rolling = entry != nullptr && entry->on_rolling && state.rolling != nullptr;
         evidence = MakeEvidence(edge.key.signal, state.reference->summary(),
                                 on_rolling ? state.rolling->merged() : state.window->merged());

@@ -90,6 +90,12 @@ void ModelState::FinishLearning(int64_t now_ns, Effects* effects) {
     const uint32_t version = static_cast<uint32_t>(
         NewReferenceVersion(rows, static_cast<uint32_t>(done.size()), false, now_ns));
     std::vector<std::pair<uint32_t, std::vector<double>>> score_rows;
+    std::vector<std::vector<uint64_t>> hashes(done.size());
+    std::vector<RowColumn> columns;
+    for (size_t i = 0; i < done.size(); ++i) {
+      columns.push_back(signals_[done[i]].learning->AsRowColumn(schema_[done[i]].name, &hashes[i]));
+    }
+    FitRows(columns, done, static_cast<uint32_t>(rows), version, false, effects);
     for (const uint32_t signal : done) {
       const LearningRows& learnt = *signals_[signal].learning;
       if (ScoreTakes(signal)) score_rows.emplace_back(signal, learnt.NumbersOrNaN());
@@ -192,7 +198,7 @@ void ModelState::FitScore(const std::vector<std::pair<uint32_t, std::vector<doub
     if (std::isnan(scores[row])) nulls[row / 64] |= uint64_t{1} << (row % 64);
   }
   if (!known.has_value()) {
-    schema_.AddDerived(kRowScoreSignal, -1);
+    schema_.AddDerived(kRowScoreSignal);
     AddStates();
     shard_->columns.LayAdded(schema_);
   }
@@ -257,7 +263,8 @@ absl::Status ModelState::InstallReference(const faultline::InstallReference& com
   previous_score_ = score_;
   score_changed_ = true;
   std::vector<std::pair<uint32_t, std::vector<double>>> score_rows;
-  uint32_t taken = 0;
+  std::vector<uint32_t> taken;
+  std::vector<std::unique_ptr<LearningRows>> kept;
   const uint32_t version = static_cast<uint32_t>(NewReferenceVersion(rows, 0, true, now_ns));
   ColumnPlan plan;
   plan.Make(*command.rows.front(), schema_);
@@ -265,18 +272,22 @@ absl::Status ModelState::InstallReference(const faultline::InstallReference& com
     if (plan.ColumnOf(signal) < 0 || signals_[signal].ignored || !schema_[signal].counted()) {
       continue;
     }
-    LearningRows imported(SummaryType(schema_[signal]));
+    const auto& imported =
+        kept.emplace_back(std::make_unique<LearningRows>(SummaryType(schema_[signal])));
     for (const auto& batch : command.rows) {
-      AddImported(*batch, batch->columns[static_cast<size_t>(plan.ColumnOf(signal))], &imported);
+      AddImported(*batch, batch->columns[static_cast<size_t>(plan.ColumnOf(signal))],
+                  imported.get());
     }
-    if (ScoreTakes(signal)) score_rows.emplace_back(signal, imported.NumbersOrNaN());
+    if (ScoreTakes(signal)) score_rows.emplace_back(signal, imported->NumbersOrNaN());
     StopLearning(signal);
     KeepPrevious(signal);
-    TakeReference(signal, imported.MakeReference(
+    TakeReference(signal, imported->MakeReference(
                               version, settings_->ForColumn(schema_[signal].name).sketches));
-    ++taken;
+    taken.push_back(signal);
+    if (!AnyRowDetector()) kept.pop_back();
   }
-  references_.back().set_signals(taken);
+  references_.back().set_signals(static_cast<uint32_t>(taken.size()));
+  FitImported(kept, taken, static_cast<uint32_t>(rows), version, effects);
   FitScore(score_rows, version, effects);
   Recount();
   *reference = references_.back();
@@ -294,6 +305,8 @@ void ModelState::RelearnReference(Effects* effects) {
   for (v1::Reference& reference : references_) reference.set_active(false);
   previous_score_ = std::exchange(score_, FittedScore());
   score_changed_ = book_changed_ = true;
+  derived_changed_ = memories_changed_ = true;
+  derived_.clear();
   Recount();
   effects->notes.push_back(
       absl::StrCat("model ", name_, " version ", version_, ": learns its reference again"));

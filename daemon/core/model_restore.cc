@@ -11,6 +11,8 @@
 namespace faultline {
 namespace {
 
+constexpr uint32_t kDerivedMax = 1'024;
+
 absl::Status Broken(const char* what) { return absl::DataLossError(what); }
 
 }  // namespace
@@ -94,7 +96,8 @@ absl::Status ModelState::Restore(const Key& key, std::string_view payload, size_
 }
 
 absl::Status ModelState::RestoreScore(const Key& key, std::string_view payload) {
-  if (key.index >= scores_stored_.size()) return Broken("no place for this fitted score");
+  const auto scores = static_cast<uint32_t>(scores_stored_.size());
+  if (key.index >= scores) return RestoreDerived(key.index - scores, payload);
   FittedScore& score = key.index == 0 ? score_ : previous_score_;
   Decoder in(payload);
   const bool fits = score.Decode(&in) && in.Done() &&
@@ -102,6 +105,24 @@ absl::Status ModelState::RestoreScore(const Key& key, std::string_view payload) 
                                 [this](uint32_t s) { return s < schema_.size(); });
   scores_stored_[key.index] = true;
   return fits ? absl::OkStatus() : Broken("no fitted score");
+}
+
+absl::Status ModelState::RestoreDerived(uint32_t index, std::string_view payload) {
+  if (index / 2 >= kDerivedMax) return Broken("too many derived signals");
+  if (index / 2 >= derived_.size()) derived_.resize(index / 2 + 1);
+  derived_stored_ = static_cast<uint32_t>(derived_.size());
+  DerivedRows& derived = derived_[index / 2];
+  if (index % 2 == 1) {
+    derived.memory.resize(payload.size());
+    std::copy_n(reinterpret_cast<const std::byte*>(payload.data()), payload.size(),
+                derived.memory.begin());
+    return absl::OkStatus();
+  }
+  Decoder in(payload);
+  const bool fits = derived.Decode(&in) && in.Done() && derived.signal < schema_.size() &&
+                    std::all_of(derived.columns.begin(), derived.columns.end(),
+                                [this](uint32_t s) { return s < schema_.size(); });
+  return fits ? absl::OkStatus() : Broken("no derived signal");
 }
 
 absl::Status ModelState::RestoreBook(std::string_view payload) {

@@ -25,6 +25,9 @@ void RefuseRow(uint32_t row, int64_t time_ns, BatchResult* result) {
   error.set_message(WhyRefused(time_ns));
 }
 
+// Rows are of their time if they come with at most such a delay, or sooner by idle_close.
+constexpr int64_t kLiveLagMaxNs = 600'000'000'000;
+
 std::string NormName(const std::string& column) { return absl::StrCat(column, ".norm"); }
 
 int64_t NewestTime(const EventBatch& batch, int64_t future_ns) {
@@ -107,6 +110,7 @@ void ModelState::CountRows(const std::shared_ptr<const EventBatch>& batch, Batch
   const int64_t newest_time = NewestTime(*batch, shard_->settings->future_ns);
   shard_->columns.Lay(*batch, schema_, plan_);
   BeginLearning();
+  WatchRowRate();
   result->row_errors = batch->row_errors;
   result->rejected_rows = batch->refused_rows;
   result->rejected_by_reason[v1::REJECT_REASON_ID] += batch->refused_rows;
@@ -138,6 +142,8 @@ void ModelState::CountRows(const std::shared_ptr<const EventBatch>& batch, Batch
   totals_.rejected_rows += result->rejected_rows;
   totals_.client_dropped_rows += batch->client_dropped_rows;
   quiet_since_ns_ = batch->received_ns;
+  live_ = batch->received_ns - totals_.last_event_ns <=
+          std::min(settings_->idle_close_ns, kLiveLagMaxNs) + 2 * clock_.length_ns();
   changed_ = true;
   if (shard_->settings->recorder_enabled && result->applied_rows + result->late_rows > 0) {
     effects->recorded.push_back({batch, settings_});
@@ -181,6 +187,7 @@ void ModelState::CountRun(const EventBatch& batch, RowRange run, int64_t index, 
     if (signal.has_value() && schema_[*signal].derived && signals_[*signal].judged()) {
       shard_->columns.Score(*score->detector.score, score_, *signal, run);
     }
+    DeriveRows(run);
   }
   for (uint32_t signal = 0; signal < signals_.size(); ++signal) {
     if (signals_[signal].judged()) {
@@ -200,11 +207,12 @@ void ModelState::CountSignal(uint32_t signal, RowRange run, OpenPane* pane) {
   const SignalReference& reference = *signals_[signal].reference;
   const SignalColumn& column = shard_->columns[signal];
   Summary& summary = pane->SummaryOf(signal, reference);
+  const bool rate = signal == row_rate_;
+  if (column.sent || rate) pane->MarkSent(signal);
   if (!column.sent) {
     summary.CountMissing(run.end - run.begin);
     return;
   }
-  pane->MarkSent(signal);
   if (schema_[signal].numeric()) {
     summary.CountNumbers(column.numbers, column.nulls, run);
   } else {

@@ -136,9 +136,14 @@ void AddDetector(const v1::DetectorSpec& spec, const std::string& path, Settings
   made.has_threshold = made.entry->budgeted ? granted : HasThreshold(spec);
   made.fingerprint = Fingerprint(spec);
   for (const DetectorSettings& other : settings->detectors) {
-    if (other.entry == made.entry && other.signals == made.signals) {
+    // Row detectors of one kind differ in what they derive.
+    const bool same = made.detector.rows == nullptr ? other.signals == made.signals
+                                                    : other.fingerprint == made.fingerprint;
+    if (other.entry == made.entry && same) {
       return fields->Refuse(path, std::string(made.entry->name),
-                            "other signals than an earlier entry of this kind has");
+                            made.detector.rows == nullptr
+                                ? "other signals than an earlier entry of this kind has"
+                                : "other options than an earlier entry of this kind has");
     }
   }
   settings->detectors.push_back(std::move(made));

@@ -10,6 +10,13 @@ namespace faultline {
 
 using google::protobuf::util::TimeUtil;
 
+namespace {
+
+// After a restart: silence of a model whose newest row is older says nothing.
+constexpr int64_t kRestartedLiveNs = 86'400'000'000'000;
+
+}  // namespace
+
 ModelState::ModelState(ShardShare* shard, std::string name, std::string version)
     : shard_(shard),
       name_(std::move(name)),
@@ -58,6 +65,9 @@ void ModelState::Recount() {
     if (signals_[signal].judged()) ++judged_;
     if (signals_[signal].learns()) learners_.push_back(signal);
   }
+  const std::optional<uint32_t> rate = schema_.Find(kRowRateSignal);
+  const bool watched = rate.has_value() && schema_[*rate].owned() && signals_[*rate].judged();
+  row_rate_ = watched ? rate : std::nullopt;
 }
 
 // The number of signals stands in what is stored of an open pane.
@@ -76,8 +86,14 @@ bool ModelState::Ignores(uint32_t signal) const {
   const SignalFacts& facts = schema_[signal];
   if (facts.source >= 0) return signals_[static_cast<size_t>(facts.source)].ignored;
   if (IsIgnored(facts.name)) return true;
-  return facts.derived && std::any_of(score_.signals.begin(), score_.signals.end(),
-                                      [this](uint32_t input) { return signals_[input].ignored; });
+  const auto ignored = [this](uint32_t input) { return signals_[input].ignored; };
+  for (const DerivedRows& derived : derived_) {
+    if (derived.signal == signal) {
+      return std::any_of(derived.columns.begin(), derived.columns.end(), ignored);
+    }
+  }
+  return facts.derived && !facts.owned() &&
+         std::any_of(score_.signals.begin(), score_.signals.end(), ignored);
 }
 
 absl::Status ModelState::CheckRoom(uint64_t added) const {
@@ -101,6 +117,8 @@ void ModelState::InheritFrom(const ModelState& newest) {
   schema_ = newest.schema_;
   score_ = newest.score_;
   score_changed_ = score_.ready();
+  derived_ = newest.derived_;
+  derived_changed_ = memories_changed_ = !derived_.empty();
   silenced_until_ns_ = newest.silenced_until_ns_;
   reference_version_ = newest.reference_version_;
   references_ = newest.references_;
@@ -166,7 +184,10 @@ absl::Status ModelState::DeclareSignals(const v1::Model& model) {
 }
 
 void ModelState::Tick(int64_t now_ns, Effects* effects) {
-  if (quiet_since_ns_ == 0) quiet_since_ns_ = now_ns;
+  if (quiet_since_ns_ == 0) {
+    quiet_since_ns_ = now_ns;
+    live_ = now_ns - totals_.last_event_ns <= kRestartedLiveNs;
+  }
   const bool idle =
       settings_->idle_close_ns > 0 && now_ns - quiet_since_ns_ >= settings_->idle_close_ns;
   if (clock_.by_time() && idle) {
@@ -181,6 +202,7 @@ void ModelState::Tick(int64_t now_ns, Effects* effects) {
       changed_ = true;
     }
   }
+  if (idle) JudgeSilence(now_ns, effects);
   if (silenced_until_ns_ > 0 && now_ns >= silenced_until_ns_) {
     silenced_until_ns_ = 0;
     changed_ = book_changed_ = true;

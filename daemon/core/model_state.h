@@ -7,7 +7,9 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -34,9 +36,10 @@ namespace faultline {
 // What the models of a shard share.
 struct ShardShare {
   std::shared_ptr<const Settings> settings;
-  uint64_t signals = 0;         // of all models
-  uint64_t learning_bytes = 0;  // of all signals that learn
-  BatchColumns columns;         // of the batch at hand
+  uint64_t signals = 0;                // of all models
+  uint64_t learning_bytes = 0;         // of all signals that learn
+  BatchColumns columns;                // of the batch at hand
+  std::vector<RowColumn> row_columns;  // of the row detector at hand
 
   // A shard's part of a limit on all shards.
   uint64_t PartOf(uint64_t limit) const {
@@ -175,10 +178,28 @@ class ModelState {
   bool CheckImport(const faultline::InstallReference& command, v1::Model* declared,
                    absl::Status* status) const;
 
+  // model_derived.cc
+  const DetectorSettings* RowSettings(const DerivedRows& derived) const;
+  void DeriveRows(RowRange run);
+  void FitRows(std::span<const RowColumn> columns, std::span<const uint32_t> signals, uint32_t rows,
+               uint32_t version, bool again, Effects* effects);
+  bool AnyRowDetector() const;
+  void FitImported(const std::vector<std::unique_ptr<LearningRows>>& imported,
+                   std::span<const uint32_t> signals, uint32_t rows, uint32_t version,
+                   Effects* effects);
+  void TakeDerived(const DetectorSettings& detector, const RowSignal& made,
+                   std::span<const RowColumn> columns, std::span<const uint32_t> signals,
+                   uint32_t rows, uint32_t version, Effects* effects);
+  bool AddOwned(std::string_view name, v1::ColumnRole role, uint32_t* signal);
+  void WatchRowRate();
+  void JudgeSilence(int64_t now_ns, Effects* effects);
+  void JudgeSilentPane(int64_t index, std::vector<AlertEdge>* edges);
+
   // model_records.cc
   void CutOpenPanes(Effects* effects);
   void CutDetectors(Effects* effects);
   void CutBooks(Effects* effects);
+  void CutDerived(Effects* effects);
   void CutLearning(Effects* effects);
   void CutReferences(Effects* effects);
   void CutRolling(Effects* effects);
@@ -192,6 +213,7 @@ class ModelState {
 
   // model_restore.cc
   absl::Status RestoreBook(std::string_view payload);
+  absl::Status RestoreDerived(uint32_t index, std::string_view payload);
   absl::Status RestoreReference(const Key& key, std::string_view payload);
   absl::Status RestoreScore(const Key& key, std::string_view payload);
   absl::Status RestoreRolling(const Key& key, std::string_view payload);
@@ -215,12 +237,16 @@ class ModelState {
   std::vector<uint32_t> learners_;  // signals that learn
   FittedScore score_;
   FittedScore previous_score_;  // that a rollback brings back; may be none
+  std::vector<DerivedRows> derived_;
+  std::optional<uint32_t> row_rate_;  // the signal, while it is judged
 
   PaneClock clock_;
   std::array<OpenPane, kSlots> panes_;
   int64_t window_from_ = 0;  // number of the oldest pane that windows may hold
   StoredPanes stored_panes_;
   int64_t quiet_since_ns_ = 0;  // the daemon's clock at the newest rows; not stored
+  int64_t silent_next_ = 0;     // the pane that silence would make the next one; not stored
+  bool live_ = false;           // the newest rows were of their time; not stored
 
   AlertBook alerts_;
   IncidentBook book_;
@@ -236,6 +262,8 @@ class ModelState {
   bool changed_ = true;
   bool book_changed_ = true;
   bool score_changed_ = false;
+  bool derived_changed_ = false;
+  bool memories_changed_ = false;
   bool signals_changed_ = true;
   uint64_t alerts_revision_ = 0;
   uint64_t book_revision_ = 0;
@@ -250,6 +278,7 @@ class ModelState {
   std::map<uint32_t, uint32_t> learning_stored_;  // block: chunks
   std::set<std::pair<uint32_t, uint32_t>> rolling_stored_;
   std::array<bool, 2> scores_stored_ = {};  // in use, previous
+  uint32_t derived_stored_ = 0;
 
   std::shared_ptr<const ModelSignals> shown_;
   std::set<uint32_t> review_;  // signals whose readings in shown_ no longer hold

@@ -22,6 +22,8 @@ std::string_view DescribeType(ColumnType type) {
   return type == ColumnType::kEmbedding ? "vectors" : "numbers";
 }
 
+bool SignalFacts::owned() const { return derived && source < 0 && name != kRowScoreSignal; }
+
 void Schema::Append(SignalFacts facts) {
   const bool is_new = by_name_.emplace(facts.name, size()).second;
   FAULTLINE_CHECK(is_new, "callers look a name up before they add it");
@@ -37,8 +39,8 @@ void Schema::Add(std::string_view name, v1::SignalType type, v1::ColumnRole role
   }
 }
 
-void Schema::AddDerived(std::string_view name, int32_t source) {
-  Append({std::string(name), v1::SIGNAL_TYPE_NUMERIC, v1::COLUMN_ROLE_FEATURE, true, source});
+void Schema::AddDerived(std::string_view name, v1::ColumnRole role) {
+  Append({std::string(name), v1::SIGNAL_TYPE_NUMERIC, role, true, -1});
 }
 
 std::optional<uint32_t> Schema::Find(std::string_view name) const {

@@ -26,9 +26,13 @@ struct SignalFacts {
   // It is counted and judged, as numbers or as categories.
   bool counted() const { return type != v1::SIGNAL_TYPE_EMBEDDING; }
   bool numeric() const { return type == v1::SIGNAL_TYPE_NUMERIC; }
+  // Derived for one kind of detector: others look at it only if they name it.
+  bool owned() const;
 };
 
 inline constexpr std::string_view kRowScoreSignal = "row_score";
+// Counts the rows of the model; none of them has a value.
+inline constexpr std::string_view kRowRateSignal = "row_rate";
 // Added to the name of a signal with vectors: the derived signal of their norms.
 inline constexpr std::string_view kNormSuffix = ".norm";
 
@@ -44,7 +48,7 @@ class Schema {
   // The name must be new. Vectors bring the signal of their norms along.
   void Add(std::string_view name, v1::SignalType type, v1::ColumnRole role);
   // A numeric signal that the daemon computes.
-  void AddDerived(std::string_view name, int32_t source);
+  void AddDerived(std::string_view name, v1::ColumnRole role = v1::COLUMN_ROLE_FEATURE);
   std::optional<uint32_t> Find(std::string_view name) const;
   // How many signals Add would add.
   static uint32_t SignalsOf(v1::SignalType type) {

@@ -13,10 +13,17 @@ namespace {
 bool LooksAt(const DetectorSettings& detector, const SignalFacts& facts) {
   if (!facts.counted()) return false;
   if (detector.detector.score != nullptr) return facts.name == kRowScoreSignal;
+  const Subject subject = detector.entry->subject;
+  if (subject == Subject::kRowRate) return facts.owned() && facts.name == kRowRateSignal;
+  if (subject == Subject::kOwn) return facts.owned() && detector.detector.rows->Makes(facts.name);
   const SignalType type = facts.numeric() ? SignalType::kNumeric : SignalType::kCategorical;
   const bool judges = detector.detector.compare != nullptr ? detector.detector.compare->Judges(type)
                                                            : detector.detector.follow->Judges(type);
-  if (!judges || detector.signals.empty()) return judges;
+  if (!judges) return false;
+  if (detector.signals.empty()) {
+    if (facts.owned()) return false;
+    return subject == Subject::kColumns || facts.role == v1::COLUMN_ROLE_STATUS;
+  }
   return std::any_of(
       detector.signals.begin(), detector.signals.end(),
       [&](const std::string& pattern) { return MatchesPattern(pattern, facts.name); });
@@ -243,6 +250,7 @@ SignalReading ReadSignal(const SignalFacts& facts, const ModelSettings& settings
   const Summary& window = signal.window->merged();
   reading.reference_rows = signal.reference->summary().rows();
   reading.window_rows = window.rows();
+  if (facts.owned() && signal.reference->empty()) return reading;  // Its rows have no values.
   reading.missing_ratio = Ratio(window.missing(), window.rows());
   if (signal.reference->empty()) return reading;
   if (facts.numeric()) {

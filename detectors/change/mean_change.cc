@@ -5,6 +5,7 @@
 #include <array>
 #include <cmath>
 
+#include "detectors/change/mean_follow.h"
 #include "detectors/evidence/ledger.h"
 #include "detectors/evidence/sums.h"
 #include "detectors/judgement.h"
@@ -17,14 +18,15 @@ constexpr uint32_t kBets = 2 * ReferenceLaw::kMeanRates;
 
 class MeanChange final : public FollowDetector {
  public:
-  explicit MeanChange(double tolerance) : tolerance_(tolerance) {}
+  MeanChange(uint32_t tag, double tolerance, DescribeEffect describe)
+      : layout_{.tag = tag, .bets = kBets}, tolerance_(tolerance), describe_(describe) {}
 
   bool Judges(SignalType type) const override { return type == SignalType::kNumeric; }
-  size_t state_bytes() const override { return Ledger::Bytes(kLayout); }
-  void Start(std::span<std::byte> state) const override { Ledger::Start(kLayout, state); }
+  size_t state_bytes() const override { return Ledger::Bytes(layout_); }
+  void Start(std::span<std::byte> state) const override { Ledger::Start(layout_, state); }
 
   Verdict Follow(const FollowInput& input, std::span<std::byte> state) const override {
-    Ledger ledger(kLayout, input, state);
+    Ledger ledger(layout_, input, state);
     if (std::string missing = MissingForSums(input); !missing.empty()) {
       return input.reference.moments().variance() > 0 ? ledger.CannotTell(std::move(missing))
                                                       : ledger.Inapplicable(std::move(missing));
@@ -54,24 +56,32 @@ class MeanChange final : public FollowDetector {
     Verdict verdict = ledger.Finish(
         std::sqrt(input.law.mean_dispersion / static_cast<double>(input.reference.values())));
     if (verdict.state == VerdictState::kAlarm) {
-      verdict.detail =
-          "mean is off by " + NumberInWords(verdict.effect_size) + " reference deviations";
+      verdict.detail = describe_(input, verdict.effect_size);
     }
     return verdict;
   }
 
  private:
-  static constexpr Ledger::Layout kLayout = {.tag = 0x6d65'0001, .bets = kBets};
-
-  double tolerance_;
+  const Ledger::Layout layout_;
+  const double tolerance_;
+  const DescribeEffect describe_;
 };
 
+std::string Describe(const FollowInput& /*input*/, double effect) {
+  return "mean is off by " + NumberInWords(effect) + " reference deviations";
+}
+
 }  // namespace
+
+std::shared_ptr<const FollowDetector> FollowMean(uint32_t tag, double tolerance,
+                                                 DescribeEffect describe) {
+  return std::make_shared<MeanChange>(tag, tolerance, describe);
+}
 
 absl::StatusOr<Detector> MakeMeanChange(const v1::DetectorSpec& spec) {
   const auto tolerance = ReadTolerance("mean_change", spec.mean_change());
   if (!tolerance.ok()) return tolerance.status();
-  return Detector{.name = "mean_change", .follow = std::make_shared<MeanChange>(*tolerance)};
+  return Detector{.name = "mean_change", .follow = FollowMean(0x6d65'0001, *tolerance, Describe)};
 }
 
 }  // namespace faultline

@@ -29,7 +29,7 @@ namespace faultline {
 class Ledger {
  public:
   static constexpr size_t kBetsMax = 20;
-  static constexpr size_t kExtraMax = 40;
+  static constexpr size_t kExtraMax = 68;
 
   // What a kind keeps.
   struct Layout {
@@ -44,6 +44,8 @@ class Ledger {
   Ledger(const Layout& layout, const FollowInput& input, std::span<std::byte> bytes);
 
   bool latched() const { return state_.latched != 0; }
+  // log10 of what one pane's deposit has grown to so far.
+  double score() const { return Score(TotalMass({bets_.data(), layout_.bets})); }
   std::span<double> extra() { return {extra_.data(), layout_.extra}; }
   // Rows per effective row, given what the reference says.
   double Dispersion(double of_reference);

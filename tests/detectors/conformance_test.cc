@@ -35,6 +35,10 @@ const google::protobuf::FieldDescriptor* FieldOf(const CatalogEntry& entry) {
 v1::DetectorSpec DefaultSpec(const CatalogEntry& entry) {
   v1::DetectorSpec spec;
   spec.GetReflection()->MutableMessage(&spec, FieldOf(entry));
+  if (entry.kind == v1::DetectorSpec::kDependencyChange) {
+    spec.mutable_dependency_change()->set_from("c0");
+    spec.mutable_dependency_change()->set_to("c1");
+  }
   return spec;
 }
 
@@ -71,10 +75,11 @@ bool Judges(const CatalogEntry& entry, SignalType type) {
   return type == SignalType::kNumeric;
 }
 
-// Score detectors take rows of several columns: copies of the stream, shifted.
+// Score and row detectors take rows of several columns: copies of the stream, shifted.
 Rows ForKind(const CatalogEntry& entry, const std::vector<double>& values) {
   Rows rows = Numbers(values);
-  if (MakeDetector(DefaultSpec(entry))->score == nullptr) return rows;
+  const Detector made = *MakeDetector(DefaultSpec(entry));
+  if (made.score == nullptr && made.rows == nullptr) return rows;
   for (const size_t shift : {7, 31}) {
     std::vector<double> column = values;
     std::rotate(column.begin(), column.begin() + std::min(shift, column.size()), column.end());
@@ -158,6 +163,9 @@ TEST_P(Conformance, DefaultOptionsMakeExactlyOneDetector) {
   ASSERT_TRUE(made.ok()) << made.status();
   EXPECT_EQ(made->name, entry().name);
   EXPECT_EQ((made->compare != nullptr) + (made->follow != nullptr) + (made->score != nullptr), 1);
+  EXPECT_EQ(made->rows != nullptr, entry().subject == Subject::kOwn);
+  EXPECT_EQ(made->rows == nullptr ? 0 : made->rows->memory_bytes(), entry().memory_bytes);
+  EXPECT_TRUE(made->rows == nullptr || made->follow != nullptr);
 }
 
 TEST_P(Conformance, OptionsOutOfRangeAreRefusedByName) {
@@ -171,6 +179,8 @@ TEST_P(Conformance, OptionsOutOfRangeAreRefusedByName) {
       {"quantile", {0.4, 1.1, kNan}},
       {"tolerance", {-1, 2e6, kNan, kInfinity}},
       {"jump", {0, 0.6, kNan}},
+      {"rows", {0, 63, 4097}},
+      {"pairs_max", {0, 17}},
   };
   for (const auto& [option, values] : bad) {
     for (const double value : values) {

@@ -15,7 +15,10 @@
 //
 // ROWS is one of: normal MEAN DEVIATION, uniform LOW HIGH, constant VALUE, alternating VALUE,
 // ramp FROM TO, nan, infinity, missing, words NAME:WEIGHT ...; then "x COUNT"; for columns > 1
-// normal may be followed by "shared R": the correlation between columns.
+// normal may be followed by "shared R": the correlation between columns. For two columns also
+// mapped KINDS BROKEN: the first is one of KINDS numbers, the second follows from it but for a
+// share BROKEN of rows; and again ROW: the live rows from that one on, once more. "every SECONDS"
+// at the end: from row to row, else 1.
 
 #include <google/protobuf/text_format.h>
 #include <gtest/gtest.h>
@@ -98,6 +101,25 @@ Rows MakeRows(const std::string& text, Script& script) {
   Rows rows;
   if (words[0] == "words") {
     for (uint32_t i = 0; i < count; ++i) rows.words.push_back(PickWord(words, script.random));
+    return rows;
+  }
+  const auto every = std::find(words.begin(), words.end(), "every");
+  if (every != words.end()) rows.seconds.assign(count, std::strtod((every + 1)->c_str(), nullptr));
+  if (words[0] == "again") {
+    for (const std::vector<double>& column : script.live.columns) {
+      const auto first = column.begin() + static_cast<ptrdiff_t>(NumberAt(words, 1));
+      rows.columns.emplace_back(first, first + count);
+    }
+    return rows;
+  }
+  if (words[0] == "mapped") {
+    rows.columns.resize(2);
+    for (uint32_t i = 0; i < count; ++i) {
+      const uint64_t kind = script.random.Below(static_cast<uint64_t>(NumberAt(words, 1)));
+      const bool broken = script.random.Uniform() < NumberAt(words, 2);
+      rows.columns[0].push_back(static_cast<double>(kind));
+      rows.columns[1].push_back(static_cast<double>(kind % 7) + (broken ? 1 : 0));
+    }
     return rows;
   }
   const bool missing = words[0] == "missing";

@@ -3,7 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <map>
+#include <numeric>
 
 #include "base/check.h"
 #include "base/codec.h"
@@ -45,6 +47,11 @@ void Rows::Append(const Rows& more) {
     missing.insert(missing.end(), more.missing.begin(), more.missing.end());
     missing.resize(size() + more.size());
   }
+  if (!seconds.empty() || !more.seconds.empty()) {
+    seconds.resize(size(), 1);
+    seconds.insert(seconds.end(), more.seconds.begin(), more.seconds.end());
+    seconds.resize(size() + more.size(), 1);
+  }
   for (size_t k = 0; k < more.columns.size(); ++k) {
     columns[k].insert(columns[k].end(), more.columns[k].begin(), more.columns[k].end());
   }
@@ -66,7 +73,11 @@ Play::Play(const v1::DetectorSpec& spec, const Rows& reference, Choices choices)
     const absl::Status fit = detector_.score->Fit(Spans(reference), &fitted_);
     if (!fit.ok()) fitted_.clear();
   }
-  const Rows counted = Scored(reference);
+  if (detector_.rows != nullptr) FitRows(reference);
+  Rows counted = Scored(reference);
+  for (uint32_t row = 0; row < derived_.used_rows; ++row) counted.missing[row] = true;
+  // The live rows begin with nothing remembered.
+  std::fill(memory_.begin(), memory_.end(), std::byte{0});
   shape_ = std::make_unique<Shape>(ShapeOf(counted));
   reference_ = std::make_unique<Summary>(Count(counted, 0, counted.size()));
   law_ = LawOf(counted);
@@ -80,7 +91,48 @@ Play::Play(const v1::DetectorSpec& spec, const Rows& reference, Choices choices)
   }
 }
 
-Rows Play::Scored(const Rows& rows) const {
+// Columns are called c0, c1, ...
+std::vector<RowColumn> ColumnsOf(const Rows& rows, std::vector<std::string>* names) {
+  for (size_t k = 0; k < rows.columns.size(); ++k) names->push_back("c" + std::to_string(k));
+  std::vector<RowColumn> columns;
+  for (size_t k = 0; k < rows.columns.size(); ++k) {
+    columns.push_back({.signal = (*names)[k], .numbers = rows.columns[k]});
+  }
+  return columns;
+}
+
+void Play::FitRows(const Rows& reference) {
+  std::vector<std::string> names;
+  const std::vector<RowColumn> columns = ColumnsOf(reference, &names);
+  std::vector<RowColumn> taken;
+  for (const RowColumn& column : columns) {
+    if (detector_.rows->Takes(column.signal, SignalType::kNumeric, true)) taken.push_back(column);
+  }
+  std::vector<RowSignal> made;
+  if (!detector_.rows->Fit(taken, reference.size(), &made).ok()) return;
+  derived_ = made.front();
+  FAULTLINE_CHECK(detector_.rows->Makes(derived_.name), "it knows its own");
+  memory_.resize(detector_.rows->memory_bytes());
+}
+
+Rows Play::Scored(const Rows& rows) {
+  if (detector_.rows != nullptr) {
+    std::vector<std::string> names;
+    const std::vector<RowColumn> columns = ColumnsOf(rows, &names);
+    std::vector<RowColumn> inputs;
+    for (const uint32_t column : derived_.columns) inputs.push_back(columns[column]);
+    Rows values = Numbers(std::vector<double>(rows.size(), kUnset));
+    if (!inputs.empty()) {
+      // In pieces, as batches come.
+      for (uint32_t begin = 0; begin < rows.size(); begin += 37) {
+        detector_.rows->Derive(derived_.fitted, inputs, {begin, std::min(begin + 37, rows.size())},
+                               memory_, values.columns[0]);
+      }
+    }
+    for (const double value : values.columns[0]) values.missing.push_back(std::isnan(value));
+    values.seconds = rows.seconds;
+    return values;
+  }
   if (detector_.score == nullptr) return rows;
   std::vector<double> scores(rows.size());
   detector_.score->Score(fitted_, Spans(rows), {0, rows.size()}, scores);
@@ -136,10 +188,10 @@ Summary Play::Reread(const Summary& summary) const {
   return std::move(*read);
 }
 
-Verdict Play::Follow(const Summary& pane) {
+Verdict Play::Follow(const Summary& pane, double seconds) {
   FollowInput input = {.reference = *reference_, .law = law_, .pane = pane};
   input.begin_s = at_s_;
-  at_s_ += static_cast<double>(pane.rows());
+  at_s_ += seconds;
   input.end_s = at_s_;
   if (choices_.budget_rows > 0) {
     input.deposit = static_cast<double>(pane.rows());
@@ -148,7 +200,7 @@ Verdict Play::Follow(const Summary& pane) {
   return detector_.follow->Follow(input, state_);
 }
 
-Verdict Play::Judge(const Summary& pane) {
+Verdict Play::Judge(const Summary& pane, double seconds) {
   if (choices_.restart) {
     detector_ = *MakeDetector(spec_);
     reference_ = std::make_unique<Summary>(Reread(*reference_));
@@ -161,7 +213,7 @@ Verdict Play::Judge(const Summary& pane) {
     for (Summary& kept : window_) kept = Reread(kept);
     state_ = std::vector<std::byte>(state_);
   }
-  if (detector_.follow != nullptr) return Follow(pane);
+  if (detector_.follow != nullptr) return Follow(pane, seconds);
   window_.push_back(choices_.restart ? Reread(pane) : [&] {
     Summary copy(shape_.get());
     copy.Merge(pane);
@@ -179,7 +231,12 @@ std::vector<Verdict> Play::Run(const Rows& live) {
   std::vector<Verdict> verdicts;
   const uint32_t step = choices_.pane_rows;
   for (uint32_t begin = 0; begin + step <= counted.size(); begin += step) {
-    verdicts.push_back(Judge(Count(counted, begin, begin + step)));
+    double seconds = step;
+    if (!live.seconds.empty()) {
+      const auto first = live.seconds.begin() + begin;
+      seconds = std::accumulate(first, first + step, 0.0);
+    }
+    verdicts.push_back(Judge(Count(counted, begin, begin + step), seconds));
   }
   return verdicts;
 }

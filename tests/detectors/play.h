@@ -13,7 +13,8 @@ namespace faultline::testing {
 struct Rows {
   std::vector<std::vector<double>> columns;
   std::vector<std::string> words;
-  std::vector<bool> missing;  // by row; empty: none
+  std::vector<bool> missing;    // by row; empty: none
+  std::vector<double> seconds;  // that each row takes to come; empty: one each
 
   bool categorical() const { return !words.empty(); }
   uint32_t size() const {
@@ -48,17 +49,20 @@ class Play {
   const Shape& shape() const { return *shape_; }
 
  private:
-  Rows Scored(const Rows& rows) const;
+  Rows Scored(const Rows& rows);
+  void FitRows(const Rows& reference);
   Summary Count(const Rows& rows, uint32_t begin, uint32_t end) const;
   Summary Reread(const Summary& summary) const;
   ReferenceLaw LawOf(const Rows& rows) const;
-  Verdict Follow(const Summary& pane);
-  Verdict Judge(const Summary& pane);
+  Verdict Follow(const Summary& pane, double seconds);
+  Verdict Judge(const Summary& pane, double seconds);
 
   v1::DetectorSpec spec_;
   Choices choices_;
   Detector detector_;
   std::string fitted_;
+  RowSignal derived_;              // of row detectors
+  std::vector<std::byte> memory_;  // likewise
   std::unique_ptr<Shape> shape_;
   std::unique_ptr<Summary> reference_;
   ReferenceLaw law_;

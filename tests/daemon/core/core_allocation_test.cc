@@ -11,7 +11,9 @@ TEST(CoreAllocationTest, ApplyTakesNoMemoryOnceWarm) {
   if (!AllocationsSoFar().has_value()) GTEST_SKIP() << "sanitizers take memory of their own";
   Shard shard(MakeSettings(R"(
     defaults { pane { rows: 100000 } reference { learn_rows: 200 }
-      detectors { row_score { threshold: 0.5 } } detectors { psi { threshold: 1 } } })"));
+      detectors { row_score { threshold: 0.5 } } detectors { psi { threshold: 1 } }
+      detectors { repeat_change {} } detectors { correlation_change { first: "a" second: "b" } }
+      detectors { dependency_change { from: "word" to: "a" } } })"));
   Numbers numbers(1);
   std::vector<double> a(100), b(100);
   std::vector<std::string> words(100);

@@ -1,0 +1,214 @@
+// Sees rows that come at a lower rate than they used to, or not at all. Blind to a decline so slow
+// that what is usual follows it, and to a rise. What is usual is learnt from the panes: the lower
+// of a short and a long mean of the rate, against the hour of the week or day once every such hour
+// has come twice. Bets: likelihood ratios of a Poisson count, in effective rows; what a single pane
+// may say is bounded by how many panes were seen, since none of them was ever lower.
+#include <absl/strings/str_format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <memory>
+
+#include "detectors/evidence/ledger.h"
+#include "detectors/judgement.h"
+#include "detectors/kinds.h"
+#include "detectors/quality/week_of_rates.h"
+#include "detectors/stats/elementary.h"
+
+namespace faultline {
+namespace {
+
+constexpr char kName[] = "row_rate_drop";
+// What is left of the rate, under each bet, of the least that the null leaves open.
+constexpr std::array<double, 5> kLeft = {0.85, 0.6, 0.3, 0.1, 0.01};
+constexpr uint32_t kBets = kLeft.size();
+constexpr double kToleranceDefault = 0.25;
+constexpr double kPanesMin = 20;
+constexpr double kRowsMin = 20;
+// Panes that the two means remember.
+constexpr double kShortMemory = 64;
+constexpr double kLongMemory = 512;
+// With evidence of a drop, what is usual moves this much slower.
+constexpr double kSuspicion = 2;  // log10
+constexpr double kSlower = 8;
+// A pane counts at most so many times the usual rate: what rises and falls again is no drop.
+constexpr double kRiseMax = 2;
+constexpr double kErrors = 2;
+// The most that the usual rate may be in doubt, as a share.
+constexpr double kDoubtMax = 0.5;
+// Longer gaps between panes were not watched.
+constexpr double kGapMax = 60;
+// With fewer rows to be expected a pane says nothing.
+constexpr double kExpectedMin = 0.1;
+
+// The kind's own numbers between panes.
+struct Learnt {
+  double end_s = 0;     // of the newest pane
+  double silent_s = 0;  // event time since which no row came
+  double panes = 0;
+  double rows = 0;
+  double short_rate = 0;  // rows a second, over the season's
+  double long_rate = 0;   // likewise
+  double season = 0;      // hours, that the rates are held against
+  WeekOfRates week;
+
+  double rate() const { return std::min(short_rate, long_rate); }
+};
+constexpr uint32_t kNumbers = 7 + WeekOfRates::kNumbers;
+
+Learnt Read(std::span<const double> numbers) {
+  Learnt learnt = {numbers[0], numbers[1], numbers[2], numbers[3],
+                   numbers[4], numbers[5], numbers[6], {}};
+  learnt.week.Read(numbers.subspan<7, WeekOfRates::kNumbers>());
+  return learnt;
+}
+
+void Write(const Learnt& learnt, std::span<double> numbers) {
+  const double own[] = {learnt.end_s,      learnt.silent_s,  learnt.panes, learnt.rows,
+                        learnt.short_rate, learnt.long_rate, learnt.season};
+  std::copy(std::begin(own), std::end(own), numbers.begin());
+  learnt.week.Write(numbers.subspan<7, WeekOfRates::kNumbers>());
+}
+
+// What a pane adds.
+struct Look {
+  double rows = 0;
+  double seconds = 0;   // that were watched
+  double season = 1;    // rows a second that the season lets expect, or 1
+  double expected = 0;  // rows
+};
+
+class RowRateDrop final : public FollowDetector {
+ public:
+  explicit RowRateDrop(double tolerance) : tolerance_(tolerance) {}
+
+  bool Judges(SignalType type) const override { return type == SignalType::kNumeric; }
+  size_t state_bytes() const override { return Ledger::Bytes(kLayout); }
+  void Start(std::span<std::byte> state) const override { Ledger::Start(kLayout, state); }
+
+  Verdict Follow(const FollowInput& input, std::span<std::byte> state) const override {
+    Ledger ledger(kLayout, input, state);
+    Learnt learnt = Read(ledger.extra());
+    std::string missing;
+    double error = 0;
+    if (input.end_s > learnt.end_s) {
+      const Look look = LookAt(input, &learnt);
+      const double dispersion = ledger.Dispersion(1);
+      missing = Missing(learnt, look, dispersion, &error);
+      if (missing.empty() && look.expected >= kExpectedMin) {
+        Bet(learnt, look, dispersion, error, input, &ledger);
+      }
+      if (learnt.panes > 0 && look.expected >= kExpectedMin) {
+        ledger.NotePane(
+            {look.rows / look.expected - 1, 1, look.expected, tolerance_ + kErrors * error});
+      }
+      Learn(look, input, ledger.latched(), ledger.score(), &learnt);
+    }
+    Write(learnt, ledger.extra());
+    if (!missing.empty()) return ledger.CannotTell(std::move(missing));
+    Verdict verdict = ledger.Finish(error);
+    verdict.reference_rows = static_cast<uint64_t>(learnt.rows);
+    verdict.season = static_cast<ReferenceLaw::Season>(static_cast<uint8_t>(learnt.season));
+    if (verdict.state == VerdictState::kAlarm) {
+      verdict.detail = Describe(learnt, input, verdict.effect_size);
+    }
+    return verdict;
+  }
+
+ private:
+  static constexpr Ledger::Layout kLayout = {.tag = 0x7272'0001, .bets = kBets, .extra = kNumbers};
+
+  static Look LookAt(const FollowInput& input, Learnt* learnt) {
+    Look look = {.rows = static_cast<double>(input.pane.rows()),
+                 .seconds = input.end_s - input.begin_s};
+    const double since = input.end_s - learnt->end_s;
+    if (learnt->end_s > 0 && since <= kGapMax * look.seconds) look.seconds = since;
+    const double middle = input.end_s - look.seconds / 2;
+    const double season = learnt->week.season();
+    // The rates are held against another season from here on: at this hour nothing changes.
+    if (season != learnt->season) {
+      const double factor = learnt->week.RateAt(learnt->season, middle) /
+                            std::max(learnt->week.RateAt(season, middle), 1e-12);
+      learnt->short_rate *= factor;
+      learnt->long_rate *= factor;
+      learnt->season = season;
+    }
+    look.season = learnt->week.RateAt(season, middle);
+    look.expected = learnt->rate() * look.season * look.seconds;
+    return look;
+  }
+
+  static std::string Missing(const Learnt& learnt, const Look& look, double dispersion,
+                             double* error) {
+    if (learnt.panes < kPanesMin) {
+      return absl::StrFormat("%.0f more panes as the reference of the usual rate",
+                             kPanesMin - learnt.panes);
+    }
+    if (learnt.rows < kRowsMin) {
+      return absl::StrFormat("%.0f more rows as the reference of the usual rate",
+                             kRowsMin - learnt.rows);
+    }
+    const double remembered = std::min(learnt.panes, kShortMemory) * look.expected;
+    *error = remembered > 0 ? std::sqrt(dispersion / remembered) : 1;
+    if (kErrors * *error > kDoubtMax && look.expected >= kExpectedMin) {
+      return "more rows a pane: what rate is usual is in doubt by half of it";
+    }
+    return "";
+  }
+
+  void Bet(const Learnt& learnt, const Look& look, double dispersion, double error,
+           const FollowInput& input, Ledger* ledger) const {
+    std::array<double, kBets> weights;
+    std::array<double, kBets> log_values;
+    const double least = look.expected * (1 - tolerance_) * (1 - kErrors * error);
+    const double most = Log(learnt.panes + 1);
+    for (uint32_t k = 0; k < kBets; ++k) {
+      weights[k] = 1.0 / kBets;
+      const double ratio = look.rows * Log(kLeft[k]) + least * (1 - kLeft[k]);
+      log_values[k] = std::min(ratio / dispersion, most);
+    }
+    ledger->AddBatch(weights, log_values, 1, input.end_s, true);
+  }
+
+  static void Learn(const Look& look, const FollowInput& input, bool alarm, double score,
+                    Learnt* learnt) {
+    learnt->end_s = input.end_s;
+    if (look.rows > 0 || learnt->silent_s == 0) learnt->silent_s = input.end_s;
+    learnt->week.Add(look.rows, look.seconds, input.end_s - look.seconds / 2);
+    if (alarm || !(look.season * look.seconds > 0)) return;
+    double rate = look.rows / (look.season * look.seconds);
+    if (learnt->panes >= kPanesMin) rate = std::min(rate, kRiseMax * learnt->rate());
+    const double slower = score > kSuspicion ? kSlower : 1;
+    const auto move = [&](double memory, double* to) {
+      *to += (rate - *to) / (std::min(learnt->panes + 1, memory) * slower);
+    };
+    move(kShortMemory, &learnt->short_rate);
+    move(kLongMemory, &learnt->long_rate);
+    learnt->panes += 1;
+    learnt->rows += look.rows;
+  }
+
+  static std::string Describe(const Learnt& learnt, const FollowInput& input, double effect) {
+    const double usual = learnt.rate() * learnt.week.RateAt(learnt.season, input.end_s);
+    if (input.pane.rows() == 0 && input.end_s > learnt.silent_s) {
+      return absl::StrFormat("no row for %.0f seconds; usual are %s rows a second",
+                             input.end_s - learnt.silent_s, NumberInWords(usual));
+    }
+    return absl::StrFormat("rows come at %.3g %% of the usual rate, which is %s a second",
+                           100 * std::max(0.0, 1 + effect), NumberInWords(usual));
+  }
+
+  double tolerance_;
+};
+
+}  // namespace
+
+absl::StatusOr<Detector> MakeRowRateDrop(const v1::DetectorSpec& spec) {
+  const v1::RowRateDropOptions& options = spec.row_rate_drop();
+  const double tolerance = options.has_tolerance() ? options.tolerance() : kToleranceDefault;
+  if (!(tolerance >= 0 && tolerance <= 0.9)) return OptionError(kName, "tolerance", "0 to 0.9");
+  return Detector{.name = kName, .follow = std::make_shared<RowRateDrop>(tolerance)};
+}
+
+}  // namespace faultline

@@ -1,0 +1,218 @@
+// Sees a lasting change of how two numeric columns go together: of the mean of the product of their
+// standardised values, which is the correlation. Blind to a dependence that leaves the product's
+// mean where it is; moves too when one of the columns moves by itself. Values are cut at three
+// deviations (robust ones), so that a wild one is no change and bets on the product are safe.
+#include <absl/strings/str_cat.h>
+#include <absl/strings/str_format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "detectors/change/mean_follow.h"
+#include "detectors/evidence/sums.h"
+#include "detectors/judgement.h"
+#include "detectors/kinds.h"
+
+namespace faultline {
+namespace {
+
+constexpr char kName[] = "correlation_change";
+constexpr std::string_view kBetween = " ~ ";
+constexpr uint32_t kTag = 0x636f'0001;
+constexpr size_t kNameMax = 62;  // two of them and " ~ " are a name of a signal
+constexpr uint32_t kRowsMin = 40;
+constexpr uint32_t kPairsDefault = 4;
+constexpr uint32_t kPairsMax = 16;
+constexpr size_t kColumnsMax = 64;  // that pairs are sought among
+constexpr uint32_t kSoughtRows = 20'000;
+// Pairs that go together less are not among the strongest ones.
+constexpr double kStrongMin = 0.2;
+constexpr double kCut = 3;
+
+// Where a column's values lie in the reference.
+struct Place {
+  double mean = 0;
+  double deviation = 0;  // 0: does not vary
+
+  double Standard(double value) const {
+    return std::clamp((value - mean) / deviation, -kCut, kCut);
+  }
+};
+struct Fitted {
+  uint64_t tag;
+  Place places[2];
+};
+
+// Mean and deviation of the values within three robust deviations of the median, so that few wild
+// ones do not count.
+Place PlaceOf(const RowColumn& column, uint32_t rows) {
+  std::vector<double> values;
+  for (uint32_t row = 0; row < rows; ++row) {
+    const double value = column.Number(row);
+    if (!std::isnan(value)) values.push_back(value);
+  }
+  if (values.size() < kRowsMin) return {};
+  std::sort(values.begin(), values.end());
+  const double low = values[values.size() / 4];
+  const double high = values[values.size() - 1 - values.size() / 4];
+  // 2.22 quartile ranges are three deviations of a normal law; ties may leave no range.
+  const double reach = high > low ? 2.22 * (high - low) : INFINITY;
+  const double middle = values[values.size() / 2];
+  double n = 0, sum = 0, squares = 0;
+  for (const double value : values) {
+    const double off = value - middle;
+    if (!(std::fabs(off) <= reach)) continue;
+    n += 1;
+    sum += off;
+    squares += off * off;
+  }
+  const double variance = squares / n - (sum / n) * (sum / n);
+  const Place place = {middle + sum / n, std::sqrt(std::max(0.0, variance))};
+  return std::isfinite(place.mean) && std::isfinite(place.deviation) ? place : Place{};
+}
+
+double Product(const RowColumn& a, const Place& at_a, const RowColumn& b, const Place& at_b,
+               uint32_t row) {
+  return at_a.Standard(a.Number(row)) * at_b.Standard(b.Number(row));
+}
+
+// Mean product; 0 if too few rows have both.
+double Correlation(const RowColumn& a, const Place& at_a, const RowColumn& b, const Place& at_b,
+                   uint32_t rows) {
+  double sum = 0;
+  double n = 0;
+  for (uint32_t row = 0; row < rows; ++row) {
+    const double product = Product(a, at_a, b, at_b, row);
+    if (std::isnan(product)) continue;
+    sum += product;
+    n += 1;
+  }
+  return n < kRowsMin ? 0 : sum / n;
+}
+
+struct Pair {
+  double strength;
+  uint32_t first;
+  uint32_t second;
+};
+
+class RowProducts final : public RowDetector {
+ public:
+  RowProducts(std::string first, std::string second, uint32_t pairs_max)
+      : first_(std::move(first)), second_(std::move(second)), pairs_max_(pairs_max) {}
+
+  bool Takes(std::string_view signal, SignalType type, bool feature) const override {
+    if (type != SignalType::kNumeric) return false;
+    return first_.empty() ? feature : signal == first_ || signal == second_;
+  }
+  bool Makes(std::string_view signal) const override {
+    if (first_.empty()) return signal.find(kBetween) != std::string_view::npos;
+    return signal == NameOf(first_, second_);
+  }
+  size_t memory_bytes() const override { return 0; }
+
+  absl::Status Fit(std::span<const RowColumn> columns, uint32_t rows,
+                   std::vector<RowSignal>* signals) const override {
+    if (rows < kRowsMin) {
+      return absl::FailedPreconditionError(
+          absl::StrCat("correlation_change needs ", kRowsMin - rows, " more reference rows"));
+    }
+    std::vector<Place> places;
+    for (const RowColumn& column : columns.first(std::min(columns.size(), kColumnsMax))) {
+      places.push_back(PlaceOf(column, rows));
+    }
+    std::vector<Pair> pairs = first_.empty() ? Strongest(columns, places, rows) : Declared(columns);
+    for (const Pair& pair : pairs) {
+      const Fitted fitted = {kTag, {places[pair.first], places[pair.second]}};
+      if (!(fitted.places[0].deviation > 0 && fitted.places[1].deviation > 0)) continue;
+      RowSignal& made = signals->emplace_back();
+      made.name = NameOf(columns[pair.first].signal, columns[pair.second].signal);
+      made.columns = {pair.first, pair.second};
+      made.fitted.assign(reinterpret_cast<const char*>(&fitted), sizeof fitted);
+    }
+    if (!signals->empty()) return absl::OkStatus();
+    return absl::FailedPreconditionError(
+        first_.empty() ? "correlation_change: no two features of the reference go together"
+                       : absl::StrCat("correlation_change: ", first_, " and ", second_,
+                                      " must be numbers that vary and learn from the same rows"));
+  }
+
+  void Derive(std::string_view fitted, std::span<const RowColumn> columns, RowRange range,
+              std::span<std::byte> /*memory*/, std::span<double> values) const override {
+    Fitted from{};
+    if (fitted.size() == sizeof from) std::memcpy(&from, fitted.data(), sizeof from);
+    const bool ours = from.tag == kTag && columns.size() == 2;
+    for (uint32_t row = range.begin; row < range.end; ++row) {
+      values[row] =
+          ours ? Product(columns[0], from.places[0], columns[1], from.places[1], row) : kUnset;
+    }
+  }
+
+ private:
+  static std::string NameOf(std::string_view first, std::string_view second) {
+    return std::string(first).append(kBetween).append(second);
+  }
+
+  std::vector<Pair> Declared(std::span<const RowColumn> columns) const {
+    if (columns.size() != 2) return {};
+    const uint32_t first = columns[0].signal == first_ ? 0 : 1;
+    return {{1, first, 1 - first}};
+  }
+
+  std::vector<Pair> Strongest(std::span<const RowColumn> columns, const std::vector<Place>& places,
+                              uint32_t rows) const {
+    std::vector<Pair> pairs;
+    for (uint32_t i = 0; i < places.size(); ++i) {
+      for (uint32_t k = 0; k < i; ++k) {
+        if (!(places[i].deviation > 0 && places[k].deviation > 0)) continue;
+        if (columns[i].signal.size() > kNameMax || columns[k].signal.size() > kNameMax) continue;
+        const double strength = std::fabs(
+            Correlation(columns[k], places[k], columns[i], places[i], std::min(rows, kSoughtRows)));
+        if (strength >= kStrongMin) pairs.push_back({strength, k, i});
+      }
+    }
+    std::stable_sort(pairs.begin(), pairs.end(),
+                     [](const Pair& a, const Pair& b) { return a.strength > b.strength; });
+    pairs.resize(std::min<size_t>(pairs.size(), pairs_max_));
+    return pairs;
+  }
+
+  std::string first_;
+  std::string second_;
+  uint32_t pairs_max_;
+};
+
+std::string Describe(const FollowInput& input, double effect) {
+  const double before = input.reference.mean();
+  const double now = before + effect * std::sqrt(input.reference.variance());
+  return absl::StrFormat("correlation about %.2f, %.2f in the reference", now, before);
+}
+
+}  // namespace
+
+absl::StatusOr<Detector> MakeCorrelationChange(const v1::DetectorSpec& spec) {
+  const v1::CorrelationChangeOptions& options = spec.correlation_change();
+  const auto tolerance = ReadTolerance(kName, options);
+  if (!tolerance.ok()) return tolerance.status();
+  const bool one = options.first().empty() != options.second().empty();
+  const bool same = !options.first().empty() && options.first() == options.second();
+  if (one || same || options.second().size() > kNameMax) {
+    return OptionError(kName, "second", "another column's name of at most 62 bytes, like first");
+  }
+  if (options.first().size() > kNameMax) {
+    return OptionError(kName, "first", "a column's name of at most 62 bytes");
+  }
+  const uint32_t pairs_max = options.has_pairs_max() ? options.pairs_max() : kPairsDefault;
+  if (pairs_max < 1 || pairs_max > kPairsMax) return OptionError(kName, "pairs_max", "1 to 16");
+  return Detector{
+      .name = kName,
+      .follow = FollowMean(kTag, *tolerance, Describe),
+      .rows = std::make_shared<RowProducts>(options.first(), options.second(), pairs_max)};
+}
+
+}  // namespace faultline
