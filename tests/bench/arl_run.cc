@@ -20,6 +20,7 @@ std::vector<Kind> BudgetedKinds() {
   std::vector<Kind> kinds;
   for (const CatalogEntry& entry : Catalog()) {
     if (!entry.budgeted || !entry.in_default_suite) continue;
+    if (entry.subject != Subject::kColumns) continue;
     v1::DetectorSpec spec;
     spec.GetReflection()->MutableMessage(
         &spec, spec.GetDescriptor()->FindFieldByNumber(static_cast<int>(entry.kind)));

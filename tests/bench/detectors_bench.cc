@@ -63,6 +63,10 @@ void JudgeKinds(std::span<const double> reference, std::span<const double> value
     v1::DetectorSpec spec;
     spec.GetReflection()->MutableMessage(
         &spec, spec.GetDescriptor()->FindFieldByNumber(static_cast<int>(entry.kind)));
+    if (entry.kind == v1::DetectorSpec::kDependencyChange) {
+      spec.mutable_dependency_change()->set_from("a");
+      spec.mutable_dependency_change()->set_to("b");
+    }
     const Detector made = *MakeDetector(spec);
     const std::string name = "judge." + std::string(entry.name);
     std::vector<std::byte> state(entry.state_bytes_max);

@@ -13,7 +13,7 @@ Watch::Watch(const std::vector<std::vector<double>>& reference, uint32_t pane_ro
              double budget_rows)
     : pane_rows_(pane_rows), budget_rows_(budget_rows) {
   for (const CatalogEntry& entry : Catalog()) {
-    if (!entry.budgeted) continue;
+    if (!entry.budgeted || entry.subject != Subject::kColumns) continue;
     if (!entry.in_default_suite && entry.name != "conformal_change") continue;
     v1::DetectorSpec spec;
     spec.GetReflection()->MutableMessage(
