@@ -78,7 +78,7 @@ std::string BudgetText(const v1::Alert& alert) {
                                   " of the alarm budget");
   if (peak.has_evidence_ratio()) {
     absl::StrAppend(&text, "; its evidence was ", Short(peak.evidence_ratio()),
-                    " of what is an alarm");
+                    " times what is an alarm");
   }
   return text;
 }

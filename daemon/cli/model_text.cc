@@ -179,7 +179,9 @@ std::string ReferencesText(const v1::ListReferencesResponse& references, const S
               reference.active()     ? "yes"
               : reference.previous() ? "by rollback"
                                      : "",
-              TimeText(ToNs(reference.activate_time())), Printable(reference.actor())});
+              TimeText(ToNs(reference.has_activate_time() ? reference.activate_time()
+                                                          : reference.create_time())),
+              Printable(reference.actor())});
   }
   std::string out = grid.Text(style);
   for (const v1::Reference& reference : references.references()) {

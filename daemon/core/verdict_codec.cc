@@ -24,10 +24,9 @@ void EncodeVerdict(const Verdict& verdict, Encoder* out) {
 bool DecodeVerdict(Decoder* in, Verdict* verdict) {
   const uint8_t state = in->Fixed8();
   verdict->state = static_cast<VerdictState>(state);
-  for (double* number :
-       {&verdict->score, &verdict->threshold, &verdict->effect_size, &verdict->noise_floor,
-        &verdict->p_value, &verdict->effect_low, &verdict->effect_high, &verdict->dispersion,
-        &verdict->budget_share}) {
+  for (double* number : {&verdict->score, &verdict->threshold, &verdict->effect_size,
+                         &verdict->noise_floor, &verdict->p_value, &verdict->effect_low,
+                         &verdict->effect_high, &verdict->dispersion, &verdict->budget_share}) {
     *number = in->Double();
   }
   verdict->rows = in->Varint();

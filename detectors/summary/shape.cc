@@ -188,7 +188,7 @@ absl::StatusOr<Shape> Shape::Decode(std::string_view bytes) {
   if (sketches > 3) return Broken("sketches");
   shape.sketches = {(sketches & 1) != 0, (sketches & 2) != 0};
   absl::Status rest = shape.type == SignalType::kNumeric ? DecodeNumeric(decoder, &shape)
-                                                               : DecodeCategorical(decoder, &shape);
+                                                         : DecodeCategorical(decoder, &shape);
   if (!rest.ok()) return rest;
   if (!decoder.Done()) return Broken("bytes left over");
   return shape;

@@ -146,7 +146,7 @@ TEST(KeysTest, OnlyWhatEventsDetermineCounts) {
     key.global = Global::kRowTotals;
     if (CountsInStateDigest(key)) counted.push_back(static_cast<char>(table));
   }
-  EXPECT_EQ(counted, "adfglmoprt");
+  EXPECT_EQ(counted, "adfglmopqrt");
   EXPECT_FALSE(CountsInStateDigest(*ParseKey(GlobalKey(Global::kEpoch))));
   EXPECT_FALSE(CountsInStateDigest(*ParseKey(GlobalKey(Global::kChangeSequence))));
 }

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "daemon/cli/demo_acts.h"
-#include "daemon/core/failure_mode.h"
 #include "daemon/cli/demo_traffic.h"
+#include "daemon/core/failure_mode.h"
 
 namespace faultline::cli {
 namespace {

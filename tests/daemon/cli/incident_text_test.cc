@@ -60,7 +60,7 @@ TEST(IncidentText, AlertsNameTheirShareOfTheAlarmBudget) {
   peak->set_budget_share(0.02);
   peak->set_evidence_ratio(3.5);
   const std::string text = IncidentText(incident, {.width = 200, .colour = false});
-  EXPECT_NE(text.find("income: mean_change has 2 % of the alarm budget; its evidence was 3.5 of "
+  EXPECT_NE(text.find("income: mean_change has 2 % of the alarm budget; its evidence was 3.5 times "
                       "what is an alarm\n"),
             std::string::npos)
       << text;

@@ -184,7 +184,7 @@ TEST(CodecsTest, PaneClockAndSchema) {
   schema.Add("age", v1::SIGNAL_TYPE_NUMERIC, v1::COLUMN_ROLE_FEATURE);
   schema.Add("vector", v1::SIGNAL_TYPE_EMBEDDING, v1::COLUMN_ROLE_FEATURE);
   schema.Add("answer", v1::SIGNAL_TYPE_CATEGORICAL, v1::COLUMN_ROLE_PREDICTION);
-  schema.AddDerived(kRowScoreSignal, -1);
+  schema.AddDerived(kRowScoreSignal);
   Check(Written(schema), AgainBy(Schema()));
 }
 
