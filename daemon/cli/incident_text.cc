@@ -63,7 +63,9 @@ std::string Section(const std::string& title, const Style& style) {
 
 std::string LabelsText(const v1::Incident& incident) {
   std::vector<std::string> labels;
-  for (const auto& [name, value] : incident.labels()) labels.push_back(name + "=" + value);
+  for (const auto& [name, value] : incident.labels()) {
+    labels.push_back(absl::StrCat(name, "=", value));
+  }
   std::sort(labels.begin(), labels.end());
   std::string text;
   for (const std::string& label : labels) absl::StrAppend(&text, text.empty() ? "" : ", ", label);
