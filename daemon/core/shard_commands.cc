@@ -165,7 +165,7 @@ struct Runner {
     }
     auto made = shard.NewModel(command.name, command.version);
     if (!made.ok()) return made.status();
-    const absl::Status installed =
+    absl::Status installed =
         (*made)->InstallReference(command, now_ns, &result->reference, effects);
     if (installed.ok()) shard.Register(*std::move(made), now_ns, effects);
     return installed;
