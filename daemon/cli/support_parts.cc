@@ -170,7 +170,7 @@ absl::Status WriteArchive(const std::string& path, const std::string& top,
   }
   std::string tar;
   for (const auto& [name, bytes] : files) {
-    tar += TarHeader(top + "/" + name, bytes.size(), time_ns / 1'000'000'000);
+    tar += TarHeader(absl::StrCat(top, "/", name), bytes.size(), time_ns / 1'000'000'000);
     tar += bytes;
     tar.append((kTarBlock - bytes.size() % kTarBlock) % kTarBlock, '\0');
   }
@@ -186,7 +186,7 @@ absl::Status WriteArchive(const std::string& path, const std::string& top,
 absl::Status WriteFolder(const std::string& path, const std::vector<BundleFile>& files) {
   if (mkdir(path.c_str(), 0700) != 0) return Failed(path, errno);
   for (const auto& [name, bytes] : files) {
-    const std::string file = path + "/" + name;
+    const std::string file = absl::StrCat(path, "/", name);
     const Descriptor fd(open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
     if (fd.get() < 0) return Failed(file, errno);
     absl::Status written = WriteAll(fd.get(), bytes, file);

@@ -56,6 +56,7 @@ struct Shares {
 
 std::vector<double> SharesOf(const std::vector<uint64_t>& counts, size_t rows) {
   std::vector<double> shares;
+  shares.reserve(counts.size());
   for (const uint64_t count : counts) shares.push_back(D(count) / D(rows));
   return shares;
 }
