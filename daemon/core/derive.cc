@@ -62,6 +62,7 @@ bool FittedScore::Decode(Decoder* in) {
 void DerivedRows::Encode(Encoder* out) const {
   out->String(detector);
   out->Fixed64(fingerprint);
+  out->Varint(version);
   out->Varint(signal);
   out->Varint(columns.size());
   for (const uint32_t column : columns) out->Varint(column);
@@ -71,9 +72,11 @@ void DerivedRows::Encode(Encoder* out) const {
 bool DerivedRows::Decode(Decoder* in) {
   detector = std::string(in->String());
   fingerprint = in->Fixed64();
+  const uint64_t of = in->Varint();
   const uint64_t derived = in->Varint();
   const uint64_t count = in->Varint();
-  if (!in->ok() || derived > UINT32_MAX || count > kScoreSignalsMax) return false;
+  if (!in->ok() || std::max(of, derived) > UINT32_MAX || count > kScoreSignalsMax) return false;
+  version = static_cast<uint32_t>(of);
   signal = static_cast<uint32_t>(derived);
   columns.clear();
   for (uint64_t i = 0; i < count; ++i) {

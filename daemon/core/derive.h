@@ -29,6 +29,7 @@ struct FittedScore {
 struct DerivedRows {
   std::string detector;           // its name in the catalog
   uint64_t fingerprint = 0;       // of its options
+  uint32_t version = 0;           // of the reference it was fitted to
   uint32_t signal = 0;            // that is derived
   std::vector<uint32_t> columns;  // signals it takes
   std::string fitted;             // what RowDetector::Fit wrote

@@ -1,6 +1,5 @@
 // Signals that a model derives from its rows, and the rate of the rows themselves.
 #include <absl/strings/str_cat.h>
-#include <xxhash.h>
 
 #include <algorithm>
 #include <cmath>
@@ -14,10 +13,6 @@ namespace {
 // Silent panes that one tick judges at most: after a pause of the machine the rest follows.
 constexpr int kSilentPanesPerTick = 64;
 
-uint64_t FingerprintOf(const DetectorSettings& detector) {
-  return XXH3_64bits(detector.fingerprint.data(), detector.fingerprint.size());
-}
-
 bool Named(const DetectorSettings& detector, std::string_view signal) {
   return std::any_of(detector.signals.begin(), detector.signals.end(),
                      [&](const std::string& pattern) { return MatchesPattern(pattern, signal); });
@@ -29,7 +24,7 @@ bool Named(const DetectorSettings& detector, std::string_view signal) {
 const DetectorSettings* ModelState::RowSettings(const DerivedRows& derived) const {
   for (const DetectorSettings& detector : settings_->detectors) {
     if (detector.detector.rows != nullptr && detector.entry->name == derived.detector &&
-        FingerprintOf(detector) == derived.fingerprint) {
+        detector.fingerprint == derived.fingerprint) {
       return &detector;
     }
   }
@@ -64,17 +59,24 @@ void ModelState::DeriveRows(RowRange run) {
 
 // Fits row detectors to reference rows of signals that have them in common. again: also those that
 // are fitted already.
-void ModelState::FitRows(std::span<const RowColumn> columns, std::span<const uint32_t> signals,
-                         uint32_t rows, uint32_t version, bool again, Effects* effects) {
+void ModelState::FitRows(std::span<const LearningRows* const> learnt,
+                         std::span<const uint32_t> signals, uint32_t rows, uint32_t version,
+                         bool again, Effects* effects) {
+  if (!AnyRowDetector()) return;
   // Signals that are added move those that are there.
   std::vector<std::string> names(signals.size());
-  for (size_t i = 0; i < signals.size(); ++i) names[i] = schema_[signals[i]].name;
+  std::vector<std::vector<uint64_t>> hashes(signals.size());
+  std::vector<RowColumn> columns;
+  for (size_t i = 0; i < signals.size(); ++i) {
+    names[i] = schema_[signals[i]].name;
+    columns.push_back(learnt[i]->AsRowColumn(names[i], &hashes[i]));
+  }
   for (const DetectorSettings& detector : settings_->detectors) {
     if (detector.detector.rows == nullptr) continue;
     const bool fitted =
         std::any_of(derived_.begin(), derived_.end(), [&](const DerivedRows& derived) {
           return derived.detector == detector.entry->name &&
-                 derived.fingerprint == FingerprintOf(detector);
+                 derived.fingerprint == detector.fingerprint;
         });
     if (fitted && !again) continue;
     std::vector<RowColumn> taken;
@@ -87,7 +89,6 @@ void ModelState::FitRows(std::span<const RowColumn> columns, std::span<const uin
       if (facts.owned() || signals_[signals[i]].ignored) continue;
       if (!detector.detector.rows->Takes(facts.name, type, feature)) continue;
       taken.push_back(columns[i]);
-      taken.back().signal = names[i];
       taken_signals.push_back(signals[i]);
     }
     std::vector<RowSignal> made;
@@ -115,7 +116,8 @@ void ModelState::TakeDerived(const DetectorSettings& detector, const RowSignal& 
     return;
   }
   derived.detector = std::string(detector.entry->name);
-  derived.fingerprint = FingerprintOf(detector);
+  derived.fingerprint = detector.fingerprint;
+  derived.version = version;
   derived.fitted = made.fitted;
   std::vector<RowColumn> inputs;
   for (const uint32_t column : made.columns) {
@@ -146,16 +148,19 @@ void ModelState::TakeDerived(const DetectorSettings& detector, const RowSignal& 
   derived_changed_ = memories_changed_ = true;
 }
 
-void ModelState::FitImported(const std::vector<std::unique_ptr<LearningRows>>& imported,
-                             std::span<const uint32_t> signals, uint32_t rows, uint32_t version,
-                             Effects* effects) {
-  if (!AnyRowDetector()) return;
-  std::vector<std::vector<uint64_t>> hashes(signals.size());
-  std::vector<RowColumn> columns;
-  for (size_t i = 0; i < signals.size(); ++i) {
-    columns.push_back(imported[i]->AsRowColumn(schema_[signals[i]].name, &hashes[i]));
+// Row detectors that were fitted to a newer reference than the one in use wait for the next.
+void ModelState::DropDerivedSince(uint64_t version) {
+  std::erase_if(derived_, [&](const DerivedRows& derived) { return derived.version > version; });
+  for (uint32_t signal = 0; signal < signals_.size(); ++signal) {
+    if (!schema_[signal].owned() || schema_[signal].name == kRowRateSignal) continue;
+    const bool fitted =
+        std::any_of(derived_.begin(), derived_.end(),
+                    [&](const DerivedRows& derived) { return derived.signal == signal; });
+    if (fitted) continue;
+    DropReference(signal);
+    DropPrevious(signal);
   }
-  FitRows(columns, signals, rows, version, true, effects);
+  derived_changed_ = memories_changed_ = true;
 }
 
 // The derived signal of that name; false if it cannot be.
@@ -219,7 +224,8 @@ void ModelState::JudgeSilentPane(int64_t index, std::vector<AlertEdge>* edges) {
   if (!settings_->budget.in_rows) evidence.deposit = evidence.end_s - evidence.begin_s;
   const BudgetDivision division(*settings_, signals_);
   for (const uint16_t detector : state.detectors) {
-    totals_.budget_deposited += evidence.deposit * division.ShareOf(settings_->detectors[detector]);
+    totals_.budget_deposited +=
+        evidence.deposit / evidence.threshold * division.ShareOf(settings_->detectors[detector]);
   }
   const Summary none(&state.reference->shape());
   std::vector<DetectorReading> readings;

@@ -340,11 +340,12 @@ void ModelState::RenewSignals() {
 void ModelState::Show(std::shared_ptr<ModelSignals> signals) {
   signals->evaluated_ns = evaluated_ns_;
   signals->references.assign(references_.rbegin(), references_.rend());
+  std::set<uint64_t> previous;
   for (const SignalState& state : signals_) {
-    if (state.previous == nullptr) continue;
-    for (v1::Reference& reference : signals->references) {
-      if (reference.version() == state.previous->version()) reference.set_previous(true);
-    }
+    if (state.previous != nullptr) previous.insert(state.previous->version());
+  }
+  for (v1::Reference& reference : signals->references) {
+    reference.set_previous(previous.contains(reference.version()));
   }
   signals->rolling = RollingMessage();
   for (const uint32_t signal : learners_) {

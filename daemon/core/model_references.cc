@@ -90,12 +90,9 @@ void ModelState::FinishLearning(int64_t now_ns, Effects* effects) {
     const uint32_t version = static_cast<uint32_t>(
         NewReferenceVersion(rows, static_cast<uint32_t>(done.size()), false, now_ns));
     std::vector<std::pair<uint32_t, std::vector<double>>> score_rows;
-    std::vector<std::vector<uint64_t>> hashes(done.size());
-    std::vector<RowColumn> columns;
-    for (size_t i = 0; i < done.size(); ++i) {
-      columns.push_back(signals_[done[i]].learning->AsRowColumn(schema_[done[i]].name, &hashes[i]));
-    }
-    FitRows(columns, done, static_cast<uint32_t>(rows), version, false, effects);
+    std::vector<const LearningRows*> learnt_rows;
+    for (const uint32_t signal : done) learnt_rows.push_back(signals_[signal].learning.get());
+    FitRows(learnt_rows, done, static_cast<uint32_t>(rows), version, false, effects);
     for (const uint32_t signal : done) {
       const LearningRows& learnt = *signals_[signal].learning;
       if (ScoreTakes(signal)) score_rows.emplace_back(signal, learnt.NumbersOrNaN());
@@ -287,7 +284,9 @@ absl::Status ModelState::InstallReference(const faultline::InstallReference& com
     if (!AnyRowDetector()) kept.pop_back();
   }
   references_.back().set_signals(static_cast<uint32_t>(taken.size()));
-  FitImported(kept, taken, static_cast<uint32_t>(rows), version, effects);
+  std::vector<const LearningRows*> imported_rows;
+  for (const auto& imported : kept) imported_rows.push_back(imported.get());
+  FitRows(imported_rows, taken, static_cast<uint32_t>(rows), version, true, effects);
   FitScore(score_rows, version, effects);
   Recount();
   *reference = references_.back();

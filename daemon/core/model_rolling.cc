@@ -67,13 +67,15 @@ void ModelState::KeepPrevious(uint32_t signal) {
   if (state.reference != nullptr) state.previous = state.reference;
 }
 
+void ModelState::DropPrevious(uint32_t signal) {
+  auto& previous = signals_[signal].previous;
+  if (previous == nullptr) return;
+  reference_blocks_.insert({previous->version(), signal / kBlockSignals});
+  previous.reset();
+}
+
 void ModelState::ForgetPrevious() {
-  for (uint32_t signal = 0; signal < signals_.size(); ++signal) {
-    auto& previous = signals_[signal].previous;
-    if (previous == nullptr) continue;
-    reference_blocks_.insert({previous->version(), signal / kBlockSignals});
-    previous.reset();
-  }
+  for (uint32_t signal = 0; signal < signals_.size(); ++signal) DropPrevious(signal);
   score_changed_ = score_changed_ || previous_score_.ready();
   previous_score_ = FittedScore();
   changed_ = signals_changed_ = true;
@@ -172,6 +174,7 @@ absl::Status ModelState::RollbackReference(const faultline::RollbackReference& c
     return absl::FailedPreconditionError(
         "there is nothing to take back: no import, promotion or relearning replaced a reference");
   }
+  DropDerivedSince(version);
   std::swap(score_, previous_score_);  // Fitted to the same rows as the references.
   score_changed_ = true;
   Activate(version, command.actor, command.comment, now_ns);

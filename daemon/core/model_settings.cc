@@ -1,5 +1,6 @@
 #include <absl/strings/str_cat.h>
 #include <google/protobuf/descriptor.h>
+#include <xxhash.h>
 
 #include <limits>
 #include <utility>
@@ -109,12 +110,13 @@ void ReadBudgetPart(const v1::DetectorSpec& spec, const std::string& path, Setti
 
 // The options alone: following starts afresh when they change, not when an alarm gets another
 // severity or the detector more signals. There is no map in it, so the bytes are one for one.
-std::string Fingerprint(v1::DetectorSpec spec) {
+uint64_t Fingerprint(v1::DetectorSpec spec) {
   spec.clear_signals();
   spec.clear_severity();
   spec.clear_weight();
   spec.clear_share();
-  return spec.SerializeAsString();
+  const std::string bytes = spec.SerializeAsString();
+  return XXH3_64bits(bytes.data(), bytes.size());
 }
 
 void AddDetector(const v1::DetectorSpec& spec, const std::string& path, SettingsFields* fields,

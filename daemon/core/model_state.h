@@ -159,6 +159,7 @@ class ModelState {
   void MarkRolling(uint32_t signal, RollingReference::Slots slots);
   void DropRolling(uint32_t signal);
   void KeepPrevious(uint32_t signal);
+  void DropPrevious(uint32_t signal);
   void ForgetPrevious();
   void Activate(uint64_t version, const std::string& actor, const std::string& comment,
                 int64_t now_ns);
@@ -181,15 +182,13 @@ class ModelState {
   // model_derived.cc
   const DetectorSettings* RowSettings(const DerivedRows& derived) const;
   void DeriveRows(RowRange run);
-  void FitRows(std::span<const RowColumn> columns, std::span<const uint32_t> signals, uint32_t rows,
-               uint32_t version, bool again, Effects* effects);
+  void FitRows(std::span<const LearningRows* const> learnt, std::span<const uint32_t> signals,
+               uint32_t rows, uint32_t version, bool again, Effects* effects);
   bool AnyRowDetector() const;
-  void FitImported(const std::vector<std::unique_ptr<LearningRows>>& imported,
-                   std::span<const uint32_t> signals, uint32_t rows, uint32_t version,
-                   Effects* effects);
   void TakeDerived(const DetectorSettings& detector, const RowSignal& made,
                    std::span<const RowColumn> columns, std::span<const uint32_t> signals,
                    uint32_t rows, uint32_t version, Effects* effects);
+  void DropDerivedSince(uint64_t version);
   bool AddOwned(std::string_view name, v1::ColumnRole role, uint32_t* signal);
   void WatchRowRate();
   void JudgeSilence(int64_t now_ns, Effects* effects);

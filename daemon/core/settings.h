@@ -31,7 +31,7 @@ struct DetectorSettings {
   bool has_threshold = false;  // or is on the alarm budget: it can alarm
   double weight = 1;           // of the alarm budget, by signal; 0 for kinds that are not on it
   double share = 0;            // of the whole alarm budget, by signal; 0: by weight
-  std::string fingerprint;     // changes when the options do: follow state starts afresh
+  uint64_t fingerprint = 0;    // changes when the options do: follow state starts afresh
 };
 
 struct ColumnSettings {

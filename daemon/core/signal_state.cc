@@ -1,7 +1,6 @@
 #include "daemon/core/signal_state.h"
 
 #include <absl/strings/str_cat.h>
-#include <xxhash.h>
 
 #include <algorithm>
 #include <string>
@@ -29,14 +28,10 @@ bool LooksAt(const DetectorSettings& detector, const SignalFacts& facts) {
       [&](const std::string& pattern) { return MatchesPattern(pattern, facts.name); });
 }
 
-uint64_t FingerprintHash(const DetectorSettings& detector) {
-  return XXH3_64bits(detector.fingerprint.data(), detector.fingerprint.size());
-}
-
 FollowState StartFollow(const DetectorSettings& detector) {
   FollowState follow;
   follow.detector = detector.entry->name;
-  follow.fingerprint = FingerprintHash(detector);
+  follow.fingerprint = detector.fingerprint;
   follow.state.resize(detector.detector.follow->state_bytes());
   detector.detector.follow->Start(follow.state);
   follow.newest.detail = "no pane has closed yet";
@@ -143,8 +138,7 @@ bool SignalState::ChooseFollow(const ModelSettings& settings) {
     const DetectorSettings& detector = settings.detectors[index];
     if (detector.detector.follow == nullptr || reference == nullptr) continue;
     const auto kept = std::find_if(before.begin(), before.end(), [&](const FollowState& state) {
-      return state.detector == detector.entry->name &&
-             state.fingerprint == FingerprintHash(detector) &&
+      return state.detector == detector.entry->name && state.fingerprint == detector.fingerprint &&
              state.state.size() == detector.detector.follow->state_bytes();
     });
     changed = changed || kept == before.end();

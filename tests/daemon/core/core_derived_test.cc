@@ -59,6 +59,7 @@ TEST(CoreRowRateTest, SilenceIsSeenWhileNoRowComesAndEndsWithThem) {
   const SignalReading signal = run.Signal("row_rate");
   EXPECT_EQ(Only(signal).verdict.detail.find("no row for "), 0u) << Only(signal).verdict.detail;
   EXPECT_LE(run.Snapshot()->totals.panes_closed, panes + 2) << "silent panes are none";
+  EXPECT_LE(run.Snapshot()->totals.budget_deposited, 760 / (30 * 86'400.0));
   ASSERT_EQ(run.incidents().size(), 1u);
   EXPECT_EQ(run.incidents().begin()->second.failure_mode(), v1::FAILURE_MODE_OPERATIONAL);
 
@@ -176,6 +177,25 @@ TEST(CoreDerivedTest, AnImportedReferenceIsFittedToAndRelearningForgets) {
   EXPECT_EQ(CountKeys(run.stored(), 'f'), 0u);
   Send(Shop(3'000, 2'000, 7, 0), 3'000, 500, true, &run);
   EXPECT_EQ(run.Signal("zip -> region").state, VerdictState::kQuiet);
+}
+
+// Imports a reference in which every region is another one, and takes it back.
+TEST(CoreDerivedTest, WhatWasFittedToAReferenceGoesWithIt) {
+  CoreRun run(MakeSettings(kRows));
+  Send(Shop(3'000, 0, 8, 0), 3'000, 500, false, &run);
+  EXPECT_EQ(run.Signal("zip -> region").state, VerdictState::kQuiet);
+  InstallReference install{"credit", "1", {}};
+  install.rows.push_back(Shop(3'000, 0, 9, 1).Make());
+  ASSERT_TRUE(run.Run(std::move(install)).status.ok());
+  ASSERT_TRUE(run.Run(RollbackReference{"credit", "1", "ada", ""}).status.ok());
+  run.Restart();
+  Send(Shop(1'000, 3'000, 10, 0), 1'000, 100, true, &run);
+  EXPECT_EQ(run.Signal("zip -> region").state, VerdictState::kCannotTell);
+  EXPECT_EQ(run.Signal("amount").state, VerdictState::kQuiet);
+  EXPECT_EQ(CountKeys(run.stored(), 'f'), 0u);
+  ASSERT_TRUE(run.Run(RollbackReference{"credit", "1", "ada", ""}).status.ok());
+  run.Restart();
+  EXPECT_EQ(run.Signal("zip -> region").state, VerdictState::kCannotTell);
 }
 
 TEST(CoreDerivedTest, WhatCannotBeFittedIsSaidAndHarmsNothing) {

@@ -151,7 +151,7 @@ TEST(Settings, FingerprintFollowsTheOptionsAlone) {
   const auto print = [](const std::string& spec) {
     return Make("defaults { detectors { " + spec + " } }")->ForModel("m")->detectors[0].fingerprint;
   };
-  const std::string plain = print("page_hinkley { threshold: 5 }");
+  const uint64_t plain = print("page_hinkley { threshold: 5 }");
   EXPECT_EQ(print("page_hinkley { threshold: 5 } signals: \"a*\" severity: SEVERITY_INFO"), plain);
   EXPECT_NE(print("page_hinkley { threshold: 6 }"), plain);
   EXPECT_NE(print("page_hinkley { threshold: 5 delta: 0.5 }"), plain);
