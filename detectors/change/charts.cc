@@ -58,12 +58,27 @@ struct PageHinkleyRule {
   }
 };
 
+// Mean and deviation of the first values, which later ones are held against.
+struct Baseline {
+  RunningVariance seen = {};
+  double center = 0;
+  double deviation = 0;
+
+  // False while it learns.
+  bool Add(double x, double min_instances) {
+    seen.Add(x);
+    if (seen.mean.n == min_instances) {
+      center = seen.mean.mean;
+      deviation = std::sqrt(std::max(seen.variance(), 0.0));
+    }
+    return seen.mean.n >= min_instances;
+  }
+};
+
 struct CusumRule {
   static constexpr SequenceInput kInput = SequenceInput::kNumbers;
   struct State {
-    RunningVariance seen = {};
-    double center = 0;
-    double deviation = 0;
+    Baseline base = {};
     double up = 0;
     double down = 0;
     double up_values = 0;  // since it was last 0
@@ -74,19 +89,14 @@ struct CusumRule {
   size_t tail_bytes() const { return 0; }
   void Begin(State& state, std::byte* /*tail*/) const { state = State(); }
   RuleStep Step(State& state, std::byte* /*tail*/, double x) const {
-    state.seen.Add(x);
-    if (state.seen.mean.n < min_instances) return {};
-    if (state.seen.mean.n == min_instances) {
-      state.center = state.seen.mean.mean;
-      state.deviation = std::sqrt(std::max(state.seen.variance(), 0.0));
-    }
-    const double k = slack * state.deviation;
-    const double off = x - state.center;
+    if (!state.base.Add(x, min_instances)) return {};
+    const double k = slack * state.base.deviation;
+    const double off = x - state.base.center;
     state.up = std::max(0.0, state.up + off - k);
     state.down = std::max(0.0, state.down - off - k);
     state.up_values = state.up > 0 ? state.up_values + 1 : 0;
     state.down_values = state.down > 0 ? state.down_values + 1 : 0;
-    const double limit = threshold * state.deviation;
+    const double limit = threshold * state.base.deviation;
     if (!Beyond(mode, state.up, state.down, limit)) return {};
     const bool rose = mode >= 0 && state.up > limit;
     const double ago = rose ? state.up_values : state.down_values;
@@ -127,23 +137,16 @@ struct EwmaRule {
 struct ShewhartRule {
   static constexpr SequenceInput kInput = SequenceInput::kNumbers;
   struct State {
-    RunningVariance seen = {};
-    double center = 0;
-    double deviation = 0;
+    Baseline base = {};
   };
   double k, min_instances, mode;
 
   size_t tail_bytes() const { return 0; }
   void Begin(State& state, std::byte* /*tail*/) const { state = State(); }
   RuleStep Step(State& state, std::byte* /*tail*/, double x) const {
-    state.seen.Add(x);
-    if (state.seen.mean.n < min_instances) return {};
-    if (state.seen.mean.n == min_instances) {
-      state.center = state.seen.mean.mean;
-      state.deviation = std::sqrt(std::max(state.seen.variance(), 0.0));
-    }
-    const double off = x - state.center;
-    if (!Beyond(mode, off, -off, k * state.deviation)) return {};
+    if (!state.base.Add(x, min_instances)) return {};
+    const double off = x - state.base.center;
+    if (!Beyond(mode, off, -off, k * state.base.deviation)) return {};
     state = State();
     return {SequenceMark::kChange, 1};
   }

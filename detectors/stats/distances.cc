@@ -47,7 +47,12 @@ uint32_t UsedCells(std::span<const uint64_t> p, std::span<const uint64_t> q) {
   return used;
 }
 
-double Psi(std::span<const uint64_t> p, std::span<const uint64_t> q) {
+namespace {
+
+// Sum over the used cells of term(share of p, share of q), half a row added to each; NaN without
+// rows on both sides.
+template <typename Term>
+double SumOverShares(std::span<const uint64_t> p, std::span<const uint64_t> q, const Term& term) {
   const uint64_t p_rows = Total(p);
   const uint64_t q_rows = Total(q);
   if (p_rows == 0 || q_rows == 0) return kNan;
@@ -55,11 +60,16 @@ double Psi(std::span<const uint64_t> p, std::span<const uint64_t> q) {
   double sum = 0;
   for (size_t i = 0; i < p.size(); ++i) {
     if (p[i] + q[i] == 0) continue;
-    const double a = (static_cast<double>(p[i]) + 0.5) / (static_cast<double>(p_rows) + added);
-    const double b = (static_cast<double>(q[i]) + 0.5) / (static_cast<double>(q_rows) + added);
-    sum += (b - a) * Log(b / a);
+    sum += term((static_cast<double>(p[i]) + 0.5) / (static_cast<double>(p_rows) + added),
+                (static_cast<double>(q[i]) + 0.5) / (static_cast<double>(q_rows) + added));
   }
   return sum;
+}
+
+}  // namespace
+
+double Psi(std::span<const uint64_t> p, std::span<const uint64_t> q) {
+  return SumOverShares(p, q, [](double a, double b) { return (b - a) * Log(b / a); });
 }
 
 double JensenShannonDistance(std::span<const uint64_t> p, std::span<const uint64_t> q) {
@@ -101,18 +111,8 @@ double Hellinger(std::span<const uint64_t> p, std::span<const uint64_t> q) {
 }
 
 double KullbackLeibler(std::span<const uint64_t> p, std::span<const uint64_t> q) {
-  const uint64_t p_rows = Total(p);
-  const uint64_t q_rows = Total(q);
-  if (p_rows == 0 || q_rows == 0) return kNan;
-  const double added = UsedCells(p, q) / 2.0;
-  double sum = 0;
-  for (size_t i = 0; i < p.size(); ++i) {
-    if (p[i] + q[i] == 0) continue;
-    const double a = (static_cast<double>(p[i]) + 0.5) / (static_cast<double>(p_rows) + added);
-    const double b = (static_cast<double>(q[i]) + 0.5) / (static_cast<double>(q_rows) + added);
-    sum += a * Log(a / b);
-  }
-  return std::max(0.0, sum);
+  const double sum = SumOverShares(p, q, [](double a, double b) { return a * Log(a / b); });
+  return std::isnan(sum) ? kNan : std::max(0.0, sum);
 }
 
 double LInfinity(std::span<const uint64_t> p, std::span<const uint64_t> q) {
