@@ -4,40 +4,17 @@
 #include <memory>
 #include <vector>
 
-#include "base/check.h"
-#include "detectors/catalog.h"
 #include "detectors/stats/elementary.h"
+#include "tests/bench/budgeted_kinds.h"
 
 namespace faultline::bench {
 namespace {
 
-struct Kind {
-  std::string name;
-  std::shared_ptr<const FollowDetector> follow;
-};
-
-std::vector<Kind> BudgetedKinds() {
-  std::vector<Kind> kinds;
-  for (const CatalogEntry& entry : Catalog()) {
-    if (!entry.budgeted || !entry.in_default_suite) continue;
-    if (entry.subject != Subject::kColumns) continue;
-    v1::DetectorSpec spec;
-    spec.GetReflection()->MutableMessage(
-        &spec, spec.GetDescriptor()->FindFieldByNumber(static_cast<int>(entry.kind)));
-    const auto made = MakeDetector(spec);
-    FAULTLINE_CHECK(made.ok(), "defaults are valid");
-    if (made->follow->Judges(SignalType::kNumeric)) {
-      kinds.push_back({std::string(entry.name), made->follow});
-    }
-  }
-  return kinds;
-}
-
 // One signal: its reference, its law, the states of its detectors.
 class Signal {
  public:
-  Signal(const NullStream& stream, const std::vector<Kind>& kinds, const ArlSetting& setting,
-         uint64_t seed)
+  Signal(const NullStream& stream, const std::vector<BudgetedKind>& kinds,
+         const ArlSetting& setting, uint64_t seed)
       : stream_(stream), kinds_(kinds), past_{testing::Random(seed)}, values_(setting.pane_rows) {
     std::vector<double> rows(setting.reference_rows);
     for (double& value : rows) value = stream.next(&past_);
@@ -46,7 +23,7 @@ class Signal {
     reference_->CountNumbers(rows, nullptr, {0, setting.reference_rows});
     law_ = LearnNumericLaw(*reference_, rows, nullptr, {});
     pane_ = std::make_unique<Summary>(&shape_);
-    for (const Kind& kind : kinds) {
+    for (const BudgetedKind& kind : kinds) {
       kind.follow->Start(states_.emplace_back(kind.follow->state_bytes()));
     }
   }
@@ -72,7 +49,7 @@ class Signal {
 
  private:
   const NullStream& stream_;
-  const std::vector<Kind>& kinds_;
+  const std::vector<BudgetedKind>& kinds_;
   NullStream::Past past_;
   std::vector<double> values_;
   Shape shape_;
@@ -99,7 +76,7 @@ double Bisect(double high, const TooSmall& too_small) {
 
 void RunNullStream(const NullStream& stream, const ArlSetting& setting, uint64_t seed,
                    ArlCount* count) {
-  static const std::vector<Kind> kinds = BudgetedKinds();
+  static const std::vector<BudgetedKind> kinds = BudgetedKinds(false);
   std::vector<std::unique_ptr<Signal>> signals;
   for (uint32_t i = 0; i < setting.signals; ++i) {
     signals.push_back(std::make_unique<Signal>(stream, kinds, setting, seed * 1'000'003 + i));

@@ -11,19 +11,7 @@ constexpr double kStart = 1e9;
 
 Watch::Watch(const std::vector<std::vector<double>>& reference, uint32_t pane_rows,
              double budget_rows)
-    : pane_rows_(pane_rows), budget_rows_(budget_rows) {
-  for (const CatalogEntry& entry : Catalog()) {
-    if (!entry.budgeted || entry.subject != Subject::kColumns) continue;
-    if (!entry.in_default_suite && entry.name != "conformal_change") continue;
-    v1::DetectorSpec spec;
-    spec.GetReflection()->MutableMessage(
-        &spec, spec.GetDescriptor()->FindFieldByNumber(static_cast<int>(entry.kind)));
-    const auto made = MakeDetector(spec);
-    FAULTLINE_CHECK(made.ok(), "defaults are valid");
-    if (made->follow == nullptr || !made->follow->Judges(SignalType::kNumeric)) continue;
-    names_.emplace_back(entry.name);
-    kinds_.push_back(made->follow);
-  }
+    : pane_rows_(pane_rows), budget_rows_(budget_rows), kinds_(BudgetedKinds(true)) {
   for (const std::vector<double>& rows : reference) {
     auto& column = *columns_.emplace_back(std::make_unique<Column>());
     column.shape = MakeNumericShape(rows, 1, {});
@@ -31,7 +19,9 @@ Watch::Watch(const std::vector<std::vector<double>>& reference, uint32_t pane_ro
     column.reference->CountNumbers(rows, nullptr, {0, static_cast<uint32_t>(rows.size())});
     column.law = LearnNumericLaw(*column.reference, rows, nullptr, {});
     column.pane = std::make_unique<Summary>(&column.shape);
-    for (const auto& kind : kinds_) kind->Start(column.states.emplace_back(kind->state_bytes()));
+    for (const BudgetedKind& kind : kinds_) {
+      kind.follow->Start(column.states.emplace_back(kind.follow->state_bytes()));
+    }
     column.alarming.resize(kinds_.size());
   }
 }
@@ -56,11 +46,11 @@ void Watch::ClosePane(uint32_t index, std::vector<BenchAlarm>* alarms) {
   input.deposit = pane_rows_ / static_cast<double>(kinds_.size() * columns_.size());
   input.threshold = budget_rows_;
   for (size_t k = 0; k < kinds_.size(); ++k) {
-    const Verdict verdict = kinds_[k]->Follow(input, column.states[k]);
+    const Verdict verdict = kinds_[k].follow->Follow(input, column.states[k]);
     const bool alarming = verdict.state == VerdictState::kAlarm;
     if (alarming && !column.alarming[k]) {
       const double change_s = static_cast<double>(verdict.change_ns) / 1e9;
-      alarms->push_back({rows_, index, names_[k], change_s - kStart});
+      alarms->push_back({rows_, index, kinds_[k].name, change_s - kStart});
     }
     column.alarming[k] = alarming;
   }

@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "detectors/catalog.h"
 #include "detectors/summary/summary.h"
+#include "tests/bench/budgeted_kinds.h"
 
 namespace faultline::bench {
 
@@ -47,8 +47,7 @@ class Watch {
   uint32_t pane_rows_;
   double budget_rows_;
   uint64_t rows_ = 0;
-  std::vector<std::string> names_;
-  std::vector<std::shared_ptr<const FollowDetector>> kinds_;
+  std::vector<BudgetedKind> kinds_;
   std::vector<std::unique_ptr<Column>> columns_;
 };
 
