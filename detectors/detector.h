@@ -24,17 +24,17 @@ inline constexpr double kUnset = std::numeric_limits<double>::quiet_NaN();
 // What one detector says of one signal at one time. Numbers that are not known are NaN.
 struct Verdict {
   VerdictState state = VerdictState::kCannotTell;
-  double score = kUnset;        // in the detector's unit
-  double threshold = kUnset;    // NaN: none, so it can never alarm
+  // It cannot tell, and no more rows will change that: this reference is not for this kind.
+  bool inapplicable = false;
+  ReferenceLaw::Season season = ReferenceLaw::Season::kNone;  // that it was held against
+  double score = kUnset;                                      // in the detector's unit
+  double threshold = kUnset;                                  // NaN: none, so it can never alarm
   double effect_size = kUnset;  // in the detector's stated unit of effect
   double noise_floor = kUnset;  // the score expected on unchanged traffic with this many rows
   double p_value = kUnset;      // of this one look
   uint64_t rows = 0;            // looked at
   uint64_t reference_rows = 0;
   std::string detail;  // what is missing if it cannot tell; else what it saw, or nothing
-
-  // It cannot tell, and no more rows will change that: this reference is not for this kind.
-  bool inapplicable = false;
 
   // Of detectors on the alarm budget, whose score is evidence: log10 of what one pane's deposit
   // has grown to. See detectors/evidence/ledger.h.
@@ -47,7 +47,6 @@ struct Verdict {
   // Share of the model's deposit that went to this detector on this signal, 0 to 1; who divides the
   // budget fills it in.
   double budget_share = kUnset;
-  ReferenceLaw::Season season = ReferenceLaw::Season::kNone;  // that it was held against
 
   // score / threshold; NaN if either is not known.
   double ratio() const { return threshold > 0 ? score / threshold : kUnset; }

@@ -134,9 +134,13 @@ bool SignalState::ChooseDetectors(const SignalFacts& facts, const ModelSettings&
 bool SignalState::ChooseFollow(const ModelSettings& settings) {
   std::vector<FollowState> before = std::exchange(follow, {});
   bool changed = false;
+  if (reference == nullptr) return !before.empty();
+  follow.reserve(std::count_if(detectors.begin(), detectors.end(), [&](uint16_t index) {
+    return settings.detectors[index].detector.follow != nullptr;
+  }));
   for (const uint16_t index : detectors) {
     const DetectorSettings& detector = settings.detectors[index];
-    if (detector.detector.follow == nullptr || reference == nullptr) continue;
+    if (detector.detector.follow == nullptr) continue;
     const auto kept = std::find_if(before.begin(), before.end(), [&](const FollowState& state) {
       return state.detector == detector.entry->name && state.fingerprint == detector.fingerprint &&
              state.state.size() == detector.detector.follow->state_bytes();

@@ -19,10 +19,10 @@ namespace faultline {
 struct DetectorReading {
   std::string_view detector;  // from the catalog
   Verdict verdict;
-  bool firing = false;                  // its alert is firing
   std::shared_ptr<const Verdict> peak;  // of the alert that fires, otherwise null
   uint32_t pending_panes = 0;  // in a row over the threshold, of a pending alert; 0 = it has none
   uint32_t fire_panes = 0;     // with that many it fires
+  bool firing = false;         // its alert is firing
   bool unbudgeted = true;
 };
 

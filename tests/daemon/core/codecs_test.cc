@@ -73,6 +73,8 @@ TEST(CodecsTest, Verdict) {
     return written;
   };
   const Verdict full = {.state = VerdictState::kAlarm,
+                        .inapplicable = true,
+                        .season = ReferenceLaw::Season::kWeek,
                         .score = 1,
                         .threshold = 2,
                         .effect_size = 3,
@@ -81,15 +83,13 @@ TEST(CodecsTest, Verdict) {
                         .rows = 6,
                         .reference_rows = 7,
                         .detail = "eight",
-                        .inapplicable = true,
                         .effect_low = 9,
                         .effect_high = 10,
                         .change_ns = -11,
                         .change_from_ns = 12,
                         .change_to_ns = int64_t{13} << 50,
                         .dispersion = 14,
-                        .budget_share = 0.15,
-                        .season = ReferenceLaw::Season::kWeek};
+                        .budget_share = 0.15};
   std::string bytes;
   Encoder out(&bytes);
   EncodeVerdict(full, &out);
