@@ -11,6 +11,7 @@ namespace {
 constexpr CommandEntry kCommands[] = {
     {"demo",           AddDemo},
     {"replay",         AddReplay},
+    {"backtest",       AddBacktest},
     {"reference",      AddReference},
     {"status",         AddStatus},
     {"models",         AddModels},

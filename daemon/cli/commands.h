@@ -36,6 +36,7 @@ int RunCommandLine(CLI::App* app, int argc, const char* const* argv, const int* 
 // One function per command; each in the source file of its name.
 void AddDemo(CLI::App* app, int* exit_code);
 void AddReplay(CLI::App* app, int* exit_code);
+void AddBacktest(CLI::App* app, int* exit_code);
 void AddReference(CLI::App* app, int* exit_code);
 void AddStatus(CLI::App* app, int* exit_code);
 void AddModels(CLI::App* app, int* exit_code);
