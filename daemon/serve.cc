@@ -37,6 +37,7 @@ void AddConfig(CLI::App* app, int* exit_code) {
       *exit_code = cli::kExitFailed;
     }
   });
+  cli::AddConfigImport(config, exit_code);
 }
 
 }  // namespace faultline

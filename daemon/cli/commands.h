@@ -45,5 +45,7 @@ void AddAlert(CLI::App* app, int* exit_code);
 void AddState(CLI::App* app, int* exit_code);
 void AddSupportBundle(CLI::App* app, int* exit_code);
 void AddCompletion(CLI::App* app, int* exit_code);
+// Below `config`, which the daemon adds.
+void AddConfigImport(CLI::App* config, int* exit_code);
 
 }  // namespace faultline::cli

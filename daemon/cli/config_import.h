@@ -1,0 +1,44 @@
+#pragma once
+
+#include <absl/status/statusor.h>
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace faultline::cli {
+
+// Rules of other tools as a monitor configuration: YAML that `faultline config check` takes. What
+// has no counterpart here is said in a comment, never dropped silently. All that is taken over has
+// a fixed threshold and is so unbudgeted; the same signals are put on the alarm budget beside.
+
+struct ImportedModel {
+  std::string name = "*";
+  // Rows that the other tool judged at a time, 100 to 100 000: ten panes make such a window here.
+  // p-values and corrections for few rows become thresholds for windows of that size.
+  uint64_t window_rows = 1'000;
+};
+
+// SageMaker Model Monitor: the text of constraints.json, and of statistics.json or nothing.
+// INVALID_ARGUMENT if one is not what it should be; the message names the member.
+absl::StatusOr<std::string> ConfigOfSageMaker(std::string_view constraints,
+                                              std::string_view statistics,
+                                              const ImportedModel& model);
+
+// A column of the reference, without missing values; categories as numbers.
+struct ReferenceColumn {
+  std::string name;
+  bool categorical = false;
+  std::vector<double> values;
+};
+
+// The rule that Evidently 0.7 takes by default for each column.
+std::string ConfigOfEvidently(std::span<const ReferenceColumn> columns, const ImportedModel& model);
+
+// NannyML 0.13's default: Jensen-Shannon above mean + 3 deviations of what ten chunks of the
+// reference give. Columns of fewer than 10 rows are left out, with a comment.
+std::string ConfigOfNannyMl(std::span<const ReferenceColumn> columns, const ImportedModel& model);
+
+}  // namespace faultline::cli
