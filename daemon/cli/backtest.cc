@@ -11,6 +11,7 @@
 
 #include "daemon/cli/backtest_report.h"
 #include "daemon/cli/backtest_trial.h"
+#include "daemon/cli/backtest_windows.h"
 #include "daemon/cli/client.h"
 #include "daemon/cli/commands.h"
 #include "daemon/cli/progress.h"
@@ -38,6 +39,7 @@ struct Flags {
   std::string spacing = "100ms";
   std::vector<double> budgets = {0.1, 10};
   std::vector<std::string> classic;
+  uint32_t window_rows = 500;
   std::vector<std::string> error_columns;
   std::string html;
   std::string output = "text";
@@ -77,7 +79,8 @@ class Backtest {
   absl::Status Prepare();
   // A trial of the configuration as it is, and one for each other budget.
   absl::Status AddConfig(const std::string& path);
-  absl::Status AddTrial(const std::string& name, const v1::Config& config);
+  absl::Status AddTrial(const std::string& name, const v1::Config& config, bool other_budget);
+  absl::Status AddClassic();
   absl::StatusOr<std::shared_ptr<const EventBatch>> Read(uint32_t rows);
   absl::Status Import();
   absl::Status Stream();
@@ -91,8 +94,13 @@ class Backtest {
   int64_t given_ = 0;            // rows that were given a time
   int64_t span_ns_ = INT64_MAX;  // of a batch's event times
   uint32_t batch_rows_ = kBatchRows;
-  std::vector<std::unique_ptr<CoreTrial>> trials_;
+  struct Trial {
+    std::unique_ptr<CoreTrial> core;
+    bool other_budget;  // only detectors on the budget can differ
+  };
+  std::vector<Trial> trials_;
   std::optional<ClassicTrial> classic_;
+  std::optional<WindowTrial> windows_;
   BacktestReport report_;
 };
 
@@ -124,20 +132,39 @@ absl::Status Backtest::Prepare() {
   for (const std::string& config : flags_.configs) {
     if (absl::Status added = AddConfig(config); !added.ok()) return added;
   }
-  std::vector<std::string> kinds = flags_.classic;
-  if (kinds.empty()) {
-    for (const SequenceKind& kind : SequenceKinds()) kinds.emplace_back(kind.name);
-  }
-  if (kinds == std::vector<std::string>{"none"}) kinds.clear();
-  for (const std::string& kind : kinds) {
-    if (FindSequenceKind(kind) == nullptr) {
-      return absl::InvalidArgumentError(absl::StrCat("--classic ", kind, ": no such detector"));
-    }
-  }
-  classic_.emplace(kinds, flags_.error_columns);
+  if (absl::Status added = AddClassic(); !added.ok()) return added;
   absl::StatusOr<std::unique_ptr<TableReader>> table = TableReader::Open(options_);
   if (!table.ok()) return table.status();
   table_ = *std::move(table);
+  return absl::OkStatus();
+}
+
+absl::Status Backtest::AddClassic() {
+  std::vector<std::string> kinds, windows;
+  const auto wants_errors = [&](const SequenceKind& kind) {
+    return kind.input == SequenceInput::kErrors && flags_.error_columns.empty();
+  };
+  for (const std::string& name : flags_.classic) {
+    if (const SequenceKind* kind = FindSequenceKind(name); kind != nullptr) {
+      if (wants_errors(*kind)) {
+        return absl::InvalidArgumentError(absl::StrCat(
+            "--classic ", name, ": follows a learner's errors; name them by --errors"));
+      }
+      kinds.push_back(name);
+    } else if (WindowTrial::Knows(name)) {
+      windows.push_back(name);
+    } else if (name != "none" || flags_.classic.size() > 1) {
+      return absl::InvalidArgumentError(absl::StrCat("--classic ", name, ": no such detector"));
+    }
+  }
+  if (flags_.classic.empty()) {
+    for (const SequenceKind& kind : SequenceKinds()) {
+      if (!wants_errors(kind)) kinds.emplace_back(kind.name);
+    }
+    windows = WindowTrial::Names();
+  }
+  classic_.emplace(kinds, flags_.error_columns);
+  windows_.emplace(windows, flags_.window_rows);
   return absl::OkStatus();
 }
 
@@ -146,7 +173,7 @@ absl::Status Backtest::AddConfig(const std::string& path) {
   if (!loaded.ok()) return loaded.status();
   const v1::Config& config = loaded->parsed.config;
   const std::string name = NameOfFile(path);
-  if (absl::Status added = AddTrial(name, config); !added.ok()) return added;
+  if (absl::Status added = AddTrial(name, config, false); !added.ok()) return added;
   for (const double factor : flags_.budgets) {
     v1::Config other = config;
     const auto scale = [&](v1::AlarmBudgetConfig* budget) {
@@ -160,12 +187,13 @@ absl::Status Backtest::AddConfig(const std::string& path) {
       if (model.has_alarm_budget()) scale(model.mutable_alarm_budget());
     }
     const std::string label = absl::StrCat(name, ", budget x", Short(factor));
-    if (absl::Status added = AddTrial(label, other); !added.ok()) return added;
+    if (absl::Status added = AddTrial(label, other, true); !added.ok()) return added;
   }
   return absl::OkStatus();
 }
 
-absl::Status Backtest::AddTrial(const std::string& name, const v1::Config& config) {
+absl::Status Backtest::AddTrial(const std::string& name, const v1::Config& config,
+                                bool other_budget) {
   absl::StatusOr<std::shared_ptr<const Settings>> settings = Settings::Make(config, 1);
   if (!settings.ok()) return settings.status();
   // So small that no batch closes two panes: each alarm is then seen as it comes.
@@ -174,7 +202,7 @@ absl::Status Backtest::AddTrial(const std::string& name, const v1::Config& confi
       model->pane_length_ns > 0 ? model->pane_length_ns / spacing_ns_ : model->pane_rows;
   batch_rows_ = static_cast<uint32_t>(std::clamp<int64_t>(rows, 1, batch_rows_));
   if (model->pane_length_ns > 0) span_ns_ = std::min(span_ns_, model->pane_length_ns - 1);
-  trials_.push_back(std::make_unique<CoreTrial>(name, *std::move(settings)));
+  trials_.push_back({std::make_unique<CoreTrial>(name, *std::move(settings)), other_budget});
   return absl::OkStatus();
 }
 
@@ -219,8 +247,9 @@ absl::Status Backtest::Import() {
   }
   report_.span.begin = table_->counts().read;
   if (rows.empty()) return absl::OkStatus();
-  for (const auto& trial : trials_) {
-    absl::Status imported = trial->Import(options_.model, options_.version, rows);
+  for (const auto& batch : rows) windows_->Learn(*batch);
+  for (const Trial& trial : trials_) {
+    absl::Status imported = trial.core->Import(options_.model, options_.version, rows);
     if (!imported.ok()) return imported;
   }
   return absl::OkStatus();
@@ -235,15 +264,18 @@ absl::Status Backtest::Stream() {
     const uint64_t read = table_->counts().read;
     if ((*batch)->rows == 0) break;
     newest_ns = std::max(newest_ns, (*batch)->received_ns);
-    for (const auto& trial : trials_) trial->Take(*batch, read - 1);
+    for (const Trial& trial : trials_) trial.core->Take(*batch, read - 1);
     classic_->Take(**batch, first);
+    windows_->Take(**batch, first);
     progress_.Update(read, table_->progress());
   }
   report_.span.end = table_->counts().read;
   if (report_.span.end == report_.span.begin) {
     return absl::InvalidArgumentError("there are no rows behind the reference");
   }
-  for (const auto& trial : trials_) trial->Finish(newest_ns + kYearNs, report_.span.end - 1);
+  for (const Trial& trial : trials_) {
+    trial.core->Finish(newest_ns + kYearNs, report_.span.end - 1);
+  }
   return absl::OkStatus();
 }
 
@@ -257,17 +289,20 @@ absl::Status Backtest::Report() {
   }
   report_.model = options_.model;
   report_.seconds = progress_.seconds();
-  for (const auto& trial : trials_) {
-    for (BacktestRule& rule : trial->rules()) report_.rules.push_back(std::move(rule));
-    if (trial->rejected_rows() + trial->late_rows() > 0) {
-      progress_.Warn(absl::StrCat("faultline: ", Grouped(trial->rejected_rows()),
-                                  " rows rejected by the core, ", Grouped(trial->late_rows()),
+  for (const auto& [core, other_budget] : trials_) {
+    for (BacktestRule& rule : core->rules()) {
+      if (!other_budget || !rule.unbudgeted) report_.rules.push_back(std::move(rule));
+    }
+    if (!other_budget && core->rejected_rows() + core->late_rows() > 0) {
+      progress_.Warn(absl::StrCat("faultline: ", Grouped(core->rejected_rows()),
+                                  " rows rejected by the core, ", Grouped(core->late_rows()),
                                   " late"));
     }
   }
   std::stable_sort(report_.rules.begin(), report_.rules.end(),
                    [](const BacktestRule& a, const BacktestRule& b) { return a.name < b.name; });
   for (BacktestRule& rule : classic_->rules()) report_.rules.push_back(std::move(rule));
+  for (BacktestRule& rule : windows_->rules()) report_.rules.push_back(std::move(rule));
   if (!flags_.html.empty()) {
     std::ofstream page(flags_.html);
     page << BacktestHtml(report_) << std::flush;
@@ -307,8 +342,13 @@ void AddBacktest(CLI::App* app, int* exit_code) {
       ->capture_default_str();
   backtest
       ->add_option("--classic", flags->classic,
-                   "Published detectors to show beside, or none (all of them)")
+                   "Published detectors and rules of other tools to show beside, or none (all)")
       ->delimiter(',');
+  backtest
+      ->add_option("--window-rows", flags->window_rows,
+                   "Rows of a window of the other tools' rules")
+      ->check(CLI::Range(2u, 10'000'000u))
+      ->capture_default_str();
   backtest->add_option("--errors", flags->error_columns,
                        "Columns that are a learner's errors, 1 or 0, for DDM and its like");
   backtest->add_option("--html", flags->html, "Draw it into this file");

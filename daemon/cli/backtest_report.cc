@@ -109,14 +109,23 @@ std::string BacktestText(const BacktestReport& report, const Style& style) {
       Short(report.seconds), " s (",
       Grouped(static_cast<uint64_t>(static_cast<double>(rows) / std::max(report.seconds, 1e-3))),
       " rows/s), ", report.changes.size(), " change points\n");
-  Grid grid({"detector", "run", "alarms", "false", "false/M rows", "missed", "delays (rows)"}, 2);
+  Grid grid({"detector", "run", "alarms", "false", "per M rows", "missed", "mean delay"}, 6);
+  std::string scores;
   for (const BacktestRule& rule : report.rules) {
+    if (!rule.armed) {
+      if (scores.find(rule.name) == std::string::npos) absl::StrAppend(&scores, " ", rule.name);
+      continue;
+    }
     const BacktestScore score = ScoreOf(report, rule);
-    grid.Add({rule.name + (rule.unbudgeted && rule.run != "classic" ? " (unbudgeted)" : ""),
-              rule.run, absl::StrCat(score.alarms), absl::StrCat(score.false_alarms),
-              Short(score.false_per_million()), absl::StrCat(score.missed), DelayText(score)});
+    grid.Add({rule.name, rule.run, absl::StrCat(score.alarms), absl::StrCat(score.false_alarms),
+              Short(score.false_per_million()), absl::StrCat(score.missed),
+              std::isfinite(score.mean_delay()) ? Short(score.mean_delay()) : "-"});
   }
-  return text + grid.Text(style);
+  text += grid.Text(style) + HorizonText(report) + "\n";
+  if (!scores.empty()) {
+    absl::StrAppend(&text, "Without a threshold, so never an alarm:", scores, "\n");
+  }
+  return text;
 }
 
 boost::json::object BacktestJson(const BacktestReport& report) {
@@ -134,6 +143,7 @@ boost::json::object BacktestJson(const BacktestReport& report) {
     one["detector"] = rule.name;
     one["run"] = rule.run;
     one["unbudgeted"] = rule.unbudgeted;
+    one["has_threshold"] = rule.armed;
     one["false_alarms"] = score.false_alarms;
     one["quiet_rows"] = score.quiet_rows;
     one["false_alarms_per_million"] = NumberOrNull(score.false_per_million());

@@ -17,9 +17,10 @@ struct BacktestAlarm {
 
 // The alarms of one rule, over all signals.
 struct BacktestRule {
-  std::string run;   // which configuration and budget, or "classic"
+  std::string run;   // which configuration and budget, "classic" or "windows"
   std::string name;  // the detector
   bool unbudgeted = false;
+  bool armed = true;                  // it has a threshold; without one it only shows its score
   std::vector<BacktestAlarm> alarms;  // in order of rows
 };
 

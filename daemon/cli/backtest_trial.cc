@@ -1,6 +1,7 @@
 #include "daemon/cli/backtest_trial.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 #include "base/check.h"
@@ -41,8 +42,11 @@ void CoreTrial::Look(uint64_t row) {
     const ModelSignals& signals = *publication.snapshot->signals;
     for (const SignalReading& signal : signals.signals) {
       for (const DetectorReading& reading : signal.readings) {
-        BacktestRule& rule = rules_[std::string(reading.detector)];
+        const auto [found, added] = rules_.try_emplace(std::string(reading.detector));
+        BacktestRule& rule = found->second;
+        if (added) rule.armed = false;
         rule.unbudgeted = reading.unbudgeted;
+        rule.armed = rule.armed || !std::isnan(reading.verdict.threshold);
         bool& firing = firing_[{std::string(reading.detector), signal.name}];
         if (reading.firing && !firing) {
           rule.alarms.push_back({row, signal.name, signals.evaluated_ns});
@@ -71,7 +75,8 @@ ClassicTrial::ClassicTrial(const std::vector<std::string>& kinds,
     auto made = MakeSequence(kind);
     FAULTLINE_CHECK(made.ok(), "the caller asks FindSequenceKind");
     detectors_.push_back(*std::move(made));
-    rules_.push_back({.run = "classic", .name = kind, .unbudgeted = true, .alarms = {}});
+    rules_.push_back(
+        {.run = "classic", .name = kind, .unbudgeted = true, .armed = true, .alarms = {}});
   }
 }
 

@@ -9,6 +9,9 @@
 #include "daemon/cli/backtest_report.h"
 #include "daemon/cli/backtest_score.h"
 #include "daemon/cli/backtest_trial.h"
+#include "daemon/cli/backtest_windows.h"
+#include "detectors/stats/conventions.h"
+#include "detectors/stats/samples.h"
 #include "tests/support/streams.h"
 
 namespace faultline::cli {
@@ -88,18 +91,81 @@ TEST(ClassicTrialTest, AlarmsWhereTheDetectorAloneDoes) {
   EXPECT_TRUE(rules[1].alarms.empty()) << "the column is not declared as errors";
 }
 
+TEST(WindowTrialTest, JudgesWholeWindowsOfEachColumnAsTheToolDoes) {
+  const std::vector<double> reference = testing::Normals(5, 800);
+  std::vector<double> live = testing::Normals(6, 1'050);
+  for (size_t i = 500; i < live.size(); ++i) live[i] += 1;
+  WindowTrial trial(WindowTrial::Names(), 100);
+  for (size_t at = 0; at < reference.size(); at += 80) {
+    trial.Learn(BatchOf(std::span(reference).subspan(at, 80)));
+  }
+  for (size_t at = 0; at < live.size(); at += 70) {
+    trial.Take(BatchOf(std::span(live).subspan(at, 70)), 5'000 + at);
+  }
+  std::vector<BacktestAlarm> psi, ks, sagemaker;
+  for (size_t at = 0; at + 100 <= live.size(); at += 100) {
+    const auto window = std::span(live).subspan(at, 100);
+    const BacktestAlarm alarm = {5'000 + at + 99, "x", 0};
+    if (evidently::Psi(reference, window) > 0.2) psi.push_back(alarm);
+    const uint64_t steps = KolmogorovSmirnovSteps(reference, window);
+    if (KolmogorovSmirnovExactPValue(steps, 800, 100) <= 0.05) ks.push_back(alarm);
+    if (sagemaker::Robust(reference, window) > 0.1) sagemaker.push_back(alarm);
+  }
+  ASSERT_GE(sagemaker.size(), 5u);
+  ASSERT_GT(psi.size(), sagemaker.size()) << "its cut knows nothing of how few rows a window has";
+  for (const BacktestRule& rule : trial.rules()) {
+    EXPECT_EQ(rule.run, "windows");
+    // 800 reference rows: Evidently takes the same test as ks_0.05.
+    const auto& expected = rule.name == "psi_0.2" ? psi : rule.name == "sagemaker" ? sagemaker : ks;
+    if (rule.name == "nannyml") {
+      EXPECT_GE(rule.alarms.size(), 5u);
+    } else {
+      EXPECT_EQ(rule.alarms, expected) << rule.name;
+    }
+  }
+}
+
+TEST(WindowTrialTest, CategoriesAndMissingValues) {
+  testing::Random random(3);
+  const auto batch = [&random](uint64_t of_ten) {
+    EventBatch rows;
+    rows.rows = 1'000;
+    Column& column = rows.columns.emplace_back();
+    column.name = "colour";
+    column.type = ColumnType::kString;
+    column.dictionary = {"red", "blue"};
+    for (uint32_t i = 0; i < rows.rows; ++i) column.codes.push_back(random.Below(10) < of_ten);
+    column.nulls.assign(16, 0xff);  // the first 8 of 64
+    return rows;
+  };
+  WindowTrial trial({"evidently", "nannyml", "ks_0.05"}, 200);
+  EXPECT_TRUE(trial.rules().empty()) << "no reference yet";
+  trial.Learn(batch(3));
+  trial.Take(batch(8), 1'000);
+  const std::vector<BacktestRule> rules = trial.rules();
+  ASSERT_EQ(rules.size(), 3u);
+  std::vector<BacktestAlarm> every;
+  for (uint64_t row = 1'199; row < 2'000; row += 200) every.push_back({row, "colour", 0});
+  EXPECT_EQ(rules[0].alarms, every);
+  EXPECT_EQ(rules[1].alarms, every);
+  EXPECT_TRUE(rules[2].alarms.empty()) << "for numbers only";
+}
+
 TEST(BacktestReportTest, ShowsWhatTextFromElsewhereSays) {
   BacktestReport report;
   report.model = "<script>";
   report.span = {0, 1'000};
   report.changes = {500};
-  report.rules = {{.run = "a", .name = "psi", .unbudgeted = true, .alarms = AlarmsAt({510})}};
+  report.rules = {
+      {.run = "a", .name = "psi", .unbudgeted = true, .armed = true, .alarms = AlarmsAt({510})}};
   const std::string page = BacktestHtml(report);
   EXPECT_EQ(page.find("<script>"), std::string::npos);
   EXPECT_NE(page.find("&lt;script&gt;"), std::string::npos);
   EXPECT_NE(page.find("row 510"), std::string::npos);
   const std::string text = BacktestText(report, {.width = 120});
-  EXPECT_NE(text.find("psi (unbudgeted)"), std::string::npos) << text;
+  EXPECT_NE(text.find("psi  "), std::string::npos) << text;
+  report.rules.push_back({.run = "a", .name = "mute", .armed = false, .alarms = {}});
+  EXPECT_NE(BacktestText(report, {.width = 120}).find("never an alarm: mute"), std::string::npos);
   const boost::json::object json = BacktestJson(report);
   const boost::json::value& rule = json.at("rules").as_array()[0];
   EXPECT_EQ(rule.at("delays").as_array()[0], 10);
