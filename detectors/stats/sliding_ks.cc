@@ -64,12 +64,16 @@ void SlidingKolmogorovSmirnov::Add(uint32_t place, int32_t steps) {
   if (place % 2 == 1) node->most += steps;
   Node here = *node;
   while (i > 1) {
-    // The sibling on the other side; here and there change places if this is the right one.
+    // The sibling is on the left if this is the right one: then the two change places. By masks,
+    // because which it is cannot be foreseen.
     const Node there = nodes_[i ^ 1];
-    const bool right = (i & 1) != 0;
-    const Node& a = right ? there : here;
-    const Node& b = right ? here : there;
-    here = {a.sum + b.sum, std::max(a.most, a.sum + b.most), std::min(a.least, a.sum + b.least)};
+    const auto right = -static_cast<int32_t>(i & 1);
+    const int32_t sums = (here.sum ^ there.sum) & right;
+    const int32_t mosts = (here.most ^ there.most) & right;
+    const int32_t leasts = (here.least ^ there.least) & right;
+    const int32_t before = here.sum ^ sums;
+    here = {here.sum + there.sum, std::max(here.most ^ mosts, before + (there.most ^ mosts)),
+            std::min(here.least ^ leasts, before + (there.least ^ leasts))};
     i /= 2;
     nodes_[i] = here;
   }
