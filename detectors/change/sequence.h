@@ -14,7 +14,7 @@ namespace faultline {
 
 // The published sequential detectors, as people know them from river and MOA: they take a
 // signal's raw values one after the other and say when its law has changed. They keep no alarm
-// budget: what each costs in false alarms is in docs/detectors/sequences.md.
+// budget: what each costs in false alarms is in docs/detectors.md.
 
 enum class SequenceMark : uint8_t { kNone, kWarning, kChange };
 

@@ -41,8 +41,8 @@ uint64_t Matched(const std::vector<uint64_t>& truth, std::vector<uint64_t> found
   return matched;
 }
 
-std::vector<RowRange> Segments(std::span<const uint64_t> changes, uint64_t rows) {
-  std::vector<RowRange> segments;
+std::vector<RowSpan> Segments(std::span<const uint64_t> changes, uint64_t rows) {
+  std::vector<RowSpan> segments;
   uint64_t begin = 0;
   for (const uint64_t change : WithZero(changes)) {
     if (change == 0 || change >= rows) continue;
@@ -53,7 +53,7 @@ std::vector<RowRange> Segments(std::span<const uint64_t> changes, uint64_t rows)
   return segments;
 }
 
-double Jaccard(RowRange a, RowRange b) {
+double Jaccard(RowSpan a, RowSpan b) {
   const uint64_t from = std::max(a.begin, b.begin);
   const uint64_t to = std::min(a.end, b.end);
   const uint64_t both = to > from ? to - from : 0;
@@ -64,7 +64,7 @@ double Jaccard(RowRange a, RowRange b) {
 
 uint64_t NabProbation(uint64_t rows) { return std::min<uint64_t>(rows * 15 / 100, 750); }
 
-double NabPoints(std::span<const uint64_t> alarms, std::span<const RowRange> windows, uint64_t rows,
+double NabPoints(std::span<const uint64_t> alarms, std::span<const RowSpan> windows, uint64_t rows,
                  const NabProfile& profile) {
   const uint64_t probation = NabProbation(rows);
   double points = 0;
@@ -81,13 +81,13 @@ double NabPoints(std::span<const uint64_t> alarms, std::span<const RowRange> win
       if (found_next) continue;
       found_next = true;
       ++found;
-      const RowRange window = windows[next];
+      const RowSpan window = windows[next];
       points += profile.hit / ScaledSigmoid(-1) *
                 ScaledSigmoid(-D(window.end - alarm) / D(window.end - window.begin));
     } else if (next == 0) {
       points -= profile.false_alarm;
     } else {
-      const RowRange before = windows[next - 1];
+      const RowSpan before = windows[next - 1];
       // As many lengths behind its last row; of one row, they have none.
       const double length = D(before.end - before.begin - 1);
       const double behind = D(alarm + 1 - before.end);
@@ -119,12 +119,12 @@ double ChangePointF1(Annotations annotators, std::span<const uint64_t> found, ui
 
 double ChangePointCover(Annotations annotators, std::span<const uint64_t> found, uint64_t rows) {
   if (annotators.empty() || rows == 0) return kNan;
-  const std::vector<RowRange> given = Segments(found, rows);
+  const std::vector<RowSpan> given = Segments(found, rows);
   double sum = 0;
   for (const std::vector<uint64_t>& one : annotators) {
-    for (const RowRange segment : Segments(one, rows)) {
+    for (const RowSpan segment : Segments(one, rows)) {
       double best = 0;
-      for (const RowRange other : given) best = std::max(best, Jaccard(segment, other));
+      for (const RowSpan other : given) best = std::max(best, Jaccard(segment, other));
       sum += D(segment.end - segment.begin) * best;
     }
   }

@@ -10,7 +10,7 @@ namespace faultline {
 // reproduced. Rows are numbered from 0; alarms, changes and windows ascend.
 
 // Rows [begin, end).
-struct RowRange {
+struct RowSpan {
   uint64_t begin = 0;
   uint64_t end = 0;
 };
@@ -30,7 +30,7 @@ inline constexpr NabProfile kNabRewardLowMisses{.hit = 1, .miss = 2, .false_alar
 uint64_t NabProbation(uint64_t rows);
 // Points of one stream. Of a window the earliest alarm counts, the more the earlier it is; an alarm
 // outside costs the less the closer it follows a window. Windows do not overlap.
-double NabPoints(std::span<const uint64_t> alarms, std::span<const RowRange> windows, uint64_t rows,
+double NabPoints(std::span<const uint64_t> alarms, std::span<const RowSpan> windows, uint64_t rows,
                  const NabProfile& profile = kNabStandard);
 // Points of streams with so many windows on the scale where never to alarm is 0 and to alarm at
 // the first row of every window, and else never, is 100. NaN without windows.

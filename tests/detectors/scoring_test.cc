@@ -21,7 +21,7 @@ using Lists = std::vector<Rows>;
 double Sigmoid(double x) { return 2 / (1 + std::exp(5 * x)) - 1; }
 
 TEST(Nab, EarlyInAWindowIsWorthMoreAndOnlyTheFirstCounts) {
-  const std::vector<RowRange> windows = {{1'000, 1'100}};
+  const std::vector<RowSpan> windows = {{1'000, 1'100}};
   EXPECT_DOUBLE_EQ(NabPoints(Rows{1'000}, windows, 5'000), 1);
   EXPECT_DOUBLE_EQ(NabPoints(Rows{1'050}, windows, 5'000), Sigmoid(-0.5) / Sigmoid(-1));
   EXPECT_DOUBLE_EQ(NabPoints(Rows{1'050, 1'051, 1'099}, windows, 5'000),
@@ -30,7 +30,7 @@ TEST(Nab, EarlyInAWindowIsWorthMoreAndOnlyTheFirstCounts) {
 }
 
 TEST(Nab, FalseAlarmsCostLessCloseBehindAWindow) {
-  const std::vector<RowRange> windows = {{1'000, 1'100}};
+  const std::vector<RowSpan> windows = {{1'000, 1'100}};
   EXPECT_DOUBLE_EQ(NabPoints(Rows{999}, windows, 5'000), -1 - 0.11);
   EXPECT_DOUBLE_EQ(NabPoints(Rows{1'110}, windows, 5'000), -1 + 0.11 * Sigmoid(11 / 99.0));
   EXPECT_DOUBLE_EQ(NabPoints(Rows{2'000}, windows, 5'000), -1 - 0.11);
@@ -96,7 +96,7 @@ TEST(Nab, EqualsThePublishedPointsOfWindowedGaussian) {
   double points = 0;
   uint64_t count = 0;
   for (const auto& [name, file] : files) {
-    std::vector<RowRange> windows;
+    std::vector<RowSpan> windows;
     const auto row = [&](const std::string& time) {
       return static_cast<uint64_t>(std::find(file.times.begin(), file.times.end(), time) -
                                    file.times.begin());
