@@ -209,6 +209,46 @@ TEST_P(Conformance, RestartAnywhereChangesNothing) {
   }
 }
 
+// What compares summaries sees neither the order of rows within a pane nor, by powers of two, the
+// unit they are in; only the words beside its figures may.
+TEST_P(Conformance, ComparisonsDoNotSeeOrderOrUnit) {
+  if (MakeDetector(DefaultSpec(entry()))->compare == nullptr) return;
+  const uint32_t pane_rows = Play::Choices().pane_rows;
+  for (const Stream& stream : StreamsFor(entry())) {
+    const auto figures = [this](const Stream& of) {
+      std::vector<Verdict> verdicts = Run(ArmedSpec(entry()), of);
+      for (Verdict& verdict : verdicts) verdict.detail.clear();
+      return BytesOf(verdicts);
+    };
+    const std::string steady = figures(stream);
+    Random random(6);
+    Stream shuffled = stream;
+    const auto shuffle = [&](auto& rows, size_t block) {
+      for (size_t begin = 0; begin < rows.size(); begin += block) {
+        const size_t size = std::min(block, rows.size() - begin);
+        for (size_t i = size; i > 1; --i) {
+          std::swap(rows[begin + i - 1], rows[begin + random.Below(i)]);
+        }
+      }
+    };
+    for (Rows* rows : {&shuffled.reference, &shuffled.live}) {
+      const size_t block = rows == &shuffled.live ? pane_rows : rows->size() + 1;
+      if (!rows->missing.empty()) continue;  // words and gaps would part
+      for (std::vector<double>& column : rows->columns) shuffle(column, block);
+      shuffle(rows->words, block);
+    }
+    EXPECT_TRUE(figures(shuffled) == steady) << stream.name;
+    if (stream.name != "calm" && stream.name != "moved") continue;
+    Stream scaled = stream;
+    for (Rows* rows : {&scaled.reference, &scaled.live}) {
+      for (std::vector<double>& column : rows->columns) {
+        for (double& value : column) value *= 1024;
+      }
+    }
+    EXPECT_TRUE(figures(scaled) == steady) << stream.name;
+  }
+}
+
 TEST_P(Conformance, VerdictsAreWellFormedOnHostileStreams) {
   for (const Stream& stream : StreamsFor(entry())) {
     for (const v1::DetectorSpec& spec : {DefaultSpec(entry()), ArmedSpec(entry())}) {

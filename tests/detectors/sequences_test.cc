@@ -122,27 +122,52 @@ TEST(Sequences, AllHaveSomethingToSay) {
   }
 }
 
+// Every kind as it is by default, and those forms of it that keep other state.
+struct Form {
+  const SequenceKind* kind;
+  std::vector<SequenceSetting> settings;
+};
+std::vector<Form> Forms() {
+  std::vector<Form> forms;
+  for (const SequenceKind& kind : SequenceKinds()) forms.push_back({&kind, {}});
+  const auto add = [&](const char* kind, std::vector<SequenceSetting> settings) {
+    forms.push_back({FindSequenceKind(kind), std::move(settings)});
+  };
+  add("adwin", {{"river", 1}, {"clock", 7}, {"max_buckets", 3}});
+  add("cusum", {{"mode", -1}});
+  add("rddm", {{"buffer_size", 50}, {"max_concept_size", 300}});
+  add("hddm_a", {{"two_sided_test", 1}});
+  add("hddm_w", {{"two_sided_test", 1}});
+  add("fhddm", {{"short_window_size", 20}});
+  add("kswin", {{"window_size", 400}, {"stat_size", 40}});
+  add("bocpd", {{"run_lengths", 16}});
+  return forms;
+}
+
 TEST(Sequences, DoNotSeeWhereValuesAreCutOrStateIsSaved) {
-  for (const SequenceKind& kind : SequenceKinds()) {
-    const auto detector = Make(std::string(kind.name));
-    const std::vector<double> values = Lively(kind, 6, 700);
+  for (const auto& [kind, settings] : Forms()) {
+    const auto detector = Make(std::string(kind->name), settings);
+    const std::vector<double> values = Lively(*kind, 6, 700);
     State whole = Started(*detector);
     const Marks expected = MarksOf(*detector, values, values.size(), &whole);
     for (const size_t piece : {1, 7, 256}) {
       State state = Started(*detector);
-      EXPECT_EQ(MarksOf(*detector, values, piece, &state), expected) << kind.name;
-      EXPECT_EQ(state, whole) << kind.name;
+      EXPECT_EQ(MarksOf(*detector, values, piece, &state), expected) << kind->name;
+      EXPECT_EQ(state, whole) << kind->name;
     }
-    // Written away in the middle and read back elsewhere.
-    const size_t middle = values.size() / 2 + 13;
-    State first = Started(*detector);
-    Marks marks = MarksOf(*detector, std::span(values).first(middle), 100, &first);
-    State moved = first;
-    const Marks rest =
-        MarksOf(*Make(std::string(kind.name)), std::span(values).subspan(middle), 100, &moved);
-    for (const uint64_t at : rest.changes) marks.changes.push_back(at + middle);
-    EXPECT_EQ(marks.changes, expected.changes) << kind.name;
-    EXPECT_EQ(moved, whole) << kind.name;
+    // Written away in the middle and read back elsewhere, by a detector made anew.
+    for (const size_t middle : {1, 99, 733, 1413, 2799}) {
+      State first = Started(*detector);
+      Marks marks = MarksOf(*detector, std::span(values).first(middle), 100, &first);
+      State moved = first;
+      const auto anew = Make(std::string(kind->name), settings);
+      const Marks rest = MarksOf(*anew, std::span(values).subspan(middle), 100, &moved);
+      for (const uint64_t at : rest.changes) marks.changes.push_back(at + middle);
+      for (const uint64_t at : rest.warnings) marks.warnings.push_back(at + middle);
+      marks.ago.insert(marks.ago.end(), rest.ago.begin(), rest.ago.end());
+      EXPECT_EQ(marks, expected) << kind->name << " " << middle;
+      EXPECT_EQ(moved, whole) << kind->name << " " << middle;
+    }
   }
 }
 
@@ -251,6 +276,35 @@ TEST(Adwin, KeepsWhatThePaperKeeps) {
   ASSERT_GE(paper.changes.size(), 2u);
   EXPECT_LE(paper.changes[0], river.changes[0]);
   EXPECT_LT(paper.ago[0], 200u);
+}
+
+// A chart that has learnt a mean of 0 and a deviation of 1 runs as long as the integral equation
+// says.
+TEST(Cusum, RunsAsLongAsItsIntegralEquationSays) {
+  std::vector<double> learnt;
+  for (int i = 0; i < 500; ++i) learnt.insert(learnt.end(), {1, -1});
+  learnt.push_back(0);
+  for (const OracleCase& made : OracleCases("sequences.txt", "cusum_run_length")) {
+    const auto chart = Make("cusum", {{"slack", made.Number("slack")},
+                                      {"threshold", made.Number("threshold")},
+                                      {"min_instances", static_cast<double>(learnt.size())}});
+    State ready = Started(*chart);
+    ASSERT_EQ(MarksOf(*chart, learnt, learnt.size(), &ready), Marks());
+    Random random(13);
+    double values = 0;
+    constexpr int kRuns = 4000;
+    for (int run = 0; run < kRuns; ++run) {
+      State state = ready;
+      SequenceStep step;
+      while (step.mark == SequenceMark::kNone) {
+        const double value = made.Number("mean") + random.Normal();
+        step = chart->Take({&value, 1}, BytesOf(state));
+        values += 1;
+      }
+    }
+    // Run lengths are nearly geometric, so 5 % is more than three standard errors.
+    EXPECT_NEAR(values / kRuns / made.Number("values"), 1, 0.05) << made.line;
+  }
 }
 
 TEST(Sequences, RefuseOptionsByNameAndRange) {

@@ -93,6 +93,46 @@ TEST(Elementary, LogAndExpAreWithinTwoUnits) {
   EXPECT_EQ(Exp(1e9), std::numeric_limits<double>::infinity());
 }
 
+// Of numbered cells; those that are not there to be compared are of no account.
+TEST(Distances, DoNotChangeWithTheOrderOfCellsOrEmptyOnes) {
+  using CellScore = double (*)(std::span<const uint64_t>, std::span<const uint64_t>);
+  struct Named {
+    const char* name;
+    CellScore score;
+    bool symmetric = true;
+    bool ordered = false;
+  };
+  const Named scores[] = {
+      {"psi", Psi},
+      {"jensen_shannon", JensenShannonDistance},
+      {"total_variation", TotalVariation},
+      {"hellinger", Hellinger},
+      {"kullback_leibler", KullbackLeibler, false},
+      {"l_infinity", LInfinity},
+      {"kolmogorov_smirnov", KolmogorovSmirnov, true, true},
+      {"chi_square", [](auto p, auto q) { return ChiSquare(p, q).statistic; }},
+  };
+  const std::vector<uint64_t> p = {10, 3, 30, 57, 0, 25};
+  const std::vector<uint64_t> q = {90, 80, 1, 12, 4, 3};
+  const std::vector<size_t> order = {3, 0, 5, 2, 4, 1};
+  std::vector<uint64_t> p_moved;
+  std::vector<uint64_t> q_moved;
+  for (const size_t i : order) {
+    p_moved.push_back(p[i]);
+    q_moved.push_back(q[i]);
+  }
+  std::vector<uint64_t> p_wide = p;
+  std::vector<uint64_t> q_wide = q;
+  p_wide.insert(p_wide.begin() + 2, 0);
+  q_wide.insert(q_wide.begin() + 2, 0);
+  for (const auto& [name, score, symmetric, ordered] : scores) {
+    const double whole = score(p, q);
+    EXPECT_EQ(std::fabs(score(p_moved, q_moved) / whole - 1) < 1e-12, !ordered) << name;
+    EXPECT_EQ(std::fabs(score(q, p) / whole - 1) < 1e-12, symmetric) << name;
+    EXPECT_NEAR(score(p_wide, q_wide) / whole, 1, 1e-12) << name;
+  }
+}
+
 TEST(Distances, AreZeroBetweenEqualSharesAndNanWithoutRows) {
   const std::vector<uint64_t> p = {10, 0, 30, 60};
   const std::vector<uint64_t> q = {20, 0, 60, 120};

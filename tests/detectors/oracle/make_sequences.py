@@ -146,6 +146,24 @@ def cusum(values, slack=0.5, threshold=5.0, learn=30):
     return changes
 
 
+def cusum_run_length(slack, threshold, mean, nodes=80):
+    """Mean values until the chart of both sides alarms on N(mean, 1), mean and deviation being
+    known: the integral equation of Page 1954 by Gauss-Legendre; the sides as Kemp 1961 joins them.
+    Textbooks print 465 and 10.4 for (0.5, 5) at 0 and 1."""
+    from scipy.stats import norm
+
+    def one_sided(drift):
+        x, weights = np.polynomial.legendre.leggauss(nodes)
+        x, weights = (x + 1) * threshold / 2, weights * threshold / 2
+        start = np.concatenate([[0.0], x])
+        system = np.eye(nodes + 1)
+        system[:, 0] -= norm.cdf(slack - drift - start)
+        system[:, 1:] -= weights * norm.pdf(x[None, :] + slack - drift - start[:, None])
+        return np.linalg.solve(system, np.ones(nodes + 1))[0]
+
+    return 1 / (1 / one_sided(mean) + 1 / one_sided(-mean))
+
+
 def shewhart(values, k=3.0, learn=30):
     changes, start = [], 0
     for i, x in enumerate(values):
@@ -241,6 +259,9 @@ def plain_cases():
     for number in [3, 4, 5]:
         plain("cusum", number, cusum(streams[number]))
         plain("shewhart", number, shewhart(streams[number]))
+    for slack, threshold, mean in [(0.5, 5, 0), (0.5, 5, 1), (0.25, 8, 0), (0.5, 4, 0.5)]:
+        line("cusum_run_length", slack=slack, threshold=threshold, mean=mean,
+             values=float(cusum_run_length(slack, threshold, mean)))
     for number in [3, 5]:
         line("run_lengths", stream=number, likely=bocpd(streams[number][:1200]))
 
