@@ -80,6 +80,36 @@ std::vector<double> Discriminant::LossesOn(const Inputs& inputs, const std::vect
   return losses;
 }
 
+NaiveBayes::NaiveBayes(size_t inputs) {
+  for (Class& one : classes_) one.inputs.resize(inputs);
+}
+
+double NaiveBayes::LogLikelihood(const Class& of, std::span<const double> row) const {
+  double sum = std::log(of.rows);
+  for (size_t k = 0; k < row.size(); ++k) {
+    const double variance = of.inputs[k].squares / of.rows + 1e-6;
+    const double off = row[k] - of.inputs[k].mean;
+    sum -= (std::log(variance) + off * off / variance) / 2;
+  }
+  return sum;
+}
+
+int NaiveBayes::Says(std::span<const double> row) const {
+  if (classes_[0].rows == 0 || classes_[1].rows == 0) return classes_[1].rows > 0 ? 1 : 0;
+  return LogLikelihood(classes_[1], row) > LogLikelihood(classes_[0], row) ? 1 : 0;
+}
+
+void NaiveBayes::Learn(std::span<const double> row, int label) {
+  Class& own = classes_[label];
+  own.rows += 1;
+  for (size_t k = 0; k < row.size(); ++k) {
+    Input& input = own.inputs[k];
+    const double off = row[k] - input.mean;
+    input.mean += off / own.rows;
+    input.squares += off * (row[k] - input.mean);
+  }
+}
+
 WineScores ScoreWines(const testing::NumberTable& white, const testing::NumberTable& red,
                       uint64_t seed) {
   testing::Random random(seed);

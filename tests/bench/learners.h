@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "tests/support/csv.h"
@@ -21,6 +22,29 @@ class Discriminant {
  private:
   std::vector<double> weights_;
   double cut_ = 0;  // says 1 if weights . x > cut
+};
+
+// Naive Bayes of two classes, 0 and 1, row by row: within a class every input is normal and on its
+// own.
+class NaiveBayes {
+ public:
+  explicit NaiveBayes(size_t inputs);
+  // 1 or 0: the likelier class; 0 as long as it has seen neither.
+  int Says(std::span<const double> row) const;
+  void Learn(std::span<const double> row, int label);
+
+ private:
+  struct Input {
+    double mean = 0;
+    double squares = 0;  // of deviations from it
+  };
+  struct Class {
+    double rows = 0;
+    std::vector<Input> inputs;
+  };
+  double LogLikelihood(const Class& of, std::span<const double> row) const;
+
+  Class classes_[2];
 };
 
 // Distance of wines to the nearest of 2200 white ones, every input divided by its deviation among

@@ -1,5 +1,7 @@
 #include "tests/bench/watch.h"
 
+#include <algorithm>
+
 #include "base/check.h"
 
 namespace faultline::bench {
@@ -33,6 +35,13 @@ void Watch::Add(std::span<const double> row, std::vector<BenchAlarm>* alarms) {
     columns_[i]->waiting.push_back(row[i]);
     if (columns_[i]->waiting.size() == pane_rows_) ClosePane(i, alarms);
   }
+}
+
+bool Watch::alarming() const {
+  return std::any_of(columns_.begin(), columns_.end(), [](const auto& column) {
+    return std::find(column->alarming.begin(), column->alarming.end(), true) !=
+           column->alarming.end();
+  });
 }
 
 void Watch::ClosePane(uint32_t index, std::vector<BenchAlarm>* alarms) {

@@ -30,6 +30,8 @@ class Watch {
   // A row of live traffic, one value a column; NaN counts as invalid. Alarms that begin with it are
   // added.
   void Add(std::span<const double> row, std::vector<BenchAlarm>* alarms);
+  // Whether an alarm stands.
+  bool alarming() const;
 
  private:
   struct Column {
