@@ -32,6 +32,9 @@ TEST(Distances, EqualTheOracle) {
     ExpectSame(Psi(p, q), made.Number("psi"), made.line);
     ExpectSame(JensenShannonDistance(p, q), made.Number("jensen_shannon"), made.line);
     ExpectSame(TotalVariation(p, q), made.Number("total_variation"), made.line);
+    ExpectSame(Hellinger(p, q), made.Number("hellinger"), made.line);
+    ExpectSame(KullbackLeibler(p, q), made.Number("kullback_leibler"), made.line);
+    ExpectSame(LInfinity(p, q), made.Number("l_infinity"), made.line);
     ExpectSame(KolmogorovSmirnov(p, q), made.Number("kolmogorov_smirnov"), made.line);
     const ChiSquareResult chi = ChiSquare(p, q);
     ExpectSame(chi.statistic, made.Number("chi_square"), made.line);

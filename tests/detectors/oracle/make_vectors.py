@@ -31,6 +31,17 @@ def psi(p, q):
     return float(np.sum(special.kl_div(q, p) + special.kl_div(p, q)))
 
 
+def kullback_leibler(p, q):
+    """p ln(p / q) over used cells, half a row added to each: scipy's entropy renormalises."""
+    used = (p + q) > 0
+    return float(stats.entropy(p[used] + 0.5, q[used] + 0.5))
+
+
+def hellinger(p, q):
+    """Distance of the roots of shares, over the root of 2."""
+    return float(spatial.distance.euclidean(np.sqrt(p / p.sum()), np.sqrt(q / q.sum())) / 2**0.5)
+
+
 def wasserstein(edges, p, q):
     """Area between two piecewise linear distribution functions, in exact fractions."""
     total_p, total_q = int(p.sum()), int(q.sum())
@@ -75,6 +86,8 @@ def main():
         line("cells", p=p, q=q, psi=psi(p, q),
              jensen_shannon=spatial.distance.jensenshannon(p, q, base=2),
              total_variation=spatial.distance.cityblock(p / p.sum(), q / q.sum()) / 2,
+             hellinger=hellinger(p, q), kullback_leibler=kullback_leibler(p, q),
+             l_infinity=spatial.distance.chebyshev(p / p.sum(), q / q.sum()),
              kolmogorov_smirnov=ks.statistic, chi_square=chi.statistic, freedom=int(chi.dof),
              p_value=chi.pvalue, cramers_v=v)
     for _ in range(40):
