@@ -46,14 +46,20 @@ constexpr std::array kLayouts = {
     TableLayout{Table::kIncidentBook, "incident book", {Field::kModelHash}, false},
     TableLayout{Table::kIncidentChange, "incident change", {Field::kChangeSequence}, false},
     TableLayout{Table::kDetectorState, "detector state", {Field::kModelHash, Field::kBlock}, true},
+    TableLayout{Table::kEvidence, "evidence", {Field::kIncidentId, Field::kIndex}, false},
     TableLayout{Table::kFittedScore, "fitted score", {Field::kModelHash, Field::kIndex}, true},
     TableLayout{Table::kGlobal, "global", {Field::kGlobal}, true},
+    TableLayout{Table::kScoreHistory,
+                "score history",
+                {Field::kModelHash, Field::kPaneIndex, Field::kBlock},
+                true},
     TableLayout{Table::kIncident, "incident", {Field::kIncidentId}, false},
     TableLayout{Table::kLearningRows,
                 "learning rows",
                 {Field::kModelHash, Field::kSignal, Field::kChunk},
                 true},
     TableLayout{Table::kModel, "model", {Field::kModelHash}, true},
+    TableLayout{Table::kBundles, "bundles", {Field::kModelHash}, false},
     TableLayout{
         Table::kOpenPane, "open pane", {Field::kModelHash, Field::kPaneIndex, Field::kBlock}, true},
     TableLayout{Table::kClosedPane,
@@ -69,6 +75,8 @@ constexpr std::array kLayouts = {
                 {Field::kModelHash, Field::kReferenceVersion, Field::kBlock},
                 true},
     TableLayout{Table::kProducerMark, "producer mark", {Field::kProducerId}, true},
+    TableLayout{
+        Table::kEvidencePane, "evidence pane", {Field::kIncidentId, Field::kPaneIndex}, false},
 };
 
 constexpr auto kTables = [] {
@@ -329,6 +337,26 @@ std::string IncidentChangeKey(uint64_t change_sequence) {
   return BuildKey({.table = Table::kIncidentChange, .change_sequence = change_sequence});
 }
 
+std::string BundlesKey(uint64_t model_hash) {
+  return BuildKey({.table = Table::kBundles, .model_hash = model_hash});
+}
+
+std::string EvidenceKey(uint64_t incident_id, uint32_t index) {
+  return BuildKey({.table = Table::kEvidence, .index = index, .incident_id = incident_id});
+}
+
+std::string EvidencePaneKey(uint64_t incident_id, int64_t pane_index) {
+  return BuildKey(
+      {.table = Table::kEvidencePane, .pane_index = pane_index, .incident_id = incident_id});
+}
+
+std::string ScoreHistoryKey(uint64_t model_hash, int64_t span, uint32_t block) {
+  return BuildKey({.table = Table::kScoreHistory,
+                   .model_hash = model_hash,
+                   .pane_index = span,
+                   .block = block});
+}
+
 std::string ProducerMarkKey(std::string_view producer_id) {
   return BuildKey({.table = Table::kProducerMark, .producer_id = std::string(producer_id)});
 }
@@ -376,6 +404,19 @@ KeyRange ModelRange(Table table, uint64_t model_hash) {
   std::string prefix = TablePrefix(table);
   AppendBigEndian(model_hash, 8, &prefix);
   return {prefix, After(prefix)};
+}
+
+KeyRange IncidentRange(Table table, uint64_t incident_id) {
+  FAULTLINE_CHECK(table == Table::kEvidence || table == Table::kEvidencePane,
+                  "only evidence is by incident");
+  std::string prefix = TablePrefix(table);
+  AppendBigEndian(incident_id, 8, &prefix);
+  return {prefix, After(prefix)};
+}
+
+bool ReadOnDemand(Table table) {
+  return table == Table::kEvidence || table == Table::kEvidencePane ||
+         table == Table::kIncidentChange;
 }
 
 bool HasModel(Table table) { return LayoutOf(table).fields[0] == Field::kModelHash; }

@@ -31,6 +31,10 @@ enum class Table : char {
   kFittedScore = 'f',     // model_hash, index: fitted score detectors
   kIncident = 'i',        // incident_id
   kIncidentChange = 'c',  // change_sequence
+  kBundles = 'n',         // model_hash: which incidents have evidence, and how much
+  kEvidence = 'e',        // incident_id, index: what a signal was held against when it joined
+  kEvidencePane = 'w',    // incident_id, pane_index: panes and verdicts while it was open
+  kScoreHistory = 'h',    // model_hash, pane_index, block: extremes of scores, by span of 5 minutes
   kProducerMark = 't',    // producer_id
   kGlobal = 'g',          // one of Global
 };
@@ -79,6 +83,11 @@ std::string LearningRowsKey(uint64_t model_hash, uint32_t signal, uint32_t chunk
 std::string FittedScoreKey(uint64_t model_hash, uint32_t index);
 std::string IncidentKey(uint64_t incident_id);
 std::string IncidentChangeKey(uint64_t change_sequence);
+std::string BundlesKey(uint64_t model_hash);
+std::string EvidenceKey(uint64_t incident_id, uint32_t index);
+std::string EvidencePaneKey(uint64_t incident_id, int64_t pane_index);
+// `span`: number of the 5 minutes since 1970; INT64_MAX: the one that is not over.
+std::string ScoreHistoryKey(uint64_t model_hash, int64_t span, uint32_t block);
 // The id must not be empty.
 std::string ProducerMarkKey(std::string_view producer_id);
 std::string GlobalKey(Global global);
@@ -99,6 +108,11 @@ KeyRange TableRange(Table table);
 // What one model has in a table. Only for tables that begin with model_hash (HasModel).
 KeyRange ModelRange(Table table, uint64_t model_hash);
 bool HasModel(Table table);
+// What one incident has in a table. Only for kEvidence and kEvidencePane.
+KeyRange IncidentRange(Table table, uint64_t incident_id);
+// True for what only grows with time and is read one by one when somebody asks, so that a start
+// does not read it.
+bool ReadOnDemand(Table table);
 
 // True if the value under this key is a function of the events alone, so that it counts when the
 // states of two runs are compared. Not so for what belongs to people (incidents, their changes,

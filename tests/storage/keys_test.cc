@@ -49,9 +49,9 @@ Key RandomKey(std::mt19937_64* random) {
 }
 
 auto FieldsInOrder(const Key& key) {
-  return std::tuple(static_cast<char>(key.table), key.model_hash, key.pane_index,
+  return std::tuple(static_cast<char>(key.table), key.model_hash, key.incident_id, key.pane_index,
                     key.reference_version, key.block, key.signal, key.chunk, key.index,
-                    key.incident_id, key.change_sequence, key.producer_id);
+                    key.change_sequence, key.producer_id);
 }
 
 TEST(KeysTest, ParsedKeysBuildTheSameBytes) {
@@ -94,6 +94,13 @@ TEST(KeysTest, BuildersFillTheFieldsTheyName) {
   EXPECT_EQ(ParseKey(FittedScoreKey(7, 8))->index, 8u);
   EXPECT_EQ(ParseKey(IncidentKey(7))->incident_id, 7u);
   EXPECT_EQ(ParseKey(IncidentChangeKey(7))->change_sequence, 7u);
+  EXPECT_EQ(ParseKey(BundlesKey(7))->table, Table::kBundles);
+  EXPECT_EQ(ParseKey(EvidenceKey(7, 8))->index, 8u);
+  EXPECT_EQ(ParseKey(EvidenceKey(7, 8))->incident_id, 7u);
+  EXPECT_EQ(ParseKey(EvidencePaneKey(7, 8))->pane_index, 8);
+  EXPECT_EQ(ParseKey(EvidencePaneKey(7, 8))->table, Table::kEvidencePane);
+  EXPECT_EQ(ParseKey(ScoreHistoryKey(7, 8, 9))->block, 9u);
+  EXPECT_EQ(ParseKey(ScoreHistoryKey(7, 8, 9))->table, Table::kScoreHistory);
   EXPECT_EQ(ParseKey(ProducerMarkKey("p"))->producer_id, "p");
   EXPECT_EQ(ParseKey(GlobalKey(Global::kEpoch))->global, Global::kEpoch);
 }
@@ -146,7 +153,7 @@ TEST(KeysTest, OnlyWhatEventsDetermineCounts) {
     key.global = Global::kRowTotals;
     if (CountsInStateDigest(key)) counted.push_back(static_cast<char>(table));
   }
-  EXPECT_EQ(counted, "adfglmopqrt");
+  EXPECT_EQ(counted, "adfghlmopqrt");
   EXPECT_FALSE(CountsInStateDigest(*ParseKey(GlobalKey(Global::kEpoch))));
   EXPECT_FALSE(CountsInStateDigest(*ParseKey(GlobalKey(Global::kChangeSequence))));
 }
