@@ -13,12 +13,15 @@
 
 #include "base/clock.h"
 #include "daemon/config_file.h"
+#include "daemon/export/alert_poster.h"
 #include "daemon/http_edge.h"
 #include "daemon/ingest/grpc_server.h"
 #include "daemon/ingest/ingestion_service.h"
 #include "daemon/ingest/intake.h"
 #include "daemon/log.h"
 #include "daemon/pipeline.h"
+#include "daemon/report_edge.h"
+#include "daemon/review/incident_reader.h"
 #include "daemon/review/services.h"
 #include "daemon/review/watch_hub.h"
 #include "storage/recorder.h"
@@ -28,6 +31,7 @@ namespace faultline {
 namespace {
 
 constexpr std::chrono::milliseconds kCallPatience{3'000};
+constexpr uint32_t kIncidentsAtOnce = 256;
 
 // The file with the command line's wishes on top.
 absl::StatusOr<LoadedConfig> Load(const ServeOptions& options) {
@@ -42,6 +46,9 @@ absl::StatusOr<LoadedConfig> Load(const ServeOptions& options) {
   if (!options.grpc_address.empty()) config.mutable_listen()->set_grpc(options.grpc_address);
   if (!options.socket_path.empty()) config.mutable_listen()->set_socket(options.socket_path);
   if (!options.http_address.empty()) config.mutable_listen()->set_http(options.http_address);
+  if (!options.reports_address.empty()) {
+    config.mutable_listen()->set_reports(options.reports_address);
+  }
   absl::StatusOr<std::shared_ptr<const Settings>> settings = Settings::Make(config);
   if (!settings.ok()) return settings.status();
   return LoadedConfig{std::move(parsed), *std::move(settings)};
@@ -61,6 +68,9 @@ std::vector<std::string> NeedRestart(const Settings& old, const Settings& now) {
   compare("listen.grpc", old.grpc_address, now.grpc_address);
   compare("listen.socket", old.socket_path, now.socket_path);
   compare("listen.http", old.http_address, now.http_address);
+  compare("listen.reports", old.reports_address, now.reports_address);
+  compare("listen.reports_url", old.reports_url, now.reports_url);
+  compare("alertmanager", old.alertmanager, now.alertmanager);
   compare("listen.connections_max", old.connections_max, now.connections_max);
   compare("limits.message", old.message_bytes_max, now.message_bytes_max);
   compare("recorder.enabled", old.recorder_enabled, now.recorder_enabled);
@@ -91,19 +101,23 @@ struct Daemon::Parts {
   std::unique_ptr<Store> store;
   std::unique_ptr<Recorder> recorder;
   std::unique_ptr<review::WatchHub> watch_hub;
+  std::unique_ptr<AlertPoster> alert_poster;  // null: nothing is posted
   std::unique_ptr<Pipeline> pipeline;
   std::unique_ptr<Intake> intake;
   std::unique_ptr<IngestionService> ingestion;
   std::vector<std::unique_ptr<grpc::Service>> review;
   std::unique_ptr<GrpcServer> grpc;
   std::unique_ptr<HttpEdge> http;
+  std::unique_ptr<ReportEdge> reports;  // null: off
   std::function<absl::StatusOr<std::vector<std::string>>()> reload;
   // One reload at a time, and none before everything is there: the edges may ask for it.
   std::mutex reload_mutex;
   bool stopped = false;
 
   absl::Status OpenState();
+  absl::Status OpenAlertPoster();
   absl::Status Listen();
+  absl::Status ListenForReports();
   absl::Status WriteAddresses() const;
 };
 
@@ -116,10 +130,50 @@ absl::Status Daemon::Parts::OpenState() {
   if (!recording.ok()) return recording.status();
   recorder = *std::move(recording);
   watch_hub = std::make_unique<review::WatchHub>(store.get());
-  pipeline = std::make_unique<Pipeline>(
-      config.settings, store.get(), recorder.get(),
-      [this](uint64_t sequence, const IncidentChange&) { watch_hub->Publish(sequence); });
+  pipeline = std::make_unique<Pipeline>(config.settings, store.get(), recorder.get(),
+                                        [this](uint64_t sequence, const IncidentChange& change) {
+                                          watch_hub->Publish(sequence);
+                                          if (alert_poster) alert_poster->Apply(change);
+                                        });
+  if (!settings.alertmanager.url.host.empty()) {
+    const absl::Status known = OpenAlertPoster();
+    if (!known.ok()) return known;
+  }
   return pipeline->Start();
+}
+
+// Before the pipeline starts, so that nothing newer is overtaken.
+absl::Status Daemon::Parts::OpenAlertPoster() {
+  alert_poster = std::make_unique<AlertPoster>(config.settings->alertmanager);
+  review::IncidentFilter open;
+  open.states = {v1::INCIDENT_STATE_OPEN, v1::INCIDENT_STATE_ACKNOWLEDGED};
+  review::IncidentPage page;
+  do {
+    absl::StatusOr<review::IncidentPage> next =
+        review::ListIncidents(*store, open, page.last_id, kIncidentsAtOnce);
+    if (!next.ok()) return next.status();
+    page = *std::move(next);
+    for (const v1::Incident& incident : page.incidents) alert_poster->Apply(incident);
+  } while (!page.complete);
+  return absl::OkStatus();
+}
+
+absl::Status Daemon::Parts::ListenForReports() {
+  if (!config.settings->reports_address.empty()) {
+    absl::StatusOr<std::unique_ptr<ReportEdge>> started =
+        ReportEdge::Start(store.get(), recorder.get(), *config.settings);
+    if (started.ok()) {
+      reports = *std::move(started);
+    } else if (config.settings->reports_must) {
+      return started.status();
+    } else {
+      // Watching models comes first; who wants reports says where.
+      Log(LogLevel::kWarn, "there are no reports over HTTP; set listen.reports",
+          {{"error", std::string(started.status().message())}});
+    }
+  }
+  if (alert_poster) alert_poster->Start(reports ? reports->url() : config.settings->reports_url);
+  return absl::OkStatus();
 }
 
 absl::Status Daemon::Parts::Listen() {
@@ -153,6 +207,7 @@ absl::Status Daemon::Parts::Listen() {
   edge.pipeline = pipeline.get();
   edge.desk = ingestion->desk();
   edge.recorder = recorder.get();
+  edge.alert_poster = alert_poster.get();
   edge.start_ns = start_ns;
   edge.connections = [this] { return grpc->connections(); };
   edge.watchers = [this] { return watch_hub->watchers(); };
@@ -161,14 +216,15 @@ absl::Status Daemon::Parts::Listen() {
   absl::StatusOr<std::unique_ptr<HttpEdge>> http_edge = HttpEdge::Start(edge, settings);
   if (!http_edge.ok()) return http_edge.status();
   http = *std::move(http_edge);
-  return absl::OkStatus();
+  return ListenForReports();
 }
 
 absl::Status Daemon::Parts::WriteAddresses() const {
   const std::string path = config.settings->data_folder + "/addresses.json";
   std::ofstream out(path + ".new");
   out << "{\"grpc\": \"" << grpc->address() << "\", \"socket\": \"" << grpc->socket_address()
-      << "\", \"http\": \"" << http->address() << "\"}\n";
+      << "\", \"http\": \"" << http->address() << "\", \"reports\": \""
+      << (reports ? reports->address() : "") << "\"}\n";
   out.close();
   if (!out || rename((path + ".new").c_str(), path.c_str()) != 0) {
     return absl::UnavailableError(absl::StrCat("cannot write ", path));
@@ -202,6 +258,7 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const ServeOptions& option
        {"grpc", built.grpc->address()},
        {"socket", built.grpc->socket_address()},
        {"http", built.http->address()},
+       {"reports", built.reports ? built.reports->url() : "off"},
        {"data_folder", built.config.settings->data_folder},
        {"start_ms", (WallNowNs() - built.start_ns) / 1'000'000}});
   return daemon;
@@ -239,6 +296,8 @@ void Daemon::Stop() {
     parts.grpc->Stop(kCallPatience + std::chrono::ceil<std::chrono::milliseconds>(interval));
   }
   if (parts.pipeline) parts.pipeline->Stop();
+  if (parts.alert_poster) parts.alert_poster->Stop();
+  if (parts.reports) parts.reports->Stop();
   if (parts.http) parts.http->Stop();
   std::error_code ignored;
   unlink((parts.config.settings->data_folder + "/addresses.json").c_str());

@@ -16,6 +16,7 @@ struct ServeOptions {
   std::string grpc_address;
   std::string socket_path;
   std::string http_address;
+  std::string reports_address;
 };
 
 // The composition root: everything the daemon is made of, built from the store outwards and stopped

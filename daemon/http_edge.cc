@@ -19,10 +19,6 @@ namespace {
 
 constexpr std::chrono::milliseconds kStopGrace{500};
 
-std::string AddressOf(const std::string& wanted, uint16_t port) {
-  return absl::StrCat(wanted.substr(0, wanted.rfind(':')), ":", port);
-}
-
 HttpAnswer ReloadAnswer(const absl::StatusOr<std::vector<std::string>>& names) {
   HttpAnswer answer;
   if (!names.ok()) {
@@ -82,6 +78,10 @@ DaemonReading HttpEdge::Impl::ReadDaemon() {
     reading.recorded_rows = recorder.recorded_rows;
     reading.recorder_dropped_rows = recorder.dropped_rows;
   }
+  if (parts.alert_poster != nullptr) {
+    reading.posts_alerts = true;
+    reading.alert_poster = parts.alert_poster->Read();
+  }
   return reading;
 }
 
@@ -139,7 +139,7 @@ absl::StatusOr<std::unique_ptr<HttpEdge>> HttpEdge::Start(const HttpEdgeParts& p
       HttpServer::Start(std::move(options), impl->Routes());
   if (!server.ok()) return server.status();
   impl->server = *std::move(server);
-  impl->address = AddressOf(settings.http_address, impl->server->port());
+  impl->address = impl->server->address();
   return std::unique_ptr<HttpEdge>(new HttpEdge(std::move(impl)));
 }
 

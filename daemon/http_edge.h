@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "daemon/export/alert_poster.h"
 #include "daemon/ingest/grpc_server.h"
 #include "daemon/ingest/ingestion_desk.h"
 #include "daemon/pipeline.h"
@@ -19,7 +20,8 @@ namespace faultline {
 struct HttpEdgeParts {
   Pipeline* pipeline = nullptr;
   IngestionDesk* desk = nullptr;
-  Recorder* recorder = nullptr;  // null: nothing is recorded
+  Recorder* recorder = nullptr;         // null: nothing is recorded
+  AlertPoster* alert_poster = nullptr;  // null: nothing is posted
   int64_t start_ns = 0;
   std::function<ConnectionCounts()> connections;  // of gRPC
   std::function<uint32_t()> watchers;

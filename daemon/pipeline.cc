@@ -56,7 +56,7 @@ absl::Status Pipeline::Impl::Restore() {
   absl::Status status = RestoreModels();
   if (!status.ok()) return status;
   for (const Table table : AllTables()) {
-    if (table == Table::kModel || table == Table::kIncidentChange) continue;
+    if (table == Table::kModel || ReadOnDemand(table)) continue;
     const KeyRange range = TableRange(table);
     absl::Status record_status;
     status = store->Scan(range.begin, range.end, [&](std::string_view key, std::string_view value) {

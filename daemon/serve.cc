@@ -18,6 +18,8 @@ void AddServe(CLI::App* app, int* exit_code) {
   serve->add_option("--grpc", options->grpc_address, "Address of gRPC, host:port, or off");
   serve->add_option("--socket", options->socket_path, "Path of the unix socket, or off");
   serve->add_option("--http", options->http_address, "Address of HTTP, host:port");
+  serve->add_option("--reports", options->reports_address,
+                    "Address of the incident reports over HTTP, host:port, or off");
   serve->callback([options, exit_code] { *exit_code = Serve(*options); });
 }
 

@@ -11,7 +11,7 @@ packages=(
   libyaml-cpp-dev libeigen3-dev libspdlog-dev libcli11-dev libxxhash-dev libjemalloc-dev
   zlib1g-dev libgtest-dev libgmock-dev libbenchmark-dev ccache prometheus
 )
-test_packages=(clang clang-tidy clang-format gzip time)
+test_packages=(clang clang-tidy clang-format gzip prometheus-alertmanager time)
 if [[ ${1:-} == --tests ]]; then
   packages+=("${test_packages[@]}")
   # Any Node.js will do for buf; Debian's comes only if there is none.
@@ -42,7 +42,8 @@ if ((EUID != 0)); then
   as_root=(sudo)
 fi
 
-# Installing Debian's prometheus would start it as a service; we run our own beside the daemon.
+# Installing Debian's prometheus would start it (and prometheus-alertmanager) as a service; we run
+# our own beside the daemon.
 policy=/usr/sbin/policy-rc.d
 placed=0
 if [[ ! -e $policy ]]; then
@@ -58,6 +59,8 @@ echo "install: ${missing[*]}"
 "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
   apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 if ((placed == 1)) && command -v systemctl >/dev/null; then
-  "${as_root[@]}" systemctl disable prometheus >/dev/null 2>&1 || true
+  for service in prometheus prometheus-alertmanager; do
+    "${as_root[@]}" systemctl disable "$service" >/dev/null 2>&1 || true
+  done
 fi
 echo "install: done"

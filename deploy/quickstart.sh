@@ -67,11 +67,13 @@ rm -rf "$home"
 mkdir -p "$home"
 grpc_port=$(free_port 7070)
 http_port=$(free_port $((grpc_port + 1)))
+reports_port=$(free_port $((http_port + 1)))
 prometheus_port=$(free_port 9090)
 ((once == 0)) || trap 'stop_all; rm -rf "$home/data" "$home/prometheus"' EXIT
 
 "$faultline" serve --config deploy/examples/credit-demo.yaml --data-folder "$home/data" \
-  --grpc "127.0.0.1:$grpc_port" --http "127.0.0.1:$http_port" >"$home/faultline.log" 2>&1 &
+  --grpc "127.0.0.1:$grpc_port" --http "127.0.0.1:$http_port" \
+  --reports "127.0.0.1:$reports_port" >"$home/faultline.log" 2>&1 &
 echo $! >"$home/faultline.pid"
 wait_for "http://127.0.0.1:$http_port/-/ready" faultline "$home/faultline.pid"
 
@@ -107,6 +109,7 @@ cat <<TEXT
 The daemon and Prometheus are still running.
   incidents        FAULTLINE_ADDRESS=$FAULTLINE_ADDRESS $faultline incidents list
   why is it quiet  FAULTLINE_ADDRESS=$FAULTLINE_ADDRESS $faultline status credit
+  reports          http://127.0.0.1:$reports_port/incidents
   metrics          http://127.0.0.1:$http_port/metrics
   Prometheus       http://127.0.0.1:$prometheus_port/alerts
   logs and state   $home

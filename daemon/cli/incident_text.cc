@@ -191,7 +191,7 @@ std::string IncidentText(const v1::Incident& incident, const Style& style) {
   if (!incident.evidence().empty()) {
     out += Section("Reference against window", style);
     for (const v1::SignalEvidence& evidence : incident.evidence()) {
-      out += PlotEvidence(evidence, style);
+      out += PlotSignal(ViewOf(evidence), style);
     }
   }
   return out + TimelineText(incident, style);

@@ -9,8 +9,11 @@
 #include "daemon/cli/client.h"
 #include "daemon/cli/commands.h"
 #include "daemon/cli/console.h"
+#include "daemon/cli/incident_replay.h"
 #include "daemon/cli/incident_text.h"
 #include "daemon/cli/interrupt.h"
+#include "daemon/cli/own_file.h"
+#include "daemon/export/report.h"
 #include "faultline/v1/incident.grpc.pb.h"
 
 namespace faultline::cli {
@@ -28,6 +31,7 @@ struct IncidentsOptions {
   uint64_t changes_max = 0;
   std::string actor = Actor();
   std::string comment;
+  std::string file;
 };
 
 std::unique_ptr<Stub> Incidents(const IncidentsOptions& options) {
@@ -77,6 +81,26 @@ int Show(const IncidentsOptions& options) {
                                ? ToJson(response, true)
                                : IncidentText(response.incident(), TerminalStyle());
   return Print(text) ? kExitOk : kExitFailed;
+}
+
+int WriteReport(const IncidentsOptions& options) {
+  v1::GetIncidentRequest request;
+  request.set_id(options.id);
+  v1::GetIncidentResponse response;
+  const auto stub = Incidents(options);
+  grpc::Status status = Call(options.client, stub.get(), &Stub::GetIncident, request, &response);
+  if (!status.ok()) return Report(status, options.client);
+  const std::string& id = response.incident().id();
+  v1::GetEvidenceRequest evidence_request;
+  evidence_request.set_id(id);
+  v1::GetEvidenceResponse evidence;
+  status = Call(options.client, stub.get(), &Stub::GetEvidence, evidence_request, &evidence);
+  // Daemons and incidents of before have no bundle; the incident itself says something, too.
+  const bool missing = status.error_code() == grpc::StatusCode::UNIMPLEMENTED ||
+                       status.error_code() == grpc::StatusCode::NOT_FOUND;
+  if (!status.ok() && !missing) return Report(status, options.client);
+  const std::string page = ReportPage(response.incident(), evidence.bundle(), "");
+  return WriteOwnFile(options.file.empty() ? "incident-" + id + ".html" : options.file, page);
 }
 
 int Watch(const IncidentsOptions& options) {
@@ -180,6 +204,12 @@ void AddIncidents(CLI::App* app, int* exit_code) {
   AddId(AddOne(incidents, "show", "One incident with alerts, plots and timeline", options, Show,
                exit_code),
         options.get());
+  CLI::App* report =
+      AddOne(incidents, "report", "One incident as an HTML file that needs nothing else", options,
+             WriteReport, exit_code);
+  AddId(report, options.get());
+  report->add_option("--file", options->file,
+                     "Where to; - for standard output (default: incident-ID.html)");
   CLI::App* watch = AddOne(incidents, "watch", "The open incidents, then changes as they happen",
                            options, Watch, exit_code);
   watch->add_option("--model", options->model, "Only those of this model");
@@ -192,6 +222,7 @@ void AddIncidents(CLI::App* app, int* exit_code) {
               false);
   AddDecision(AddOne(incidents, "comment", "Adds a comment", options, Comment, exit_code),
               options.get(), true);
+  AddIncidentReview(incidents, exit_code);
 }
 
 }  // namespace faultline::cli

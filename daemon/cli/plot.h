@@ -4,7 +4,7 @@
 #include <string>
 
 #include "daemon/cli/console.h"
-#include "faultline/v1/incident.pb.h"
+#include "daemon/export/signal_view.h"
 
 namespace faultline::cli {
 
@@ -22,6 +22,6 @@ std::string Bar(double share, size_t width);
 // Reference against window. For numbers two histograms of blocks on the same axis, each as high as
 // its own highest column, whose share stands behind it; what lies outside of the reference's range,
 // and what is missing, as bars. For categories a pair of bars each, the most changed first.
-std::string PlotEvidence(const v1::SignalEvidence& evidence, const Style& style);
+std::string PlotSignal(const SignalView& view, const Style& style);
 
 }  // namespace faultline::cli

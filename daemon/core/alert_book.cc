@@ -13,14 +13,13 @@ namespace faultline {
 namespace {
 
 constexpr uint8_t kVersion = 1;
-constexpr size_t kDetailBytesMax = 512;
 // A peak is reported again when it has risen by this factor: a score that climbs for hours then
 // renews its incident a few dozen times, not at every pane.
 constexpr double kRise = 1.1;
 
 Verdict Bounded(const Verdict& verdict) {
   Verdict bounded = verdict;
-  bounded.detail = CleanText(verdict.detail, kDetailBytesMax);
+  bounded.detail = CleanText(verdict.detail, kVerdictDetailBytesMax);
   return bounded;
 }
 
@@ -154,7 +153,7 @@ void AlertBook::EncodeEntry(const AlertKey& key, const Entry& entry, Encoder* ou
   out->Varint(entry.over_panes);
   out->Varint(entry.under_panes);
   out->Fixed8(entry.reported ? 1 : 0);
-  out->Double(std::isnan(entry.reported_peak) ? kUnset : entry.reported_peak);
+  out->Double(CanonicalNumber(entry.reported_peak));
 }
 
 void AlertBook::Encode(std::string* bytes) const {
@@ -176,8 +175,9 @@ bool AlertBook::DecodeEntry(Decoder* in, Entries* entries) {
   alert.start_ns = in->Signed();
   alert.fire_ns = in->Signed();
   if (!DecodeVerdict(in, &alert.newest) || !DecodeVerdict(in, &alert.peak)) return false;
-  if (std::max(alert.newest.detail.size(), alert.peak.detail.size()) > kDetailBytesMax)
+  if (std::max(alert.newest.detail.size(), alert.peak.detail.size()) > kVerdictDetailBytesMax) {
     return false;
+  }
   alert.unbudgeted = in->Fixed8() != 0;
   alert.silenced = in->Fixed8() != 0;
   entry.over_panes = static_cast<uint32_t>(in->Varint());
@@ -250,7 +250,7 @@ v1::Verdict VerdictMessage(std::string_view detector, const Verdict& verdict, bo
   }
   message.set_rows(verdict.rows);
   message.set_reference_rows(verdict.reference_rows);
-  message.set_detail(CleanText(verdict.detail, kDetailBytesMax));
+  message.set_detail(CleanText(verdict.detail, kVerdictDetailBytesMax));
   message.set_unbudgeted(unbudgeted);
   return message;
 }

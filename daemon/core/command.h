@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "daemon/core/event.h"
+#include "daemon/core/person.h"
 #include "daemon/core/settings.h"
 #include "faultline/v1/incident.pb.h"
 #include "faultline/v1/model.pb.h"
@@ -22,15 +23,29 @@ namespace faultline {
 
 struct AcknowledgeIncident {
   uint64_t incident = 0;
-  std::string actor, comment;
+  Person actor;
+  std::string comment;
 };
 struct ResolveIncident {
   uint64_t incident = 0;
-  std::string actor, comment;
+  Person actor;
+  std::string comment;
 };
 struct CommentIncident {
   uint64_t incident = 0;
-  std::string actor, comment;
+  Person actor;
+  std::string comment;
+};
+struct ReopenIncident {
+  uint64_t incident = 0;
+  Person actor;
+  std::string comment;
+};
+struct SuppressIncident {
+  uint64_t incident = 0;
+  Person actor;
+  std::string comment;
+  int64_t until_ns = 0;  // not in the future: it ends
 };
 struct CreateModel {
   v1::Model model;
@@ -44,7 +59,8 @@ struct RecordDeploy {
 struct SilenceModel {
   std::string name;
   int64_t until_ns = 0;
-  std::string actor, reason;
+  Person actor;
+  std::string reason;
 };
 // Reference rows, all of them, as batches with equal columns; replaces the reference in use.
 struct InstallReference {
@@ -56,11 +72,15 @@ struct RelearnReference {
 };
 // The rolling reference comes into use.
 struct PromoteReference {
-  std::string name, version, actor, comment;
+  std::string name, version;
+  Person actor;
+  std::string comment;
 };
 // The last import, promotion or relearning is taken back.
 struct RollbackReference {
-  std::string name, version, actor, comment;
+  std::string name, version;
+  Person actor;
+  std::string comment;
 };
 // Opens a test incident under the model name "faultline_test" that resolves by a tick.
 struct TestAlert {
@@ -70,10 +90,10 @@ struct ApplySettings {
   std::shared_ptr<const Settings> settings;
 };
 
-using CommandAction =
-    std::variant<AcknowledgeIncident, ResolveIncident, CommentIncident, CreateModel, DeleteModel,
-                 RecordDeploy, SilenceModel, InstallReference, RelearnReference, PromoteReference,
-                 RollbackReference, TestAlert, ApplySettings>;
+using CommandAction = std::variant<AcknowledgeIncident, ResolveIncident, CommentIncident,
+                                   ReopenIncident, SuppressIncident, CreateModel, DeleteModel,
+                                   RecordDeploy, SilenceModel, InstallReference, RelearnReference,
+                                   PromoteReference, RollbackReference, TestAlert, ApplySettings>;
 
 struct Command {
   int64_t now_ns = 0;  // the daemon's clock at admission

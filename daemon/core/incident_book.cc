@@ -23,7 +23,6 @@ constexpr size_t kNoteBytesMax = 1'024;
 constexpr int kTimelineHead = 16;
 // Changes that are named when several come together.
 constexpr size_t kWordsMax = 3;
-constexpr const char* kNobody = "somebody";
 
 v1::Alert* FindAlert(v1::Incident* incident, const AlertKey& key) {
   for (v1::Alert& alert : *incident->mutable_alerts()) {
@@ -105,21 +104,14 @@ void LeaveOneOut(uint32_t* left_out, v1::Incident* incident) {
   if (++*left_out == 1) {
     for (int i = victim; i > kTimelineHead; --i) timeline.SwapElements(i, i - 1);
     timeline[kTimelineHead].clear_actor();
+    timeline[kTimelineHead].clear_who();
+    timeline[kTimelineHead].clear_kind();
   } else {
     *timeline[kTimelineHead].mutable_time() = timeline[victim].time();
     timeline.DeleteSubrange(victim, 1);
   }
   timeline[kTimelineHead].set_text(
       absl::StrCat("... ", *left_out, *left_out == 1 ? " entry" : " entries", " left out"));
-}
-
-std::string WithComment(const char* what, std::string_view comment) {
-  if (comment.empty()) return what;
-  return absl::StrCat(what, ": ", CleanText(comment, kCommentBytesMax));
-}
-
-std::string ActorName(std::string_view actor) {
-  return actor.empty() ? kNobody : CleanText(actor, kActorBytesMax);
 }
 
 }  // namespace
@@ -160,7 +152,7 @@ IncidentBook::Held* IncidentBook::Open(uint64_t id, int64_t now_ns) {
   incident.set_version(version_);
   incident.set_state(v1::INCIDENT_STATE_OPEN);
   *incident.mutable_open_time() = TimeUtil::NanosecondsToTimestamp(now_ns);
-  AddEvent(&held, "opened", "", now_ns);
+  AddEvent(&held, "opened", v1::INCIDENT_EVENT_KIND_OPENED, nullptr, now_ns);
   Changed(id, "opened");
   return &held;
 }
@@ -191,7 +183,7 @@ void IncidentBook::Fire(const AlertEdge& edge, const EdgeContext& context,
     *place = alert;
     if (context.evidence != nullptr) KeepEvidence(alert, *context.evidence, &incident);
   }
-  AddEvent(held, AlertWords(alert), "", now_ns);
+  AddEvent(held, AlertWords(alert), v1::INCIDENT_EVENT_KIND_ALERT, nullptr, now_ns);
   Changed(open_id_, AlertWords(alert));
 }
 
@@ -226,99 +218,50 @@ void IncidentBook::End(const AlertEdge& edge, int64_t now_ns) {
   const v1::Alert alert = AlertMessage(edge.key, edge.alert);
   v1::Alert* place = FindAlert(&held->second.incident, edge.key);
   if (place != nullptr) *place = alert;
-  AddEvent(&held->second, AlertWords(alert), "", now_ns);
+  AddEvent(&held->second, AlertWords(alert), v1::INCIDENT_EVENT_KIND_ALERT, nullptr, now_ns);
   Changed(id, AlertWords(alert));
   if (id == open_id_ && held->second.live == 0) {
-    Close(id, "resolved: all its alerts have resolved", "", now_ns);
+    Close(id, "resolved: all its alerts have resolved", nullptr, now_ns);
   }
 }
 
-void IncidentBook::Close(uint64_t id, std::string_view why, std::string_view actor,
-                         int64_t now_ns) {
+void IncidentBook::Close(uint64_t id, std::string_view why, const Person* actor, int64_t now_ns) {
   Held& held = held_.at(id);
   held.incident.set_state(v1::INCIDENT_STATE_RESOLVED);
   *held.incident.mutable_resolve_time() = TimeUtil::NanosecondsToTimestamp(now_ns);
-  AddEvent(&held, std::string(why), actor, now_ns);
+  held.incident.clear_suppressed_until();
+  AddEvent(&held, std::string(why),
+           actor == nullptr ? v1::INCIDENT_EVENT_KIND_RESOLVED : v1::INCIDENT_EVENT_KIND_REVIEW,
+           actor, now_ns);
   Changed(id, "resolved");
   open_id_ = 0;
   test_until_ns_ = 0;
-  resolved_.push_back(id);
+  // In order of ids: one that was opened again may be older than others that are resolved.
+  resolved_.insert(std::upper_bound(resolved_.begin(), resolved_.end(), id), id);
   Retain(kIncidentsRememberedMax);
 }
 
-void IncidentBook::Note(std::string_view text, std::string_view actor, int64_t now_ns) {
+void IncidentBook::SetTriage(v1::Triage triage) {
+  if (open_id_ == 0) return;
+  v1::Incident& incident = held_.at(open_id_).incident;
+  // Alerts alone do not see that a number is in another unit, or that others call.
+  if (triage.certainty() >= v1::CERTAINTY_MEDIUM && !triage.hypotheses().empty()) {
+    incident.set_failure_mode(triage.hypotheses(0).failure_mode());
+  }
+  *incident.mutable_triage() = std::move(triage);
+}
+
+void IncidentBook::SetChangeTime(const v1::TimeEstimate& change) {
+  if (open_id_ == 0) return;
+  *held_.at(open_id_).incident.mutable_change_time() = change;
+}
+
+void IncidentBook::Note(std::string_view text, const Person& actor, int64_t now_ns) {
   if (open_id_ == 0) return;
   std::string words = CleanText(text, kNoteBytesMax);
-  AddEvent(&held_.at(open_id_), words, CleanText(actor, kActorBytesMax), now_ns);
+  AddEvent(&held_.at(open_id_), words, v1::INCIDENT_EVENT_KIND_CONTEXT,
+           actor.empty() ? nullptr : &actor, now_ns);
   Changed(open_id_, std::move(words));
-}
-
-absl::Status IncidentBook::CheckCommand(uint64_t id, std::string_view actor,
-                                        std::string_view comment) const {
-  if (actor.size() > kActorBytesMax) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("actor: ", actor.size(), " bytes: expected at most ", kActorBytesMax));
-  }
-  if (comment.size() > kCommentBytesMax) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("comment: ", comment.size(), " bytes: expected at most ", kCommentBytesMax));
-  }
-  if (!held_.contains(id) && !std::binary_search(resolved_.begin(), resolved_.end(), id)) {
-    return absl::NotFoundError(absl::StrCat("no incident ", FormatIncidentId(id)));
-  }
-  return absl::OkStatus();
-}
-
-absl::Status IncidentBook::Acknowledge(uint64_t id, std::string_view actor,
-                                       std::string_view comment, int64_t now_ns) {
-  if (absl::Status status = CheckCommand(id, actor, comment); !status.ok()) return status;
-  if (id != open_id_) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("incident ", FormatIncidentId(id), " is resolved already"));
-  }
-  Held& held = held_.at(id);
-  v1::Incident& incident = held.incident;
-  const std::string name = ActorName(actor);
-  const bool again = incident.state() == v1::INCIDENT_STATE_ACKNOWLEDGED;
-  if (again && comment.empty()) {
-    for (const v1::IncidentEvent& event : incident.timeline()) {
-      if (event.actor() == name && event.text().starts_with("acknowledged")) {
-        return absl::OkStatus();
-      }
-    }
-  }
-  incident.set_state(v1::INCIDENT_STATE_ACKNOWLEDGED);
-  AddEvent(&held, WithComment("acknowledged", comment), name, now_ns);
-  Changed(id, absl::StrCat("acknowledged by ", name));
-  return absl::OkStatus();
-}
-
-absl::Status IncidentBook::Resolve(uint64_t id, std::string_view actor, std::string_view comment,
-                                   int64_t now_ns) {
-  if (absl::Status status = CheckCommand(id, actor, comment); !status.ok()) return status;
-  if (id != open_id_) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("incident ", FormatIncidentId(id), " is resolved already"));
-  }
-  Close(id, WithComment("resolved", comment), ActorName(actor), now_ns);
-  return absl::OkStatus();
-}
-
-absl::Status IncidentBook::Comment(uint64_t id, std::string_view actor, std::string_view comment,
-                                   int64_t now_ns) {
-  if (absl::Status status = CheckCommand(id, actor, comment); !status.ok()) return status;
-  if (comment.empty()) {
-    return absl::InvalidArgumentError("comment: empty: expected 1 to 4096 bytes");
-  }
-  const auto held = held_.find(id);
-  if (held == held_.end()) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("incident ", FormatIncidentId(id), " is resolved, and ", kResolvedHeldMax,
-                     " newer ones are too: it takes no more comments"));
-  }
-  AddEvent(&held->second, CleanText(comment, kCommentBytesMax), ActorName(actor), now_ns);
-  Changed(id, absl::StrCat("comment by ", ActorName(actor)));
-  return absl::OkStatus();
 }
 
 uint64_t IncidentBook::OpenTest(const ModelSettings& settings, int64_t fire_ns, int64_t now_ns) {
@@ -345,12 +288,13 @@ uint64_t IncidentBook::OpenTest(const ModelSettings& settings, int64_t fire_ns, 
 }
 
 void IncidentBook::Tick(int64_t now_ns) {
+  EndSuppression(now_ns);
   if (test_until_ns_ == 0 || now_ns < test_until_ns_) return;
   AlertEdge edge;
   edge.kind = AlertEdge::Kind::kResolved;
   edge.key = {"test", "alert_test"};
   const v1::Alert* alert = FindAlert(&held_.at(open_id_).incident, edge.key);
-  if (alert == nullptr) return Close(open_id_, "resolved: the test is over", "", now_ns);
+  if (alert == nullptr) return Close(open_id_, "resolved: the test is over", nullptr, now_ns);
   edge.alert.state = v1::ALERT_STATE_RESOLVED;
   edge.alert.severity = alert->severity();
   edge.alert.start_ns = TimeUtil::TimestampToNanoseconds(alert->start_time());
@@ -386,14 +330,18 @@ void IncidentBook::Clear() {
   test_until_ns_ = 0;
 }
 
-void IncidentBook::AddEvent(Held* held, std::string text, std::string_view actor, int64_t now_ns) {
+void IncidentBook::AddEvent(Held* held, std::string text, v1::IncidentEventKind kind,
+                            const Person* actor, int64_t now_ns) {
   while (held->incident.timeline_size() >= static_cast<int>(kIncidentTimelineMax)) {
     LeaveOneOut(&held->left_out, &held->incident);
   }
   v1::IncidentEvent* event = held->incident.add_timeline();
   *event->mutable_time() = TimeUtil::NanosecondsToTimestamp(now_ns);
   event->set_text(std::move(text));
-  event->set_actor(std::string(actor));
+  event->set_kind(kind);
+  if (actor == nullptr) return;
+  *event->mutable_who() = ActorMessage(*actor);
+  event->set_actor(event->who().name());
 }
 
 void IncidentBook::Changed(uint64_t id, std::string words) {
@@ -427,7 +375,8 @@ void IncidentBook::TakeChanges(std::vector<IncidentChange>* changes) {
   }
   pending_.clear();
   while (held_.size() > kResolvedHeldMax + open()) {
-    held_.erase(held_.begin());
+    const auto oldest = held_.begin();
+    held_.erase(oldest->first == open_id_ ? std::next(oldest) : oldest);
     ++revision_;
   }
 }

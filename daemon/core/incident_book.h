@@ -11,6 +11,7 @@
 
 #include "daemon/core/alert_book.h"
 #include "daemon/core/effects.h"
+#include "daemon/core/person.h"
 #include "daemon/core/settings.h"
 #include "detectors/catalog.h"
 #include "faultline/v1/event.pb.h"
@@ -20,6 +21,7 @@ namespace faultline {
 
 inline constexpr size_t kActorBytesMax = 128;
 inline constexpr size_t kCommentBytesMax = 4'096;
+inline constexpr int64_t kSuppressMaxNs = 30LL * 86'400 * 1'000'000'000;
 // Resolved incidents whose content stays in memory, so that they can still be commented and their
 // last alerts seen to resolve.
 inline constexpr size_t kResolvedHeldMax = 4;
@@ -58,24 +60,35 @@ class IncidentBook {
 
   // Puts a line on the timeline of the open incident, if there is one: a deploy, a version change,
   // a silence. Empty actor: the daemon.
-  void Note(std::string_view text, std::string_view actor, int64_t now_ns);
+  void Note(std::string_view text, const Person& actor, int64_t now_ns);
+
+  // What the open incident says of itself from now on; nothing if none is open.
+  void SetTriage(v1::Triage triage);
+  void SetChangeTime(const v1::TimeEstimate& change);
 
   // A person's decisions. NOT_FOUND if this model never had, or no longer has, the incident;
   // FAILED_PRECONDITION saying why if it is resolved (to acknowledge, to resolve) or no longer in
   // memory (to comment); INVALID_ARGUMENT if actor or comment are too long, or a comment is empty.
   // Acknowledging again as the same person without a comment changes nothing. Control characters
   // and invalid UTF-8 in what they wrote are replaced.
-  absl::Status Acknowledge(uint64_t id, std::string_view actor, std::string_view comment,
+  absl::Status Acknowledge(uint64_t id, const Person& actor, std::string_view comment,
                            int64_t now_ns);
-  absl::Status Resolve(uint64_t id, std::string_view actor, std::string_view comment,
-                       int64_t now_ns);
-  absl::Status Comment(uint64_t id, std::string_view actor, std::string_view comment,
-                       int64_t now_ns);
+  absl::Status Resolve(uint64_t id, const Person& actor, std::string_view comment, int64_t now_ns);
+  absl::Status Comment(uint64_t id, const Person& actor, std::string_view comment, int64_t now_ns);
+  // Opens a resolved one again; FAILED_PRECONDITION as well if another one is open. It resolves
+  // when alerts that fired meanwhile have, or by a person's decision.
+  absl::Status Reopen(uint64_t id, const Person& actor, std::string_view comment, int64_t now_ns);
+  // Its alerts count as silenced until then, at most kSuppressMaxNs ahead; not ahead: no longer.
+  absl::Status Suppress(uint64_t id, int64_t until_ns, const Person& actor,
+                        std::string_view comment, int64_t now_ns);
+  bool suppressed() const;
+  // The alert belongs to an incident that is suppressed.
+  bool Suppresses(const AlertKey& key) const;
 
   // Opens a test incident that Tick resolves at now_ns + fire_ns, or prolongs the one that is open.
   // Only on the book of kTestModelName. Returns its id.
   uint64_t OpenTest(const ModelSettings& settings, int64_t fire_ns, int64_t now_ns);
-  // Resolves a test incident whose time has come.
+  // Resolves a test incident, or ends a suppression, whose time has come.
   void Tick(int64_t now_ns);
 
   // Removes resolved incidents beyond this many, oldest first.
@@ -89,6 +102,8 @@ class IncidentBook {
   // An incident whose content is in memory as of the last TakeChanges, or null.
   const v1::Incident* Find(uint64_t id) const;
   uint32_t open() const { return open_id_ == 0 ? 0 : 1; }
+  // The open one, or 0.
+  uint64_t open_id() const { return open_id_; }
   // Incidents opened, since ever.
   uint64_t total() const { return total_; }
   // Goes up with every change of what Encode would write; not stored.
@@ -126,9 +141,14 @@ class IncidentBook {
             int64_t now_ns);
   void Renew(const AlertEdge& edge, const EdgeContext& context);
   void End(const AlertEdge& edge, int64_t now_ns);
-  void Close(uint64_t id, std::string_view why, std::string_view actor, int64_t now_ns);
-  absl::Status CheckCommand(uint64_t id, std::string_view actor, std::string_view comment) const;
-  void AddEvent(Held* held, std::string text, std::string_view actor, int64_t now_ns);
+  // `actor`: null if nobody did it.
+  void Close(uint64_t id, std::string_view why, const Person* actor, int64_t now_ns);
+  absl::Status CheckCommand(uint64_t id, const Person& actor, std::string_view comment) const;
+  static absl::Status NoLongerHeld(uint64_t id, const char* what);
+  void EndSuppression(int64_t now_ns);
+  void AddReview(Held* held, std::string text, const Person& actor, int64_t now_ns);
+  void AddEvent(Held* held, std::string text, v1::IncidentEventKind kind, const Person* actor,
+                int64_t now_ns);
   void Changed(uint64_t id, std::string words);
 
   std::string model_;
@@ -138,7 +158,7 @@ class IncidentBook {
   uint64_t total_ = 0;
   int64_t test_until_ns_ = 0;
   std::map<uint64_t, Held> held_;         // the open one and the newest resolved ones
-  std::deque<uint64_t> resolved_;         // ids, in the order in which they resolved
+  std::deque<uint64_t> resolved_;         // ids, ascending
   std::map<AlertKey, uint64_t> belongs_;  // firing alerts: id of their incident
   std::map<uint64_t, Pending> pending_;   // changes since the last TakeChanges
   uint64_t revision_ = 0;

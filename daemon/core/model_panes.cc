@@ -29,17 +29,20 @@ void ModelState::ClosePane(OpenPane* pane, int64_t now_ns, Effects* effects) {
     header.last_ns = clock_.EndOf(header.index);
   }
   StoreClosed(*pane, effects);
-  const PaneEvidence evidence = DepositOf(header);
+  const PaneDeposit deposit = DepositOf(header);
   ++totals_.panes_closed;
   window_from_ = std::max(window_from_, static_cast<int64_t>(totals_.panes_closed) -
                                             static_cast<int64_t>(settings_->window_panes));
   spans_[static_cast<int64_t>(totals_.panes_closed) - 1] = {header.first_ns, header.last_ns};
+  CountLosses();
   evaluated_ns_ = std::max(evaluated_ns_, header.last_ns);
   std::vector<AlertEdge> edges;
-  Judge(*pane, evidence, &edges);
+  Judge(*pane, deposit, &edges, effects);
   pane->Stop();
   clock_.CloseThrough(header.index);
-  ApplyEdges(edges, now_ns, effects);
+  RecordEvidence(*pane, deposit, effects);
+  ApplyEdges(edges, pane, now_ns, effects);
+  PinEvidence(*pane, deposit, edges, effects);
   stored_panes_.Retain(
       evaluated_ns_, shard_->settings->panes_age_max_ns, shard_->settings->panes_bytes_max,
       window_from_, [&](int64_t number, uint32_t blocks) {
@@ -68,39 +71,45 @@ void ModelState::StoreClosed(const OpenPane& pane, Effects* effects) {
 }
 
 // Time that passed since the pane before, or rows: deposited only because rows arrived.
-PaneEvidence ModelState::DepositOf(const PaneHeader& pane) {
+PaneDeposit ModelState::DepositOf(const PaneHeader& pane) const {
   int64_t begin_ns = pane.first_ns;
   if (!clock_.by_time() && evaluated_ns_ > 0) begin_ns = std::min(evaluated_ns_, pane.last_ns);
-  PaneEvidence evidence = {.begin_s = static_cast<double>(begin_ns) / 1e9,
-                           .end_s = static_cast<double>(pane.last_ns) / 1e9};
-  const AlarmBudget& budget = settings_->budget;
-  evidence.deposit = budget.in_rows ? static_cast<double>(pane.rows)
-                                    : static_cast<double>(pane.last_ns - begin_ns) / 1e9;
-  evidence.threshold =
-      BudgetDivision::ThresholdOf(budget, budget_ordinal_, shard_->settings->shards);
-  if (judged_ > 0) totals_.budget_deposited += evidence.deposit / evidence.threshold;
-  return evidence;
+  return {.begin_ns = begin_ns,
+          .end_ns = pane.last_ns,
+          .rows = pane.rows,
+          .ordinal = budget_ordinal_,
+          .shards = shard_->settings->shards,
+          .division = BudgetDivision(*settings_, signals_)};
 }
 
 // Moves the windows of all signals on and asks their detectors.
-void ModelState::Judge(const OpenPane& pane, const PaneEvidence& evidence,
-                       std::vector<AlertEdge>* edges) {
-  const BudgetDivision division(*settings_, signals_);
+void ModelState::Judge(const OpenPane& pane, const PaneDeposit& deposit,
+                       std::vector<AlertEdge>* edges, Effects* effects) {
+  const PaneEvidence evidence = EvidenceOf(settings_->budget, deposit);
+  if (judged_ > 0) totals_.budget_deposited += evidence.deposit / evidence.threshold;
   const int64_t number = static_cast<int64_t>(totals_.panes_closed) - 1;
   auto shown = std::make_shared<ModelSignals>();
   shown->signals.reserve(signals_.size());
+  std::vector<FollowState> before;
+  before_pane_.clear();
   for (uint32_t signal = 0; signal < signals_.size(); ++signal) {
     SignalState& state = signals_[signal];
     const Summary* summary = pane.Find(signal);
     if (state.window != nullptr) MoveWindow(signal, number, pane);
     std::vector<DetectorReading> readings;
+    before.assign(state.follow.begin(), state.follow.end());
+    const size_t edges_before = edges->size();
     totals_.budget_alarms +=
-        JudgeSignal(*settings_, division, evidence, summary, &state, &readings);
+        JudgeSignal(*settings_, deposit.division, evidence, summary, &state, &readings);
     totals_.verdicts += readings.size();
     JudgeAlerts(signal, pane.header(), &readings, edges);
+    if (edges->size() > edges_before || bundles_.Holds(signal)) {
+      before_pane_[signal] = {before, JudgedRolling(state)};
+    }
     NoteAlarms(signal, number, readings);
     if (!state.follow.empty()) detector_blocks_.insert(signal / kBlockSignals);
     shown->signals.push_back(ReadSignal(schema_[signal], *settings_, state, std::move(readings)));
+    history_.Add(signal, shown->signals.back(), pane.header().last_ns, effects);
   }
   spans_.erase(spans_.begin(), spans_.lower_bound(window_from_));
   Show(std::move(shown));
@@ -140,7 +149,8 @@ void ModelState::FillAlert(const std::string& signal, DetectorReading* reading) 
   reading->fire_panes = settings_->fire_panes;
 }
 
-void ModelState::ApplyEdges(const std::vector<AlertEdge>& edges, int64_t now_ns, Effects* effects) {
+void ModelState::ApplyEdges(const std::vector<AlertEdge>& edges, const OpenPane* pane,
+                            int64_t now_ns, Effects* effects) {
   for (const AlertEdge& edge : edges) {
     const std::optional<uint32_t> signal = schema_.Find(edge.key.signal);
     const CatalogEntry* entry = FindKind(std::string_view(edge.key.detector));
@@ -162,7 +172,9 @@ void ModelState::ApplyEdges(const std::vector<AlertEdge>& edges, int64_t now_ns,
     }
     book_.Apply(edge, context, *settings_, now_ns);
   }
-  if (!edges.empty()) TakeIncidents(effects);
+  if (edges.empty()) return;
+  if (pane != nullptr) Triage(*pane, edges);
+  TakeIncidents(effects);
 }
 
 }  // namespace faultline

@@ -1,6 +1,5 @@
 // Records: the bytes that make a model survive. See docs/formats/model.md.
 #include <algorithm>
-#include <cmath>
 #include <utility>
 
 #include "daemon/core/model_state.h"
@@ -147,6 +146,12 @@ void ModelState::CutBooks(Effects* effects) {
     book_revision_ = book_.revision();
     Write(Table::kIncidentBook, IncidentBookKey(hash_), EncodeBook(), effects);
   }
+  if (bundles_.revision() != bundles_revision_) {
+    bundles_revision_ = bundles_.revision();
+    std::string payload;
+    bundles_.Encode(&payload);
+    Write(Table::kBundles, BundlesKey(hash_), payload, effects);
+  }
   CutScores(effects);
 }
 
@@ -277,6 +282,7 @@ void ModelState::Cut(Effects* effects) {
   CutLearning(effects);
   CutReferences(effects);
   CutRolling(effects);
+  history_.Cut(effects);
   Write(Table::kModel, ModelKey(hash_), EncodeModel(), effects);
   Publish(effects);
 }
@@ -284,6 +290,9 @@ void ModelState::Cut(Effects* effects) {
 void ModelState::Delete(Effects* effects) {
   book_.Clear();
   TakeIncidents(effects);
+  bundles_.Clear(effects);
+  history_.Clear(effects);
+  Erase(BundlesKey(hash_), effects);
   Erase(ModelKey(hash_), effects);
   Erase(AlertsKey(hash_), effects);
   Erase(IncidentBookKey(hash_), effects);
@@ -360,8 +369,8 @@ void ModelState::Show(std::shared_ptr<ModelSignals> signals) {
 
 void ModelState::Publish(Effects* effects) {
   if (signals_changed_) RenewSignals();
-  memory_bytes_ =
-      sizeof *this + schema_.memory_bytes() + plan_.memory_bytes() + stored_panes_.memory_bytes();
+  memory_bytes_ = sizeof *this + schema_.memory_bytes() + plan_.memory_bytes() +
+                  stored_panes_.memory_bytes() + history_.memory_bytes();
   for (const SignalState& signal : signals_) memory_bytes_ += signal.memory_bytes();
   for (const OpenPane& pane : panes_) memory_bytes_ += pane.memory_bytes();
   for (const DerivedRows& derived : derived_) memory_bytes_ += derived.memory_bytes();
@@ -379,8 +388,8 @@ void ModelState::Publish(Effects* effects) {
   snapshot->signals = shown_;
   alerts_.ForEach([&](const AlertKey& key, const Alert& alert) {
     if (alert.state != v1::ALERT_STATE_FIRING) return;
-    snapshot->alerts.push_back(
-        {key.signal, key.detector, std::string(SeverityName(alert.severity)), alert.silenced});
+    snapshot->alerts.push_back({key.signal, key.detector, std::string(SeverityName(alert.severity)),
+                                alert.silenced || book_.Suppresses(key)});
   });
   if (IsTest()) {
     snapshot->alerts.push_back(

@@ -65,6 +65,11 @@ absl::Status ModelState::RestoreModel(std::string_view payload) {
     state.learning = std::make_unique<LearningRows>(type);
     state.learn_rows = static_cast<uint32_t>(learn_rows);
   }
+  // Not stored: how many rows were refused when a pane closed depends on the size of batches.
+  losses_.applied_before = totals_.applied_rows;
+  losses_.late_before = totals_.late_rows;
+  losses_.refused_before = totals_.rejected_rows;
+  losses_.dropped_before = totals_.client_dropped_rows;
   if (!in.Done()) return Broken("the record of a model is broken");
   return absl::OkStatus();
 }
@@ -88,6 +93,10 @@ absl::Status ModelState::Restore(const Key& key, std::string_view payload, size_
     }
     case Table::kIncidentBook:
       return RestoreBook(payload);
+    case Table::kScoreHistory:
+      return history_.Restore(key.pane_index, key.block, payload, stored_bytes);
+    case Table::kBundles:
+      return bundles_.Decode(payload);
     default:
       break;
   }
@@ -324,6 +333,7 @@ absl::Status ModelState::FinishRestore() {
   detector_blocks_.clear();
   alerts_revision_ = alerts_.revision();
   book_revision_ = book_.revision();
+  bundles_revision_ = bundles_.revision();
   book_changed_ = false;
   for (OpenPane& pane : panes_) pane.ClearDirty();
   return book_.FinishRestore();

@@ -88,7 +88,7 @@ void ModelState::Activate(uint64_t version, const std::string& actor, const std:
     reference.set_active(reference.version() == version);
     if (!reference.active()) continue;
     *reference.mutable_activate_time() = TimeUtil::NanosecondsToTimestamp(now_ns);
-    reference.set_actor(CleanText(actor, kActorBytesMax));
+    reference.set_actor(actor);
     reference.set_comment(CleanText(comment, kReferenceCommentBytesMax));
   }
   changed_ = book_changed_ = signals_changed_ = true;
@@ -140,7 +140,7 @@ absl::Status ModelState::PromoteReference(const faultline::PromoteReference& com
   const auto version = static_cast<uint32_t>(
       NewReferenceVersion(rows, static_cast<uint32_t>(ready.size()), false, now_ns));
   references_.back().set_promoted(true);
-  Activate(version, command.actor, command.comment, now_ns);
+  Activate(version, ActorMessage(command.actor).name(), command.comment, now_ns);
   for (const uint32_t signal : ready) {
     const SignalState& state = signals_[signal];
     auto promoted = SignalReference::OfPanes(*state.reference, state.rolling->merged(), version);
@@ -177,7 +177,7 @@ absl::Status ModelState::RollbackReference(const faultline::RollbackReference& c
   DropDerivedSince(version);
   std::swap(score_, previous_score_);  // Fitted to the same rows as the references.
   score_changed_ = true;
-  Activate(version, command.actor, command.comment, now_ns);
+  Activate(version, ActorMessage(command.actor).name(), command.comment, now_ns);
   book_.Note(absl::StrCat("back to reference ", version), command.actor, now_ns);
   TakeIncidents(effects);
   effects->notes.push_back(

@@ -24,7 +24,9 @@ ModelState::ModelState(ShardShare* shard, std::string name, std::string version)
       hash_(ModelHash(name_, version_)),
       settings_(shard->settings->ForModel(name_)),
       clock_(hash_),
-      book_(name_, version_) {
+      book_(name_, version_),
+      bundles_(hash_),
+      history_(hash_) {
   clock_.Start(settings_->pane_length_ns, settings_->pane_rows, 0);
 }
 
@@ -207,7 +209,7 @@ void ModelState::Tick(int64_t now_ns, Effects* effects) {
     silenced_until_ns_ = 0;
     changed_ = book_changed_ = true;
   }
-  if (IsTest()) {
+  if (IsTest() || book_.suppressed()) {
     book_.Tick(now_ns);
     TakeIncidents(effects);
   }
@@ -252,10 +254,10 @@ void ModelState::ApplySettings(int64_t now_ns, Effects* effects) {
         });
       },
       evaluated_ns_, &edges);
-  ApplyEdges(edges, now_ns, effects);
+  ApplyEdges(edges, nullptr, now_ns, effects);
 }
 
-void ModelState::Silence(int64_t until_ns, std::string_view actor, std::string_view reason,
+void ModelState::Silence(int64_t until_ns, const Person& actor, std::string_view reason,
                          int64_t now_ns) {
   silenced_until_ns_ = until_ns > now_ns ? until_ns : 0;
   changed_ = book_changed_ = true;
@@ -273,6 +275,7 @@ void ModelState::TakeIncidents(Effects* effects) {
   const size_t before = effects->incidents.size();
   book_.TakeChanges(&effects->incidents);
   if (effects->incidents.size() > before) changed_ = true;
+  CloseEvidence(effects, before);
 }
 
 }  // namespace faultline

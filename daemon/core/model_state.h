@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "daemon/core/alert_book.h"
+#include "daemon/core/bundle.h"
 #include "daemon/core/command.h"
 #include "daemon/core/derive.h"
 #include "daemon/core/effects.h"
@@ -25,10 +26,12 @@
 #include "daemon/core/open_pane.h"
 #include "daemon/core/pane_clock.h"
 #include "daemon/core/schema.h"
+#include "daemon/core/score_history.h"
 #include "daemon/core/settings.h"
 #include "daemon/core/signal_state.h"
 #include "daemon/core/snapshot.h"
 #include "daemon/core/stored_panes.h"
+#include "daemon/core/triage.h"
 #include "storage/keys.h"
 
 namespace faultline {
@@ -91,7 +94,7 @@ class ModelState {
   // Follows the shard's settings; changes nothing if they say the same as before.
   void ApplySettings(int64_t now_ns, Effects* effects);
   // Alerts open no incident until then.
-  void Silence(int64_t until_ns, std::string_view actor, std::string_view reason, int64_t now_ns);
+  void Silence(int64_t until_ns, const Person& actor, std::string_view reason, int64_t now_ns);
   // Changes nothing unless OK.
   absl::Status InstallReference(const faultline::InstallReference& command, int64_t now_ns,
                                 v1::Reference* reference, Effects* effects);
@@ -145,13 +148,34 @@ class ModelState {
   void ClosePanesBelow(int64_t floor, int64_t now_ns, Effects* effects);
   void ClosePane(OpenPane* pane, int64_t now_ns, Effects* effects);
   void StoreClosed(const OpenPane& pane, Effects* effects);
-  PaneEvidence DepositOf(const PaneHeader& pane);
-  void Judge(const OpenPane& pane, const PaneEvidence& evidence, std::vector<AlertEdge>* edges);
+  PaneDeposit DepositOf(const PaneHeader& pane) const;
+  void Judge(const OpenPane& pane, const PaneDeposit& deposit, std::vector<AlertEdge>* edges,
+             Effects* effects);
   void JudgeAlerts(uint32_t signal, const PaneHeader& pane, std::vector<DetectorReading>* readings,
                    std::vector<AlertEdge>* edges);
   // What the reading says of its alert.
   void FillAlert(const std::string& signal, DetectorReading* reading) const;
-  void ApplyEdges(const std::vector<AlertEdge>& edges, int64_t now_ns, Effects* effects);
+  // `pane`: the one that closed, or null.
+  void ApplyEdges(const std::vector<AlertEdge>& edges, const OpenPane* pane, int64_t now_ns,
+                  Effects* effects);
+
+  // model_evidence.cc
+  std::optional<std::string> JudgedRolling(const SignalState& state) const;
+  EvidencePin MakePin(uint32_t signal) const;
+  EvidencePane MakeEvidencePane(const OpenPane& pane, const PaneDeposit& deposit) const;
+  void RecordEvidence(const OpenPane& pane, const PaneDeposit& deposit, Effects* effects);
+  void PinEvidence(const OpenPane& pane, const PaneDeposit& deposit,
+                   const std::vector<AlertEdge>& edges, Effects* effects);
+  void CloseEvidence(Effects* effects, size_t changes_before);
+
+  // model_triage.cc
+  void CountLosses();
+  void Triage(const OpenPane& pane, const std::vector<AlertEdge>& edges);
+  TriageFacts FactsOf(const v1::Incident& incident, const OpenPane& pane) const;
+  SignalFinding FindingOf(uint32_t signal, const v1::Alert& alert, const v1::Incident& incident,
+                          const OpenPane& pane) const;
+  void CountModel(const OpenPane& pane, TriageFacts* facts) const;
+  std::optional<v1::TimeEstimate> ChangeOf(uint32_t signal) const;
 
   // model_rolling.cc
   void MoveWindow(uint32_t signal, int64_t number, const OpenPane& pane);
@@ -249,6 +273,20 @@ class ModelState {
 
   AlertBook alerts_;
   IncidentBook book_;
+  BundleBook bundles_;
+  ScoreHistory history_;
+  // Shares of rows that were lost on the way, for triage.
+  struct Losses {
+    uint64_t applied_before = 0, late_before = 0, refused_before = 0, dropped_before = 0;
+    double late = 0, refused = 0, dropped = 0;
+  };
+  Losses losses_;
+  // Of signals that may join an incident with the pane at hand.
+  struct BeforePane {
+    std::vector<FollowState> follow;     // what their detectors remembered before it
+    std::optional<std::string> rolling;  // what it was held against beside the reference
+  };
+  std::map<uint32_t, BeforePane> before_pane_;
   ModelTotals totals_;
   int64_t deployed_ns_ = 0;
   int64_t silenced_until_ns_ = 0;
@@ -266,6 +304,7 @@ class ModelState {
   bool signals_changed_ = true;
   uint64_t alerts_revision_ = 0;
   uint64_t book_revision_ = 0;
+  uint64_t bundles_revision_ = 0;
   std::set<uint32_t> detector_blocks_;                        // to write
   std::set<std::pair<uint32_t, uint32_t>> reference_blocks_;  // version, block: to write
   std::set<std::pair<uint32_t, uint32_t>> rolling_slots_;     // block, slot: to write

@@ -25,6 +25,10 @@ constexpr uint8_t RecordVersion(Table table) {
     case Table::kLearningRows:
     case Table::kFittedScore:
     case Table::kIncident:
+    case Table::kBundles:
+    case Table::kEvidence:
+    case Table::kEvidencePane:
+    case Table::kScoreHistory:
       return 1;
     case Table::kIncidentChange:
     case Table::kProducerMark:

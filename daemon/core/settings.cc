@@ -3,7 +3,10 @@
 #include <absl/status/status.h>
 #include <absl/strings/str_cat.h>
 #include <arpa/inet.h>
+#include <google/protobuf/io/coded_stream.h>
+#include <google/protobuf/io/zero_copy_stream_impl_lite.h>
 #include <sys/un.h>
+#include <xxhash.h>
 
 #include <algorithm>
 #include <limits>
@@ -21,6 +24,7 @@ constexpr int64_t kDay = 86'400 * kSecond;
 constexpr int64_t kAnyDuration = std::numeric_limits<int64_t>::max();
 constexpr uint64_t kAnyBytes = std::numeric_limits<int64_t>::max();
 constexpr std::string_view kInsecure = "anybody who reaches this port can read and write";
+constexpr std::string_view kInsecurePost = "anybody on the way can read and change what is posted";
 constexpr const char* kInsecureExpected =
     "a loopback address such as 127.0.0.1:7070, or listen.insecure_listen set to \"anybody who "
     "reaches this port can read and write\"";
@@ -72,6 +76,15 @@ void ReadAddress(const std::string& path, const std::string& text, bool insecure
   }
 }
 
+// What may stand in a link as it is.
+bool IsLink(const std::string& url) {
+  if (!url.starts_with("http://") && !url.starts_with("https://")) return false;
+  return std::all_of(url.begin(), url.end(), [](char c) {
+    return c > ' ' && c < 0x7f && c != '"' && c != '\'' && c != '<' && c != '>' && c != '?' &&
+           c != '#';
+  });
+}
+
 void ReadListen(const v1::ListenConfig& listen, SettingsFields* fields, Settings* settings) {
   const bool insecure = listen.insecure_listen() == kInsecure;
   if (!insecure && !listen.insecure_listen().empty()) {
@@ -91,7 +104,67 @@ void ReadListen(const v1::ListenConfig& listen, SettingsFields* fields, Settings
       fields->Refuse("listen.socket", settings->socket_path, "a path of at most 107 bytes, or off");
     }
   }
+  if (listen.reports() != "off") {
+    settings->reports_address = "127.0.0.1:7072";
+    settings->reports_must = !listen.reports().empty();
+    ReadAddress("listen.reports", listen.reports(), insecure, fields, &settings->reports_address);
+  }
+  settings->reports_url = listen.reports_url();
+  while (settings->reports_url.ends_with('/')) settings->reports_url.pop_back();
+  if (!settings->reports_url.empty() && !IsLink(settings->reports_url)) {
+    fields->Refuse("listen.reports_url", listen.reports_url(),
+                   "an address such as http://10.0.0.7:7072 or https://faultline.example/reports");
+  }
   fields->Number("listen", listen, "connections_max", 1, 100'000, &settings->connections_max);
+}
+
+// As Prometheus takes them, and none of those that an incident has by itself.
+bool IsFreeLabel(const std::string& name) {
+  for (const char* own : {"alertname", "model", "version", "severity", "test"}) {
+    if (name == own) return false;
+  }
+  const bool plain = std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+  });
+  return plain && !name.empty() && name.size() <= kNameBytesMax && (name[0] < '0' || name[0] > '9');
+}
+
+void ReadAlertmanager(const v1::AlertmanagerConfig& config, SettingsFields* fields,
+                      AlertmanagerSettings* settings) {
+  constexpr int kLabelsMax = 16;
+  const bool insecure = config.insecure_post() == kInsecurePost;
+  if (!insecure && !config.insecure_post().empty()) {
+    fields->Refuse("alertmanager.insecure_post", config.insecure_post(),
+                   absl::StrCat("\"", std::string(kInsecurePost), "\", or nothing"));
+  }
+  if (!config.url().empty()) {
+    const absl::StatusOr<HttpUrl> url = ParseHttpUrl(config.url());
+    if (!url.ok()) {
+      fields->Refuse("alertmanager.url", url.status());
+    } else if (!insecure && !IsLoopback(url->host)) {
+      fields->Refuse("alertmanager.url", config.url(),
+                     absl::StrCat("an address on loopback such as http://127.0.0.1:9093, or "
+                                  "alertmanager.insecure_post set to \"",
+                                  std::string(kInsecurePost), "\""));
+    } else {
+      settings->url = *url;
+    }
+  }
+  fields->Duration("alertmanager.resend", config.resend(), kSecond, 600 * kSecond, "1s to 10m",
+                   &settings->resend_ns);
+  if (config.labels_size() > kLabelsMax) {
+    fields->Refuse("alertmanager.labels", absl::StrCat(config.labels_size(), " labels"),
+                   "at most 16");
+  }
+  settings->labels.insert(config.labels().begin(), config.labels().end());
+  for (const auto& [name, value] : settings->labels) {
+    if (!IsFreeLabel(name)) {
+      fields->Refuse("alertmanager.labels", name,
+                     "letters, digits and _, and no label that incidents have by themselves");
+    } else if (value.empty() || value.size() > kNameBytesMax) {
+      fields->Refuse(absl::StrCat("alertmanager.labels.", name), value, "1 to 128 bytes");
+    }
+  }
 }
 
 void ReadCommit(const v1::CommitConfig& commit, SettingsFields* fields, Settings* settings) {
@@ -153,6 +226,21 @@ void ReadKept(const v1::Config& config, SettingsFields* fields, Settings* settin
                                   config.metrics().signals_always().end());
 }
 
+// Keeps what was configured, for evidence.
+void KeepConfig(const v1::Config& config, const v1::ModelConfig& of_model,
+                ModelSettings* settings) {
+  v1::Config kept;
+  if (config.has_alarm_budget()) *kept.mutable_alarm_budget() = config.alarm_budget();
+  *kept.mutable_defaults() = of_model;
+  kept.mutable_defaults()->clear_name();
+  google::protobuf::io::StringOutputStream stream(&settings->config);
+  google::protobuf::io::CodedOutputStream coded(&stream);
+  coded.SetSerializationDeterministic(true);
+  kept.SerializeToCodedStream(&coded);
+  coded.Trim();
+  settings->config_digest = ConfigDigest(settings->config);
+}
+
 using NamedModels = std::vector<std::pair<std::string, std::shared_ptr<const ModelSettings>>>;
 
 void ReadModels(const v1::Config& config, SettingsFields* fields, NamedModels* models) {
@@ -166,6 +254,7 @@ void ReadModels(const v1::Config& config, SettingsFields* fields, NamedModels* m
   auto base = std::make_shared<ModelSettings>();
   if (!defaults.has_alarm_budget()) base->budget = deployment;
   ReadModel(defaults, "defaults", fields, base.get());
+  KeepConfig(config, defaults, base.get());
   std::set<std::string> names;
   for (int i = 0; fields->ok() && i < config.models_size(); ++i) {
     const v1::ModelConfig& own = config.models(i);
@@ -181,16 +270,19 @@ void ReadModels(const v1::Config& config, SettingsFields* fields, NamedModels* m
     ModelSettings alone;
     ReadModel(own, path, fields, &alone);
     auto settings = std::make_shared<ModelSettings>();
+    const v1::ModelConfig merged = MergedModel(defaults, own);
     // A budget of its own takes a model out of the deployment's.
-    settings->budget =
-        own.has_alarm_budget() || defaults.has_alarm_budget() ? AlarmBudget() : deployment;
-    ReadModel(MergedModel(defaults, own), path, fields, settings.get());
+    settings->budget = merged.has_alarm_budget() ? AlarmBudget() : deployment;
+    ReadModel(merged, path, fields, settings.get());
+    KeepConfig(config, merged, settings.get());
     models->emplace_back(own.name(), std::move(settings));
   }
   models->emplace_back("*", std::move(base));
 }
 
 }  // namespace
+
+uint64_t ConfigDigest(std::string_view config) { return XXH3_64bits(config.data(), config.size()); }
 
 absl::StatusOr<std::shared_ptr<const Settings>> Settings::Make(const v1::Config& config,
                                                                uint32_t cores) {
@@ -199,6 +291,7 @@ absl::StatusOr<std::shared_ptr<const Settings>> Settings::Make(const v1::Config&
   settings->data_folder =
       config.data_folder().empty() ? "/var/lib/faultline" : config.data_folder();
   ReadListen(config.listen(), &fields, settings.get());
+  ReadAlertmanager(config.alertmanager(), &fields, &settings->alertmanager);
   ReadCommit(config.commit(), &fields, settings.get());
   ReadLimits(config.limits(), &fields, settings.get());
   ReadLog(config.log(), &fields, settings.get());

@@ -60,9 +60,32 @@ struct ModelSettings {
   std::map<std::string, std::string> labels;
   std::string runbook_url;
   bool learn_unknown_columns = true;
+  // All of it as it was configured: a serialised v1::Config whose defaults are what the model's own
+  // entry and the defaults come to, with the deployment's alarm budget, maps in the order of their
+  // keys; and its ConfigDigest.
+  std::string config;
+  uint64_t config_digest = 0;
 
   // The first entry that fits, or the defaults.
   ColumnSettings ForColumn(std::string_view name) const;
+};
+
+// An address to post to.
+struct HttpUrl {
+  std::string host;  // a name, or an IP address without brackets
+  uint16_t port = 0;
+  std::string path;  // empty, or begins with '/' and does not end so
+
+  bool operator==(const HttpUrl&) const = default;
+};
+
+// Where incidents are posted.
+struct AlertmanagerSettings {
+  HttpUrl url;  // no host: nowhere
+  int64_t resend_ns = 60'000'000'000;
+  std::map<std::string, std::string> labels;
+
+  bool operator==(const AlertmanagerSettings&) const = default;
 };
 
 // What the configuration says, ready for use: strings parsed, detectors made. Immutable; a reload
@@ -85,6 +108,10 @@ class Settings {
   std::string grpc_address;  // empty: off
   std::string socket_path;   // empty: off
   std::string http_address;
+  std::string reports_address;  // empty: off
+  bool reports_must = false;    // the address is configured: no start without it
+  std::string reports_url;      // empty: http:// and the address, as bound
+  AlertmanagerSettings alertmanager;
   uint32_t connections_max = 1'000;
   int64_t commit_interval_ns = 100'000'000;
   bool commit_sync = false;
@@ -117,10 +144,15 @@ class Settings {
   std::vector<std::pair<std::string, std::shared_ptr<const ModelSettings>>> models_;
 };
 
+// XXH3-64 of a ModelSettings::config.
+uint64_t ConfigDigest(std::string_view config);
+
 // "*" stands for any run of characters; everything else for itself.
 bool MatchesPattern(std::string_view pattern, std::string_view text);
 // "10s", "1500ms", "5m", "2h", "7d" in nanoseconds; "64MiB", "8KiB", "1GiB", "4096" in bytes.
 absl::StatusOr<int64_t> ParseDuration(std::string_view text);
 absl::StatusOr<uint64_t> ParseBytes(std::string_view text);
+// "http://host", "http://host:9093/path"; port 80 if it has none.
+absl::StatusOr<HttpUrl> ParseHttpUrl(std::string_view text);
 
 }  // namespace faultline

@@ -109,6 +109,7 @@ Shard::~Shard() = default;
 absl::Status Shard::Restore(std::string_view key_bytes, std::string_view value) {
   const absl::StatusOr<Key> key = ParseKey(key_bytes);
   if (!key.ok()) return key.status();
+  if (ReadOnDemand(key->table)) return absl::OkStatus();
   const absl::StatusOr<std::string_view> payload = OpenRecord(key->table, value);
   if (!payload.ok()) return NameKey(payload.status(), key_bytes);
   if (key->table == Table::kModel) {

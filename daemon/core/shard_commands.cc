@@ -47,6 +47,17 @@ struct Runner {
       return book.Comment(command.incident, command.actor, command.comment, now_ns);
     });
   }
+  void operator()(ReopenIncident& command) {
+    result->status = Review(command.incident, [&](IncidentBook& book) {
+      return book.Reopen(command.incident, command.actor, command.comment, now_ns);
+    });
+  }
+  void operator()(SuppressIncident& command) {
+    result->status = Review(command.incident, [&](IncidentBook& book) {
+      return book.Suppress(command.incident, command.until_ns, command.actor, command.comment,
+                           now_ns);
+    });
+  }
   void operator()(CreateModel& command) { result->status = Create(command.model); }
   void operator()(DeleteModel& command) { result->status = Delete(command); }
   void operator()(RecordDeploy& command) { result->status = Deploy(command); }

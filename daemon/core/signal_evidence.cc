@@ -19,17 +19,6 @@ namespace {
 // Cells of a categorical summary after its categories, without the one that is always 0.
 constexpr size_t kSpecialCategories = 3;
 
-// Six digits, or as many as tell the two apart.
-std::string BinLabel(double low, double high) {
-  if (low == high) return absl::StrFormat("%.6g", low);
-  for (int digits = 6; digits < 17; ++digits) {
-    const std::string from = absl::StrFormat("%.*g", digits, low);
-    const std::string to = absl::StrFormat("%.*g", digits, high);
-    if (from != to) return absl::StrCat(from, " .. ", to);
-  }
-  return absl::StrFormat("%.17g .. %.17g", low, high);
-}
-
 double Share(uint64_t count, uint64_t rows) {
   return rows == 0 ? 0 : static_cast<double>(count) / static_cast<double>(rows);
 }
@@ -105,6 +94,16 @@ void AddCategoricalCells(const Shape& shape, CellWriter* cells) {
 }
 
 }  // namespace
+
+std::string BinLabel(double low, double high) {
+  if (low == high) return absl::StrFormat("%.6g", low);
+  for (int digits = 6; digits < 17; ++digits) {
+    const std::string from = absl::StrFormat("%.*g", digits, low);
+    const std::string to = absl::StrFormat("%.*g", digits, high);
+    if (from != to) return absl::StrCat(from, " .. ", to);
+  }
+  return absl::StrFormat("%.17g .. %.17g", low, high);
+}
 
 v1::SignalEvidence MakeEvidence(std::string_view signal, const Summary& reference,
                                 const Summary& window) {

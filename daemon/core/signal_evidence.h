@@ -1,5 +1,6 @@
 #pragma once
 
+#include <string>
 #include <string_view>
 
 #include "detectors/summary/summary.h"
@@ -17,5 +18,8 @@ inline constexpr size_t kEvidenceLabelBytesMax = 64;
 // and cut. Both summaries have the same shape. Pure.
 v1::SignalEvidence MakeEvidence(std::string_view signal, const Summary& reference,
                                 const Summary& window);
+
+// "low .. high" with six digits, or as many as tell the two apart; "value" if they are equal.
+std::string BinLabel(double low, double high);
 
 }  // namespace faultline

@@ -52,6 +52,28 @@ void SignalWindow::Add(int64_t number, bool sent, const Summary& pane) {
   if (sent) ++sent_panes_;
 }
 
+bool SignalWindow::AddEncoded(std::string_view encoded) {
+  Decoder in(encoded);
+  while (in.ok() && in.remaining() > 0) {
+    const int64_t number = in.Signed();
+    const bool sent = in.Fixed8() != 0;
+    const std::string_view bytes = in.String();
+    if (!in.ok()) return false;
+    const absl::StatusOr<Summary> pane = Summary::Decode(&merged_.shape(), bytes);
+    if (!pane.ok()) return false;
+    Add(number, sent, *pane);
+  }
+  return in.Done();
+}
+
+void SignalWindow::ForEach(const std::function<void(int64_t number, Summary pane)>& visit) const {
+  for (size_t offset = 0; offset < encoded_.size();) {
+    const Entry entry = EntryAt(offset);
+    visit(entry.number, entry.Decode(merged_.shape()));
+    offset = entry.next;
+  }
+}
+
 // Before the pane is merged.
 void SignalWindow::NoteExtremes(const Summary& pane) {
   if (pane.values() == 0) return;

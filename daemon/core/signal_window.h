@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "detectors/summary/summary.h"
 
@@ -25,6 +26,15 @@ class SignalWindow {
   // Drops panes with a number below `from`, oldest first. `leaving` hears of those that were sent.
   using Leaving = std::function<void(int64_t number, const Summary& pane)>;
   void DropBefore(int64_t from, const Leaving& leaving = nullptr);
+
+  // The panes that are in, so that a window of the same shape can be made of them.
+  const std::string& encoded() const { return encoded_; }
+  // Adds panes that another window encoded. False if they are none, or not of this shape; then some
+  // may have been added.
+  bool AddEncoded(std::string_view encoded);
+
+  // Each pane that is in, oldest first.
+  void ForEach(const std::function<void(int64_t number, Summary pane)>& visit) const;
 
   const Summary& merged() const { return merged_; }
   uint32_t panes() const { return panes_; }

@@ -4,12 +4,14 @@
 
 namespace faultline {
 
+double CanonicalNumber(double value) { return std::isnan(value) ? kUnset : value; }
+
 void EncodeVerdict(const Verdict& verdict, Encoder* out) {
   out->Fixed8(static_cast<uint8_t>(verdict.state));
   for (const double number :
        {verdict.score, verdict.threshold, verdict.effect_size, verdict.noise_floor, verdict.p_value,
         verdict.effect_low, verdict.effect_high, verdict.dispersion, verdict.budget_share}) {
-    out->Double(std::isnan(number) ? kUnset : number);
+    out->Double(CanonicalNumber(number));
   }
   out->Varint(verdict.rows);
   out->Varint(verdict.reference_rows);

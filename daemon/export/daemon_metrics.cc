@@ -162,6 +162,28 @@ void AddDaemon(const DaemonReading& reading, Families* families) {
              reading.self_probe_seconds);
 }
 
+void AddAlertPoster(const AlertPosterReading& reading, Families* families) {
+  families
+      ->Counter("faultline_alertmanager_posts_total", "Requests made to Alertmanager.",
+                reading.posts)
+      .Counter("faultline_alertmanager_posts_failed_total",
+               "Requests to Alertmanager without a useful answer; they are tried again.",
+               reading.posts_failed)
+      .Family("faultline_alertmanager_alerts_total", MetricType::Counter,
+              "Alerts posted, by what became of them.")
+      .Value(static_cast<double>(reading.alerts_taken), {{"result", "taken"}})
+      .Value(static_cast<double>(reading.alerts_refused), {{"result", "refused"}})
+      .Value(static_cast<double>(reading.alerts_dropped), {{"result", "dropped"}})
+      .Gauge("faultline_alertmanager_alerts",
+             "Alerts that go on, or whose end is still to be told.",
+             static_cast<double>(reading.alerts))
+      .Gauge("faultline_alertmanager_up", "1 if Alertmanager answered last time.",
+             reading.up ? 1 : 0)
+      .Gauge("faultline_alertmanager_taken_timestamp_seconds",
+             "When Alertmanager took alerts last; 0: not since the start.",
+             static_cast<double>(reading.taken_ns) * 1e-9);
+}
+
 const char* Compiler() {
 #if defined(__clang__)
   return "clang " __clang_version__;
@@ -183,7 +205,9 @@ struct DaemonMetrics::Impl : prometheus::Collectable {
         .Value(
             1,
             {{"version", build.version}, {"revision", build.revision}, {"compiler", Compiler()}});
-    AddDaemon(read(), &families);
+    const DaemonReading reading = read();
+    AddDaemon(reading, &families);
+    if (reading.posts_alerts) AddAlertPoster(reading.alert_poster, &families);
     AddOwn(ReadOwn(), &families);
     std::vector<MetricFamily> all = families.Take();
     for (MetricFamily& family : registry.Collect()) all.push_back(std::move(family));

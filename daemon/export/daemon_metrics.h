@@ -6,6 +6,8 @@
 #include <memory>
 #include <string>
 
+#include "daemon/export/alert_poster.h"
+
 namespace faultline {
 
 // How the daemon itself is, as the root knows it. Everything is since the start unless said.
@@ -27,6 +29,9 @@ struct DaemonReading {
   uint64_t recorder_segments = 0;
   uint64_t recorded_rows = 0;
   uint64_t recorder_dropped_rows = 0;
+  // Posting to an Alertmanager.
+  bool posts_alerts = false;
+  AlertPosterReading alert_poster;
   // The daemon calling itself, to notice when nobody else could.
   bool self_probe_ok = true;
   double self_probe_seconds = 0;

@@ -117,6 +117,7 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
   void HeaderRead(Error error);
   void RequestFailed(Error error);
   void Dispatch();
+  const Route* FindRoute(std::string_view path) const;
   void ReceiveBody();
   void ReadBody();
   void BodyRead(Error error);
@@ -133,6 +134,7 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
   static void Ready(HttpSession* session);
   static void Reload(HttpSession* session);
   static void Events(HttpSession* session);
+  static void Incidents(HttpSession* session);
   static void Front(HttpSession* session);
 
   HttpCore* const core_;

@@ -229,6 +229,11 @@ void HttpServer::Stop(std::chrono::milliseconds grace) {
 
 uint16_t HttpServer::port() const { return impl_->port; }
 
+std::string HttpServer::address() const {
+  const std::string& wanted = impl_->core.options.address;
+  return wanted.substr(0, wanted.rfind(':') + 1) + std::to_string(impl_->port);
+}
+
 HttpReading HttpServer::Read() const { return impl_->core.Read(); }
 
 }  // namespace faultline

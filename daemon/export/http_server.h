@@ -8,6 +8,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -23,12 +24,14 @@ struct HttpAnswer {
   unsigned code = 200;
   std::string content_type = "text/plain; charset=utf-8";
   std::string body;
+  std::string header = {};  // further lines, each ending in CR LF
 };
 
 // Called once, from any thread, at any time, also when the connection or the server is gone.
 using HttpReply = std::function<void(HttpAnswer)>;
 
-// What the server's addresses do. It knows nothing else of the daemon.
+// What the server's addresses do. It knows nothing else of the daemon. One that does nothing is not
+// there.
 struct HttpRoutes {
   // GET /metrics. Called on a thread of its own, one call at a time; scrapers that come meanwhile
   // share the next page.
@@ -39,6 +42,9 @@ struct HttpRoutes {
   // POST or PUT /-/reload, POST /v1/events. Called on a second thread of their own.
   std::function<void(HttpReply)> reload;
   std::function<void(HttpRequest, HttpReply)> events;
+  // GET /incidents and all below it, by its address with the query. On that second thread too. With
+  // it, GET / leads there.
+  std::function<void(std::string target, HttpReply)> incidents;
   // GET /: what else there is, as (what, where).
   std::vector<std::pair<std::string, std::string>> front;
 };
@@ -46,6 +52,9 @@ struct HttpRoutes {
 struct HttpOptions {
   // "127.0.0.1:7071" or "[::1]:7071"; port 0 takes a free one.
   std::string address = "127.0.0.1:7071";
+  // If set, requests must call the server by this name, localhost or an IP address; else 421. For
+  // what people read in a browser: a web page from elsewhere can have its own name lead here.
+  std::optional<std::string> host = {};
   uint32_t connections_max = 1'000;
   uint64_t body_bytes_max = 4 << 20;
   // For a whole request to come, an answer to be taken, a connection to be idle.
@@ -80,6 +89,8 @@ class HttpServer {
   // closes everything. Idempotent.
   void Stop(std::chrono::milliseconds grace);
   uint16_t port() const;
+  // The address of the options with that port.
+  std::string address() const;
   HttpReading Read() const;
 
  private:

@@ -54,6 +54,14 @@ bool Allows(std::string_view allow, std::string_view method) {
   return false;
 }
 
+// Whether a Host header means the machine itself, an address, or `name`.
+bool IsKnownHost(std::string_view host, std::string_view name) {
+  if (host.starts_with('[')) return true;
+  host = host.substr(0, host.find(':'));
+  return host.empty() || beast::iequals(host, "localhost") || beast::iequals(host, name) ||
+         host.find_first_not_of("0123456789.") == std::string_view::npos;
+}
+
 }  // namespace
 
 struct HttpSession::Route {
@@ -61,17 +69,29 @@ struct HttpSession::Route {
   std::string_view allow;
   bool changes;  // something: not for GET
   bool body;     // reads it
+  bool below;    // also what is below the path
+  bool (*there)(const HttpRoutes& routes);
   void (*run)(HttpSession* session);
 };
 
+// clang-format off
 const HttpSession::Route HttpSession::kRoutes[] = {
-    {"/", "GET, HEAD", false, false, &HttpSession::Front},
-    {"/metrics", "GET, HEAD", false, false, &HttpSession::Metrics},
-    {"/-/healthy", "GET, HEAD", false, false, &HttpSession::Healthy},
-    {"/-/ready", "GET, HEAD", false, false, &HttpSession::Ready},
-    {"/-/reload", "POST, PUT", true, false, &HttpSession::Reload},
-    {"/v1/events", "POST", true, true, &HttpSession::Events},
+    {"/", "GET, HEAD", false, false, false,
+     [](const HttpRoutes&) { return true; }, &HttpSession::Front},
+    {"/metrics", "GET, HEAD", false, false, false,
+     [](const HttpRoutes& routes) { return routes.metrics != nullptr; }, &HttpSession::Metrics},
+    {"/-/healthy", "GET, HEAD", false, false, false,
+     [](const HttpRoutes& routes) { return routes.healthy != nullptr; }, &HttpSession::Healthy},
+    {"/-/ready", "GET, HEAD", false, false, false,
+     [](const HttpRoutes& routes) { return routes.ready != nullptr; }, &HttpSession::Ready},
+    {"/-/reload", "POST, PUT", true, false, false,
+     [](const HttpRoutes& routes) { return routes.reload != nullptr; }, &HttpSession::Reload},
+    {"/v1/events", "POST", true, true, false,
+     [](const HttpRoutes& routes) { return routes.events != nullptr; }, &HttpSession::Events},
+    {"/incidents", "GET, HEAD", false, false, true,
+     [](const HttpRoutes& routes) { return routes.incidents != nullptr; }, &HttpSession::Incidents},
 };
+// clang-format on
 
 HttpSession::HttpSession(HttpCore* core, asio::ip::tcp::socket socket)
     : core_(core), stream_(std::move(socket)), buffer_(kBufferBytesMax), reply_timer_(core->io) {}
@@ -132,16 +152,28 @@ void HttpSession::RequestFailed(Error error) {
   End();
 }
 
+const HttpSession::Route* HttpSession::FindRoute(std::string_view path) const {
+  for (const Route& route : kRoutes) {
+    const bool below = route.below && path.starts_with(route.path) &&
+                       path.substr(route.path.size()).starts_with('/');
+    if ((below || route.path == path) && route.there(core_->routes)) return &route;
+  }
+  return nullptr;
+}
+
 void HttpSession::Dispatch() {
   const auto& request = parser_->get();
   // What is not read would be taken for the next request.
   if (!request.keep_alive()) close_ = true;
   const std::string_view target(request.target().data(), request.target().size());
-  const std::string_view path = target.substr(0, target.find('?'));
-  for (const Route& route : kRoutes) {
-    if (route.path == path) route_ = &route;
-  }
+  route_ = FindRoute(target.substr(0, target.find('?')));
   const bool unread = !parser_->is_done();
+  const auto host = request[http::field::host];
+  if (core_->options.host &&
+      !IsKnownHost(std::string_view(host.data(), host.size()), *core_->options.host)) {
+    close_ = close_ || unread;
+    return Say(421, "this server is not called so: see listen.reports_url\n");
+  }
   if (route_ == nullptr || !route_->body) close_ = close_ || unread;
   if (route_ == nullptr) return Say(404, "there is nothing at this address\n");
   const std::string_view method(request.method_string().data(), request.method_string().size());
@@ -203,7 +235,8 @@ void HttpSession::Answer(uint64_t ticket, const HttpAnswer& answer) {
   if (ticket != ticket_ || !waiting_ || ended_) return;
   waiting_ = false;
   reply_timer_.cancel();
-  Write(answer.code, answer.content_type, std::make_shared<const std::string>(answer.body));
+  Write(answer.code, answer.content_type, std::make_shared<const std::string>(answer.body),
+        answer.header);
 }
 
 void HttpSession::AnswerPage(uint64_t ticket, std::shared_ptr<const std::string> page) {
@@ -303,7 +336,20 @@ void HttpSession::Events(HttpSession* session) {
   });
 }
 
+void HttpSession::Incidents(HttpSession* session) {
+  session->AwaitReply();
+  HttpCore* const core = session->core_;
+  const auto target = session->parser_->get().target();
+  asio::post(core->events, [core, target = std::string(target.data(), target.size()),
+                            reply = core->ReplyFor(session->shared_from_this())]() mutable {
+    core->routes.incidents(std::move(target), std::move(reply));
+  });
+}
+
 void HttpSession::Front(HttpSession* session) {
+  if (session->core_->routes.incidents) {
+    return session->Say(302, "see /incidents\n", "Location: /incidents\r\n");
+  }
   std::string page =
       "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>Faultline</title>"
       "</head><body><h1>Faultline</h1><ul>\n"

@@ -17,6 +17,7 @@
 #include <thread>
 #include <utility>
 
+#include "daemon/ingest/peer_uid.h"
 #include "daemon/log.h"
 #include "faultline/v1/ingestion.grpc.pb.h"
 
@@ -87,6 +88,7 @@ struct GrpcServer::Impl {
   uint16_t port = 0;
   std::function<absl::Status()> ready;
   std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> intake;
+  UserPorts users;
   std::unique_ptr<grpc::Server> server;
   std::unique_ptr<Acceptor> acceptor;
   std::unique_ptr<grpc::GenericStub> self;  // through the in-process channel
@@ -130,6 +132,7 @@ absl::Status GrpcServer::Impl::Open(const GrpcServerOptions& options,
   using Builder = grpc::ServerBuilder::experimental_type;
   intake = builder.experimental().AddExternalConnectionAcceptor(
       Builder::ExternalConnectionType::FROM_FD, grpc::InsecureServerCredentials());
+  users.AddPorts(&builder);
   server = builder.BuildAndStart();
   if (server == nullptr) return absl::InternalError("gRPC did not start");
 
@@ -140,7 +143,7 @@ absl::Status GrpcServer::Impl::Open(const GrpcServerOptions& options,
   auto started = Acceptor::Start(std::move(listeners), options.connections_max, [this](int fd) {
     grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters connection;
     connection.fd = fd;
-    intake->HandleNewConnection(&connection);
+    if (!users.Take(fd)) intake->HandleNewConnection(&connection);
   });
   if (!started.ok()) return started.status();
   acceptor = std::move(*started);

@@ -2,6 +2,7 @@
 
 #include <absl/strings/escaping.h>
 #include <absl/strings/str_cat.h>
+#include <pwd.h>
 
 #include <chrono>
 #include <condition_variable>
@@ -12,6 +13,7 @@
 
 #include "base/utf8.h"
 #include "daemon/core/limits.h"
+#include "daemon/ingest/peer_uid.h"
 
 namespace faultline::review {
 namespace {
@@ -92,6 +94,25 @@ google::protobuf::Timestamp ToTimestamp(int64_t ns) {
   time.set_seconds(seconds);
   time.set_nanos(static_cast<int32_t>(ns - seconds * kSecond));
   return time;
+}
+
+bool IsTime(const google::protobuf::Timestamp& time) {
+  constexpr int64_t kSecondsMax = 9'223'372'035;
+  return time.seconds() >= 0 && time.seconds() <= kSecondsMax && time.nanos() >= 0 &&
+         time.nanos() < 1'000'000'000;
+}
+
+Person PersonOf(const grpc::ServerContext& context, const std::string& claimed) {
+  Person person(claimed);
+  person.uid = PeerUid(context);
+  if (!person.uid.has_value()) return person;
+  constexpr size_t kAccountBytesMax = 16'384;
+  std::string bytes(kAccountBytesMax, '\0');
+  passwd account{};
+  passwd* found = nullptr;
+  getpwuid_r(*person.uid, &account, bytes.data(), bytes.size(), &found);
+  if (found != nullptr) person.account = found->pw_name;
+  return person;
 }
 
 CommandResult RunCommand(Pipeline* pipeline, grpc::ServerContext* context, const std::string& model,

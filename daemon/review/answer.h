@@ -32,6 +32,11 @@ absl::Status CheckPageSize(uint32_t* page_size, uint32_t unset, uint32_t most);
 std::string NameModel(std::string_view name, std::string_view version);
 
 google::protobuf::Timestamp ToTimestamp(int64_t ns);
+// From 1970 on, and such that its nanoseconds fit into 64 bits: until 2262.
+bool IsTime(const google::protobuf::Timestamp& time);
+
+// Who calls: the name they claim and, over a unix socket, the user id that the kernel gives.
+Person PersonOf(const grpc::ServerContext& context, const std::string& claimed);
 
 // Runs a command and waits for the commit that holds it. CANCELLED if the caller goes away,
 // UNAVAILABLE if it is not committed within kCommandSeconds; either way it may still happen.

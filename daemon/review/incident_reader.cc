@@ -22,10 +22,26 @@ absl::Status Named(const absl::Status& status, std::string_view key) {
   return {status.code(), absl::StrCat(DescribeKey(key), ": ", status.message())};
 }
 
+template <typename Value>
+bool IsAmong(const std::vector<Value>& values, Value value) {
+  return values.empty() || std::find(values.begin(), values.end(), value) != values.end();
+}
+
 bool Fits(const IncidentHead& head, const IncidentFilter& filter) {
   if (!filter.model.empty() && head.model != filter.model) return false;
-  return filter.states.empty() ||
-         std::find(filter.states.begin(), filter.states.end(), head.state) != filter.states.end();
+  if (filter.version.has_value() && head.version != *filter.version) return false;
+  return IsAmong(filter.states, head.state) && head.severity >= filter.severity_min &&
+         IsAmong(filter.failure_modes, head.failure_mode);
+}
+
+bool Fits(const v1::Incident& incident, const IncidentFilter& filter) {
+  const auto& opened = incident.open_time();
+  const int64_t opened_ns = opened.seconds() * 1'000'000'000 + opened.nanos();
+  if (opened_ns < filter.opened_from_ns) return false;
+  if (filter.opened_before_ns > 0 && opened_ns >= filter.opened_before_ns) return false;
+  return filter.signal.empty() ||
+         std::any_of(incident.alerts().begin(), incident.alerts().end(),
+                     [&](const v1::Alert& alert) { return alert.signal() == filter.signal; });
 }
 
 // Adds the incident if it fits. Says whether there is room for another.
@@ -36,8 +52,10 @@ absl::StatusOr<bool> AddToPage(std::string_view value, const IncidentFilter& fil
   if (!Fits(*head, filter)) return true;
   absl::StatusOr<v1::Incident> incident = OpenIncident(value);
   if (!incident.ok()) return incident.status();
+  if (!Fits(*incident, filter)) return true;
   incident->clear_timeline();
   incident->clear_evidence();
+  incident->clear_triage();
   *bytes += incident->ByteSizeLong();
   page->incidents.push_back(*std::move(incident));
   return page->incidents.size() < count && *bytes < kPageBytesMax;

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,11 +31,17 @@ absl::StatusOr<FoundIncident> FindIncident(const Store& store, std::string_view 
 // Which incidents to list. Empty fields select all.
 struct IncidentFilter {
   std::string model;
+  std::optional<std::string> version;
   std::vector<v1::IncidentState> states;
+  v1::Severity severity_min = v1::SEVERITY_UNSPECIFIED;
+  std::vector<v1::FailureMode> failure_modes;
+  std::string signal;            // that one of its alerts is on
+  int64_t opened_from_ns = 0;    // by the daemon's clock
+  int64_t opened_before_ns = 0;  // 0: no end
 };
 
 struct IncidentPage {
-  std::vector<v1::Incident> incidents;  // newest first, without timeline and evidence
+  std::vector<v1::Incident> incidents;  // newest first, without timeline, evidence and triage
   uint64_t last_id = 0;                 // the last one looked at
   bool complete = true;                 // nothing is left behind last_id
 };

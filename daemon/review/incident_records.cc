@@ -83,6 +83,35 @@ absl::StatusOr<IncidentChangeRecord> OpenIncidentChange(std::string_view sealed)
   return record;
 }
 
+namespace {
+
+bool ReadHeadField(int field, uint32_t tag, google::protobuf::io::CodedInputStream* in,
+                   IncidentHead* head) {
+  uint32_t number = 0;
+  switch (field) {
+    case v1::Incident::kModelFieldNumber:
+      return WireFormatLite::ReadString(in, &head->model);
+    case v1::Incident::kVersionFieldNumber:
+      return WireFormatLite::ReadString(in, &head->version);
+    case v1::Incident::kStateFieldNumber:
+      if (!in->ReadVarint32(&number)) return false;
+      head->state = static_cast<v1::IncidentState>(number);
+      return true;
+    case v1::Incident::kSeverityFieldNumber:
+      if (!in->ReadVarint32(&number)) return false;
+      head->severity = static_cast<v1::Severity>(number);
+      return true;
+    case v1::Incident::kFailureModeFieldNumber:
+      if (!in->ReadVarint32(&number)) return false;
+      head->failure_mode = static_cast<v1::FailureMode>(number);
+      return true;
+    default:
+      return WireFormatLite::SkipField(in, tag);
+  }
+}
+
+}  // namespace
+
 absl::StatusOr<IncidentHead> OpenIncidentHead(std::string_view sealed) {
   const absl::StatusOr<Opened> opened = Open(kIncidentKind, kIncidentVersion, sealed);
   if (!opened.ok()) return opened.status();
@@ -90,19 +119,11 @@ absl::StatusOr<IncidentHead> OpenIncidentHead(std::string_view sealed) {
       reinterpret_cast<const uint8_t*>(opened->payload.data()),
       static_cast<int>(opened->payload.size()));
   IncidentHead head;
-  // Fields are written in the order of their numbers, so both come before everything long.
+  // Fields are written in the order of their numbers, so these come before everything long.
   while (const uint32_t tag = in.ReadTag()) {
     const int field = WireFormatLite::GetTagFieldNumber(tag);
-    if (field > v1::Incident::kStateFieldNumber) return head;
-    if (field == v1::Incident::kModelFieldNumber) {
-      if (!WireFormatLite::ReadString(&in, &head.model)) return NoIncident();
-    } else if (field == v1::Incident::kStateFieldNumber) {
-      uint32_t state = 0;
-      if (!in.ReadVarint32(&state)) return NoIncident();
-      head.state = static_cast<v1::IncidentState>(state);
-    } else if (!WireFormatLite::SkipField(&in, tag)) {
-      return NoIncident();
-    }
+    if (field > v1::Incident::kFailureModeFieldNumber) return head;
+    if (!ReadHeadField(field, tag, &in, &head)) return NoIncident();
   }
   if (!in.ConsumedEntireMessage()) return NoIncident();
   return head;

@@ -36,7 +36,10 @@ absl::StatusOr<IncidentChangeRecord> OpenIncidentChange(std::string_view sealed)
 // The fields of a stored incident that lists select by, read without parsing the rest.
 struct IncidentHead {
   std::string model;
+  std::string version;
   v1::IncidentState state = v1::INCIDENT_STATE_UNSPECIFIED;
+  v1::Severity severity = v1::SEVERITY_UNSPECIFIED;
+  v1::FailureMode failure_mode = v1::FAILURE_MODE_UNSPECIFIED;
 };
 absl::StatusOr<IncidentHead> OpenIncidentHead(std::string_view sealed);
 

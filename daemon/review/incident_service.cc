@@ -9,6 +9,7 @@
 #include "daemon/core/incident_book.h"
 #include "daemon/core/limits.h"
 #include "daemon/review/answer.h"
+#include "daemon/review/evidence_calls.h"
 #include "daemon/review/incident_reader.h"
 #include "daemon/review/model_answers.h"
 #include "daemon/review/page_token.h"
@@ -21,10 +22,50 @@ namespace {
 constexpr uint32_t kPageSize = 50;
 constexpr uint32_t kPageSizeMax = 1'000;
 
-absl::StatusOr<IncidentFilter> ReadFilter(const v1::ListIncidentsRequest& request) {
+absl::Status CheckFilterTexts(const v1::ListIncidentsRequest& request) {
   absl::Status valid = CheckText("model", request.model(), 0, kNameBytesMax);
+  if (valid.ok()) valid = CheckText("version", request.version(), 0, kNameBytesMax);
+  if (valid.ok()) valid = CheckText("signal", request.signal(), 0, kNameBytesMax);
+  return valid;
+}
+
+// `ns` stays if the time is not set.
+absl::Status ReadTime(const char* field, bool set, const google::protobuf::Timestamp& time,
+                      int64_t* ns) {
+  if (!set) return absl::OkStatus();
+  if (!IsTime(time)) {
+    return absl::InvalidArgumentError(absl::StrCat(field, ": expected a time since 1970"));
+  }
+  *ns = time.seconds() * 1'000'000'000 + time.nanos();
+  return absl::OkStatus();
+}
+
+absl::StatusOr<IncidentFilter> ReadFilter(const v1::ListIncidentsRequest& request) {
+  absl::Status valid = CheckFilterTexts(request);
+  IncidentFilter filter;
+  filter.model = request.model();
+  filter.signal = request.signal();
+  if (request.has_version()) filter.version = request.version();
+  if (valid.ok()) {
+    valid = ReadTime("opened_from", request.has_opened_from(), request.opened_from(),
+                     &filter.opened_from_ns);
+  }
+  if (valid.ok()) {
+    valid = ReadTime("opened_before", request.has_opened_before(), request.opened_before(),
+                     &filter.opened_before_ns);
+  }
   if (!valid.ok()) return valid;
-  IncidentFilter filter{.model = request.model(), .states = {}};
+  if (!v1::Severity_IsValid(request.severity_min())) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("severity_min: ", static_cast<int>(request.severity_min()), " is none"));
+  }
+  filter.severity_min = request.severity_min();
+  for (const int mode : request.failure_modes()) {
+    if (!v1::FailureMode_IsValid(mode)) {
+      return absl::InvalidArgumentError(absl::StrCat("failure_modes: ", mode, " is none"));
+    }
+    filter.failure_modes.push_back(static_cast<v1::FailureMode>(mode));
+  }
   for (const int state : request.states()) {
     if (!v1::IncidentState_IsValid(state) || state == v1::INCIDENT_STATE_UNSPECIFIED) {
       return absl::InvalidArgumentError(
@@ -43,13 +84,24 @@ std::string QueryOf(const IncidentFilter& filter) {
   Encoder encoder(&query);
   encoder.String(filter.model);
   for (const v1::IncidentState state : filter.states) encoder.Varint(state);
+  encoder.Fixed8(filter.version.has_value() ? 1 : 0);
+  encoder.String(filter.version.value_or(""));
+  encoder.Varint(filter.severity_min);
+  encoder.Varint(filter.failure_modes.size());
+  for (const v1::FailureMode mode : filter.failure_modes) encoder.Varint(mode);
+  encoder.String(filter.signal);
+  encoder.Signed(filter.opened_from_ns);
+  encoder.Signed(filter.opened_before_ns);
   return query;
 }
 
 class IncidentService final : public v1::IncidentService::Service {
  public:
   explicit IncidentService(const ReviewParts& parts)
-      : pipeline_(parts.pipeline), store_(parts.store), watch_hub_(parts.watch_hub) {}
+      : pipeline_(parts.pipeline),
+        store_(parts.store),
+        recorder_(parts.recorder),
+        watch_hub_(parts.watch_hub) {}
 
   grpc::Status ListIncidents(grpc::ServerContext*, const v1::ListIncidentsRequest* request,
                              v1::ListIncidentsResponse* response) override {
@@ -75,20 +127,68 @@ class IncidentService final : public v1::IncidentService::Service {
   grpc::Status AcknowledgeIncident(grpc::ServerContext* context,
                                    const v1::AcknowledgeIncidentRequest* request,
                                    v1::AcknowledgeIncidentResponse* response) override {
-    return Decide<faultline::AcknowledgeIncident>(context, *request, 0,
-                                                  response->mutable_incident());
+    return Decide(context, *request, 0, faultline::AcknowledgeIncident{},
+                  response->mutable_incident());
   }
 
   grpc::Status ResolveIncident(grpc::ServerContext* context,
                                const v1::ResolveIncidentRequest* request,
                                v1::ResolveIncidentResponse* response) override {
-    return Decide<faultline::ResolveIncident>(context, *request, 0, response->mutable_incident());
+    return Decide(context, *request, 0, faultline::ResolveIncident{}, response->mutable_incident());
   }
 
   grpc::Status CommentIncident(grpc::ServerContext* context,
                                const v1::CommentIncidentRequest* request,
                                v1::CommentIncidentResponse* response) override {
-    return Decide<faultline::CommentIncident>(context, *request, 1, response->mutable_incident());
+    return Decide(context, *request, 1, faultline::CommentIncident{}, response->mutable_incident());
+  }
+
+  grpc::Status ReopenIncident(grpc::ServerContext* context,
+                              const v1::ReopenIncidentRequest* request,
+                              v1::ReopenIncidentResponse* response) override {
+    return Decide(context, *request, 0, faultline::ReopenIncident{}, response->mutable_incident());
+  }
+
+  grpc::Status SuppressIncident(grpc::ServerContext* context,
+                                const v1::SuppressIncidentRequest* request,
+                                v1::SuppressIncidentResponse* response) override {
+    faultline::SuppressIncident action;
+    const absl::Status valid =
+        ReadTime("until", request->has_until(), request->until(), &action.until_ns);
+    if (!valid.ok()) return ToGrpcStatus(valid);
+    return Decide(context, *request, 0, std::move(action), response->mutable_incident());
+  }
+
+  grpc::Status ListIncidentEvents(grpc::ServerContext*,
+                                  const v1::ListIncidentEventsRequest* request,
+                                  v1::ListIncidentEventsResponse* response) override {
+    return ToGrpcStatus(review::ListIncidentEvents(*store_, *request, response));
+  }
+
+  grpc::Status GetEvidence(grpc::ServerContext*, const v1::GetEvidenceRequest* request,
+                           v1::GetEvidenceResponse* response) override {
+    return ToGrpcStatus(review::GetEvidence(*store_, recorder_, *request, response));
+  }
+
+  grpc::Status CompareDistributions(grpc::ServerContext*,
+                                    const v1::CompareDistributionsRequest* request,
+                                    v1::CompareDistributionsResponse* response) override {
+    return ToGrpcStatus(review::CompareDistributions(*store_, *request, response));
+  }
+
+  grpc::Status QueryScores(grpc::ServerContext*, const v1::QueryScoresRequest* request,
+                           v1::QueryScoresResponse* response) override {
+    return ToGrpcStatus(review::QueryScores(*store_, *request, response));
+  }
+
+  grpc::Status ExportIncident(grpc::ServerContext*, const v1::ExportIncidentRequest* request,
+                              v1::ExportIncidentResponse* response) override {
+    return ToGrpcStatus(review::ExportIncident(*store_, recorder_, *request, response));
+  }
+
+  grpc::Status ReplayIncident(grpc::ServerContext*, const v1::ReplayIncidentRequest* request,
+                              v1::ReplayIncidentResponse* response) override {
+    return ToGrpcStatus(review::ReplayIncident(*store_, recorder_, *request, response));
   }
 
  private:
@@ -131,7 +231,7 @@ class IncidentService final : public v1::IncidentService::Service {
   // A person's decision about one incident.
   template <typename Action, typename Request>
   grpc::Status Decide(grpc::ServerContext* context, const Request& request, size_t comment_min,
-                      v1::Incident* incident) {
+                      Action action, v1::Incident* incident) {
     absl::Status valid = CheckText("actor", request.actor(), 0, kActorBytesMax);
     if (valid.ok()) {
       valid = CheckText("comment", request.comment(), comment_min, kCommentBytesMax, true);
@@ -139,9 +239,11 @@ class IncidentService final : public v1::IncidentService::Service {
     if (!valid.ok()) return ToGrpcStatus(valid);
     const absl::StatusOr<FoundIncident> found = FindIncident(*store_, request.id());
     if (!found.ok()) return ToGrpcStatus(found.status());
-    CommandResult result = RunCommand(
-        pipeline_, context, found->incident.model(),
-        Action{.incident = found->id, .actor = request.actor(), .comment = request.comment()});
+    action.incident = found->id;
+    action.actor = PersonOf(*context, request.actor());
+    action.comment = request.comment();
+    CommandResult result =
+        RunCommand(pipeline_, context, found->incident.model(), std::move(action));
     if (result.status.ok()) {
       Renew(&result.incident);
       *incident = std::move(result.incident);
@@ -151,6 +253,7 @@ class IncidentService final : public v1::IncidentService::Service {
 
   Pipeline* const pipeline_;
   Store* const store_;
+  Recorder* const recorder_;
   WatchHub* const watch_hub_;
 };
 

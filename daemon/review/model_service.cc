@@ -133,7 +133,7 @@ class ModelService final : public v1::ModelService::Service {
     return Run(context, request->name(),
                faultline::SilenceModel{.name = request->name(),
                                        .until_ns = until_ns,
-                                       .actor = request->actor(),
+                                       .actor = PersonOf(*context, request->actor()),
                                        .reason = request->reason()});
   }
 

@@ -12,7 +12,13 @@ namespace faultline::review {
 // the token is for, a digest of the query it belongs to, and the position.
 
 // What a token is for.
-enum class TokenKind : uint8_t { kModels = 1, kIncidents = 2, kChanges = 3 };
+enum class TokenKind : uint8_t {
+  kModels = 1,
+  kIncidents = 2,
+  kChanges = 3,
+  kIncidentEvents = 4,
+  kScores = 5,
+};
 
 // `query`: everything that must be equal on the next page, in any unambiguous form.
 std::string MakeToken(TokenKind kind, std::string_view query, std::string_view position);

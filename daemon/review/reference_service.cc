@@ -202,7 +202,7 @@ class ReferenceService final : public v1::ReferenceService::Service {
     CommandResult result = RunCommand(pipeline_, context, request.model(),
                                       Action{.name = request.model(),
                                              .version = request.version(),
-                                             .actor = request.actor(),
+                                             .actor = PersonOf(*context, request.actor()),
                                              .comment = request.comment()});
     if (result.status.ok()) *response->mutable_reference() = std::move(result.reference);
     return ToGrpcStatus(result.status);

@@ -140,8 +140,9 @@ grpc::Status WatchHub::SendOpen(Watcher* watcher, const v1::WatchIncidentsReques
   // Taken first: what changes while the open ones are read is sent again, not lost.
   const absl::StatusOr<uint64_t> last = LastChange(*store_);
   if (!last.ok()) return ToGrpcStatus(last.status());
-  IncidentFilter filter{.model = request.model(),
-                        .states = {v1::INCIDENT_STATE_OPEN, v1::INCIDENT_STATE_ACKNOWLEDGED}};
+  IncidentFilter filter;
+  filter.model = request.model();
+  filter.states = {v1::INCIDENT_STATE_OPEN, v1::INCIDENT_STATE_ACKNOWLEDGED};
   IncidentPage page;
   v1::WatchIncidentsResponse held;
   bool holds = false;

@@ -64,6 +64,13 @@ v1::GetModelStatusResponse GetModelStatus(const DaemonChild& daemon, const std::
   return Call<v1::ModelService>(daemon, &v1::ModelService::Stub::GetModelStatus, request);
 }
 
+void RecordDeploy(const DaemonChild& daemon, const std::string& name, const std::string& version) {
+  v1::RecordDeployRequest request;
+  request.set_name(name);
+  request.set_version(version);
+  Call<v1::ModelService>(daemon, &v1::ModelService::Stub::RecordDeploy, request);
+}
+
 std::vector<v1::Incident> Incidents(const DaemonChild& daemon) {
   v1::ListIncidentsRequest list;
   list.set_page_size(1000);
@@ -78,6 +85,11 @@ std::vector<v1::Incident> Incidents(const DaemonChild& daemon) {
   }
   std::reverse(incidents.begin(), incidents.end());
   return incidents;
+}
+
+v1::ReplayIncidentResponse Replay(const DaemonChild& daemon,
+                                  const v1::ReplayIncidentRequest& request) {
+  return Call<v1::IncidentService>(daemon, &v1::IncidentService::Stub::ReplayIncident, request);
 }
 
 }  // namespace faultline::testing

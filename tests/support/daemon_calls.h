@@ -17,7 +17,10 @@ v1::GetStatusResponse GetStatus(const DaemonChild& daemon);
 v1::Model GetModel(const DaemonChild& daemon, const std::string& name, const std::string& version);
 v1::GetModelStatusResponse GetModelStatus(const DaemonChild& daemon, const std::string& name,
                                           const std::string& version);
+void RecordDeploy(const DaemonChild& daemon, const std::string& name, const std::string& version);
 // All of them, with evidence and timeline, oldest first.
 std::vector<v1::Incident> Incidents(const DaemonChild& daemon);
+v1::ReplayIncidentResponse Replay(const DaemonChild& daemon,
+                                  const v1::ReplayIncidentRequest& request);
 
 }  // namespace faultline::testing

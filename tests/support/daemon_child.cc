@@ -40,6 +40,19 @@ pid_t Spawn(const std::vector<std::string>& arguments, const std::vector<std::st
   _exit(127);
 }
 
+// What chunks of a body hold together.
+std::string WithoutChunks(const std::string& body) {
+  std::string whole;
+  for (size_t at = 0; at < body.size();) {
+    const size_t line = body.find("\r\n", at);
+    const size_t size = line == std::string::npos ? 0 : std::stoul(body.substr(at), nullptr, 16);
+    if (size == 0) break;
+    whole += body.substr(line + 2, size);
+    at = line + 2 + size + 2;
+  }
+  return whole;
+}
+
 }  // namespace
 
 TempFolder::TempFolder() {
@@ -87,7 +100,8 @@ void DaemonChild::Reconfigure(const std::string& config) { WriteFile(config_path
 std::vector<std::string> DaemonChild::Arguments() const {
   return {binary_,         "serve",       "--config", config_path(),
           "--data-folder", data_folder(), "--grpc",   "127.0.0.1:0",
-          "--http",        "127.0.0.1:0", "--socket", folder_.File("socket")};
+          "--http",        "127.0.0.1:0", "--socket", folder_.File("socket"),
+          "--reports",     "127.0.0.1:0"};
 }
 
 bool DaemonChild::Start() {
@@ -118,6 +132,9 @@ bool DaemonChild::ReadAddresses() {
   grpc_address_ = match[1];
   if (!std::regex_search(text, match, std::regex(R"r("http": ?"([^"]*)")r"))) return false;
   http_address_ = match[1];
+  if (std::regex_search(text, match, std::regex(R"r("reports": ?"([^"]*)")r"))) {
+    reports_address_ = match[1];
+  }
   return text.find('}') != std::string::npos;
 }
 
@@ -175,6 +192,8 @@ int HttpRequest(const std::string& address, const std::string& method, const std
   const size_t head = response.find("\r\n\r\n");
   if (head == std::string::npos || response.size() < 12) return 0;
   *answer = response.substr(head + 4);
+  const bool chunked = response.find("\r\nTransfer-Encoding: chunked\r\n") < head;
+  if (chunked) *answer = WithoutChunks(*answer);
   return std::stoi(response.substr(9, 3));
 }
 

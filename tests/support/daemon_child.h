@@ -62,6 +62,7 @@ class DaemonChild {
   // "127.0.0.1:port", known once it is ready.
   const std::string& grpc_address() const { return grpc_address_; }
   const std::string& http_address() const { return http_address_; }
+  const std::string& reports_address() const { return reports_address_; }
   std::string config_path() const { return folder_.File("config.yaml"); }
   void Reconfigure(const std::string& config);
   std::string log() const;
@@ -76,6 +77,7 @@ class DaemonChild {
   pid_t pid_ = -1;
   std::string grpc_address_;
   std::string http_address_;
+  std::string reports_address_;
 };
 
 // GET or POST over plain HTTP/1.1; the status code, 0 if there was no answer.

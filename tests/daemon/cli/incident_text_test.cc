@@ -79,11 +79,11 @@ TEST(Plot, BlocksAndBars) {
 }
 
 TEST(Plot, NumbersAsHistograms) {
-  testing::ExpectGolden("plot_numbers.txt", PlotEvidence(Numbers(), kPlain));
+  testing::ExpectGolden("plot_numbers.txt", PlotSignal(ViewOf(Numbers()), kPlain));
 }
 
 TEST(Plot, CategoriesAsBars) {
-  testing::ExpectGolden("plot_categories.txt", PlotEvidence(Categories(), kPlain));
+  testing::ExpectGolden("plot_categories.txt", PlotSignal(ViewOf(Categories()), kPlain));
 }
 
 TEST(Plot, BinsOfEqualSharesAreDrawnByWidth) {
@@ -98,7 +98,8 @@ TEST(Plot, BinsOfEqualSharesAreDrawnByWidth) {
             i < 30 ? 1.0 / 30 : 0);
     low = high;
   }
-  testing::ExpectGolden("plot_skewed.txt", PlotEvidence(evidence, {.width = 60, .colour = false}));
+  testing::ExpectGolden("plot_skewed.txt",
+                        PlotSignal(ViewOf(evidence), {.width = 60, .colour = false}));
 }
 
 TEST(Plot, AConstantReference) {
@@ -107,7 +108,7 @@ TEST(Plot, AConstantReference) {
   evidence.set_reference_mean(7);
   AddCell(&evidence, "7", 1, 0.4);
   AddCell(&evidence, "(under)", 0, 0.6);
-  testing::ExpectGolden("plot_constant.txt", PlotEvidence(evidence, kPlain));
+  testing::ExpectGolden("plot_constant.txt", PlotSignal(ViewOf(evidence), kPlain));
 }
 
 TEST(Plot, LabelsThatAreNoNumbersAreCategories) {
@@ -116,7 +117,7 @@ TEST(Plot, LabelsThatAreNoNumbersAreCategories) {
   evidence.set_reference_mean(7);
   AddCell(&evidence, "5 .. nonsense", 0.5, 0.4);
   AddCell(&evidence, "nan .. inf", 0.5, 0.6);
-  EXPECT_NE(PlotEvidence(evidence, kPlain).find("5 .. nonsense"), std::string::npos);
+  EXPECT_NE(PlotSignal(ViewOf(evidence), kPlain).find("5 .. nonsense"), std::string::npos);
 }
 
 TEST(IncidentText, ShowsEverything) {

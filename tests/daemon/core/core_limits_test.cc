@@ -125,6 +125,8 @@ TEST(CoreRestoreTest, DamagedRecordsAreNamed) {
   std::string tables;
   for (const auto& [key, value] : records) {
     tables += static_cast<char>((*ParseKey(key)).table);
+    // Looked at when somebody asks for it, not at a start.
+    if (ReadOnDemand((*ParseKey(key)).table)) continue;
     for (const bool cut_short : {true, false}) {
       std::map<std::string, std::string> damaged = records;
       if (cut_short) {
@@ -137,7 +139,7 @@ TEST(CoreRestoreTest, DamagedRecordsAreNamed) {
       EXPECT_NE(std::string(status.message()).find(DescribeKey(key)), std::string::npos) << status;
     }
   }
-  for (const char table : {'m', 'o', 'p', 'd', 'a', 'b', 'q', 'r', 'l', 'f'}) {
+  for (const char table : {'m', 'o', 'p', 'd', 'a', 'b', 'q', 'r', 'l', 'f', 'n', 'e', 'w', 'h'}) {
     EXPECT_NE(tables.find(table), std::string::npos) << table;
   }
   EXPECT_TRUE(run.TryRestore(records).ok());
@@ -147,6 +149,7 @@ TEST(CoreRestoreTest, NewerRecordsAreRefused) {
   CoreRun run(MakeSettings(kEverything));
   const std::map<std::string, std::string> records = Records(&run);
   for (const auto& [key, value] : records) {
+    if (ReadOnDemand((*ParseKey(key)).table)) continue;
     std::map<std::string, std::string> newer = records;
     const char kind = static_cast<char>((*ParseKey(key)).table);
     newer[key] = Seal(kind, 200, value.substr(kEnvelopeBytes));

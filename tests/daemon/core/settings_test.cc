@@ -40,6 +40,10 @@ TEST(Settings, NothingSaidIsTheDocumentedDefaults) {
   EXPECT_EQ(settings->grpc_address, "127.0.0.1:7070");
   EXPECT_EQ(settings->http_address, "127.0.0.1:7071");
   EXPECT_EQ(settings->socket_path, "/var/lib/faultline/faultline.sock");
+  EXPECT_EQ(settings->reports_address, "127.0.0.1:7072");
+  EXPECT_EQ(settings->reports_url, "");
+  EXPECT_EQ(settings->alertmanager.url.host, "");
+  EXPECT_EQ(settings->alertmanager.resend_ns, 60 * kSecond);
   EXPECT_EQ(settings->connections_max, 1'000u);
   EXPECT_EQ(settings->commit_interval_ns, kSecond / 10);
   EXPECT_FALSE(settings->commit_sync);
@@ -82,6 +86,51 @@ TEST(Settings, NothingSaidIsTheDocumentedDefaults) {
   for (const DetectorSettings& detector : model->detectors) {
     EXPECT_EQ(detector.has_threshold, detector.entry->budgeted);
     EXPECT_NE(detector.entry->name, "row_score");
+  }
+}
+
+TEST(Settings, AlertmanagerIsOnLoopbackUnlessTheRiskIsNamed) {
+  const auto settings = Make(R"(alertmanager {
+    url: "http://127.0.0.1:9093/am/" resend: "30s" labels { key: "instance" value: "a" } })");
+  EXPECT_EQ(settings->alertmanager.url.host, "127.0.0.1");
+  EXPECT_EQ(settings->alertmanager.url.port, 9093);
+  EXPECT_EQ(settings->alertmanager.url.path, "/am");
+  EXPECT_EQ(settings->alertmanager.resend_ns, 30 * kSecond);
+  EXPECT_EQ(settings->alertmanager.labels.at("instance"), "a");
+  EXPECT_EQ(Make(R"(alertmanager { url: "http://[::1]:1" })")->alertmanager.url.host, "::1");
+  EXPECT_EQ(Make(R"(alertmanager { url: "http://localhost" })")->alertmanager.url.port, 80);
+  EXPECT_THAT(Error(R"(alertmanager { url: "http://10.0.0.1:9093" })"),
+              HasSubstr("alertmanager.url: http://10.0.0.1:9093: expected an address on loopback"));
+  EXPECT_EQ(Make(R"(alertmanager {
+    url: "http://alerts.example:9093"
+    insecure_post: "anybody on the way can read and change what is posted" })")
+                ->alertmanager.url.host,
+            "alerts.example");
+  for (const char* url :
+       {"127.0.0.1:9093", "https://127.0.0.1", "http://", "http://a b", "http://:1",
+        "http://127.0.0.1:0", "http://127.0.0.1:70000", "http://127.0.0.1:x", "http://::1",
+        "http://u@127.0.0.1", "http://127.0.0.1/?a", "http://[::1"}) {
+    EXPECT_FALSE(ParseHttpUrl(url).ok()) << url;
+  }
+  EXPECT_THAT(Error(R"(alertmanager { resend: "1h" })"), HasSubstr("1s to 10m"));
+  for (const char* name : {"model", "severity", "a-b", "1a", ""}) {
+    EXPECT_NE(Error(std::string("alertmanager { labels { key: \"") + name + "\" value: \"x\" } }"),
+              "")
+        << name;
+  }
+}
+
+TEST(Settings, ReportsHaveAnAddressOfTheirOwn) {
+  EXPECT_EQ(Make(R"(listen { reports: "off" })")->reports_address, "");
+  EXPECT_FALSE(Make("")->reports_must);
+  EXPECT_TRUE(Make(R"(listen { reports: "127.0.0.1:7072" })")->reports_must);
+  EXPECT_THAT(Error(R"(listen { reports: "0.0.0.0:7072" })"), HasSubstr("insecure_listen"));
+  EXPECT_EQ(Make(R"(listen { reports_url: "https://f.example/x/" })")->reports_url,
+            "https://f.example/x");
+  for (const char* url : {"f.example", "javascript:alert(1)", "https://a\"b", "https://a?b"}) {
+    v1::Config config;
+    config.mutable_listen()->set_reports_url(url);
+    EXPECT_FALSE(Settings::Make(config, 4).ok()) << url;
   }
 }
 

@@ -50,6 +50,7 @@ DaemonReading FullDaemonReading() {
   reading.http_requests = {{"/metrics 200", 3}, {"other 404", 1}};
   reading.reload_success_time = 1.7e9;
   reading.recorded_rows = 12;
+  reading.posts_alerts = true;
   return reading;
 }
 

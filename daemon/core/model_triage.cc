@@ -1,0 +1,175 @@
+// What a model's open incident is probably about. See triage.h.
+#include <google/protobuf/util/time_util.h>
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "daemon/core/change_time.h"
+#include "daemon/core/incident_words.h"
+#include "daemon/core/model_state.h"
+#include "daemon/core/triage.h"
+
+namespace faultline {
+namespace {
+
+using google::protobuf::util::TimeUtil;
+
+constexpr size_t kSignalsMax = 16;
+// Weight of the newest pane in what is known of lost rows.
+constexpr double kNewest = 0.25;
+
+const v1::SignalEvidence* EvidenceOf(const v1::Incident& incident, const std::string& signal) {
+  for (const v1::SignalEvidence& evidence : incident.evidence()) {
+    if (evidence.signal() == signal) return &evidence;
+  }
+  return nullptr;
+}
+
+v1::TimeEstimate EstimateMessage(const ChangeTime& change) {
+  v1::TimeEstimate estimate;
+  *estimate.mutable_time() = TimeUtil::NanosecondsToTimestamp(change.time_ns);
+  *estimate.mutable_earliest() = TimeUtil::NanosecondsToTimestamp(change.earliest_ns);
+  *estimate.mutable_latest() = TimeUtil::NanosecondsToTimestamp(change.latest_ns);
+  estimate.set_basis("likelihood ratio of the panes of the window, interval of about 95 %");
+  return estimate;
+}
+
+}  // namespace
+
+// Rows lost since the last pane, as shares of all that came, evened out over panes.
+void ModelState::CountLosses() {
+  const auto share = [&](uint64_t total, uint64_t* before, double* losses) {
+    const auto lost = static_cast<double>(total - *before);
+    const auto came = lost + static_cast<double>(totals_.applied_rows - losses_.applied_before);
+    *before = total;
+    if (came > 0) *losses += kNewest * (lost / came - *losses);
+  };
+  share(totals_.late_rows, &losses_.late_before, &losses_.late);
+  share(totals_.rejected_rows, &losses_.refused_before, &losses_.refused);
+  share(totals_.client_dropped_rows, &losses_.dropped_before, &losses_.dropped);
+  losses_.applied_before = totals_.applied_rows;
+}
+
+SignalFinding ModelState::FindingOf(uint32_t signal, const v1::Alert& alert,
+                                    const v1::Incident& incident, const OpenPane& pane) const {
+  SignalFinding finding;
+  finding.name = schema_[signal].name;
+  finding.role = schema_[signal].role;
+  finding.strength = Strength(alert);
+  finding.finding = Finding(alert, EvidenceOf(incident, finding.name));
+  const SignalState& state = signals_[signal];
+  if (!state.judged() || state.reference->empty()) return finding;
+  const Summary* newest = pane.Find(signal);
+  finding.sent = schema_[signal].derived || newest == nullptr || pane.Sent(signal);
+  LookAt(state.reference->summary(), state.window->merged(), newest, &finding);
+  return finding;
+}
+
+void ModelState::CountModel(const OpenPane& pane, TriageFacts* facts) const {
+  const auto alarming = [&](uint32_t signal) {
+    return std::any_of(facts->signals.begin(), facts->signals.end(),
+                       [&](const auto& finding) { return finding.name == schema_[signal].name; });
+  };
+  for (uint32_t signal = 0; signal < schema_.size(); ++signal) {
+    const SignalFacts& of = schema_[signal];
+    if (!signals_[signal].judged()) continue;
+    const bool moved = alarming(signal);
+    if (!of.derived && pane.Find(signal) != nullptr && !pane.Sent(signal)) ++facts->unsent;
+    if (of.name == kRowScoreSignal || of.owned()) continue;
+    switch (of.role) {
+      case v1::COLUMN_ROLE_TAG:
+        ++facts->tags;
+        [[fallthrough]];
+      case v1::COLUMN_ROLE_UNSPECIFIED:
+      case v1::COLUMN_ROLE_FEATURE:
+        ++facts->inputs;
+        if (moved) ++facts->inputs_moved;
+        break;
+      case v1::COLUMN_ROLE_PREDICTION:
+      case v1::COLUMN_ROLE_PREDICTION_SCORE:
+        if (moved) ++facts->outputs_moved;
+        break;
+      default:
+        break;
+    }
+  }
+}
+
+TriageFacts ModelState::FactsOf(const v1::Incident& incident, const OpenPane& pane) const {
+  TriageFacts facts;
+  facts.summary = SummarySentence(incident);
+  facts.change_time = incident.change_time();
+  std::vector<const v1::Alert*> alerts;
+  for (const v1::Alert& alert : incident.alerts()) alerts.push_back(&alert);
+  std::stable_sort(alerts.begin(), alerts.end(), [](const v1::Alert* a, const v1::Alert* b) {
+    return Strength(*a) > Strength(*b);
+  });
+  for (const v1::Alert* alert : alerts) {
+    const std::optional<uint32_t> signal = schema_.Find(alert->signal());
+    if (!signal.has_value()) continue;
+    auto found = std::find_if(facts.signals.begin(), facts.signals.end(),
+                              [&](const auto& each) { return each.name == alert->signal(); });
+    if (found == facts.signals.end()) {
+      if (facts.signals.size() >= kSignalsMax) continue;
+      facts.signals.push_back(FindingOf(*signal, *alert, incident, pane));
+      found = facts.signals.end() - 1;
+    }
+    const CatalogEntry* entry = FindKind(std::string_view(alert->detector()));
+    const Concern concern = entry == nullptr ? Concern::kShift : entry->concern;
+    const bool anomaly = concern == Concern::kAnomaly || alert->signal() == kRowScoreSignal;
+    found->anomaly |= anomaly;
+    found->quality |= concern == Concern::kQuality;
+    found->shift |= !anomaly && concern != Concern::kQuality;
+  }
+  CountModel(pane, &facts);
+  facts.late_share = losses_.late;
+  facts.refused_share = losses_.refused;
+  facts.dropped_share = losses_.dropped;
+  const int64_t change_ns = TimeUtil::TimestampToNanoseconds(
+      incident.has_change_time() ? incident.change_time().time() : incident.start_time());
+  facts.deployed = deployed_ns_ > 0;
+  facts.deployed_before_ns = change_ns - deployed_ns_;
+  return facts;
+}
+
+// From the window's panes, whose spans are known.
+std::optional<v1::TimeEstimate> ModelState::ChangeOf(uint32_t signal) const {
+  const SignalState& state = signals_[signal];
+  if (!state.judged() || state.reference->empty()) return std::nullopt;
+  std::vector<TimedPane> panes;
+  state.window->ForEach([&](int64_t number, Summary pane) {
+    const auto span = spans_.find(number);
+    if (span != spans_.end()) {
+      panes.push_back({span->second.first, span->second.second, std::move(pane)});
+    }
+  });
+  const std::optional<ChangeTime> change = EstimateChange(state.reference->summary(), panes);
+  if (!change.has_value()) return std::nullopt;
+  return EstimateMessage(*change);
+}
+
+// After the pane's edges were applied: what the open incident says of itself. When alerts only
+// resolve, the window no longer shows what happened, and what was said stays.
+void ModelState::Triage(const OpenPane& pane, const std::vector<AlertEdge>& edges) {
+  const v1::Incident* incident = book_.Find(book_.open_id());
+  const bool worse = std::any_of(edges.begin(), edges.end(), [](const AlertEdge& edge) {
+    return edge.kind != AlertEdge::Kind::kResolved;
+  });
+  if (incident == nullptr || !worse) return;
+  v1::TimeEstimate change = incident->change_time();
+  for (const AlertEdge& edge : edges) {
+    const std::optional<uint32_t> signal = schema_.Find(edge.key.signal);
+    if (edge.kind != AlertEdge::Kind::kFired || !signal.has_value()) continue;
+    const std::optional<v1::TimeEstimate> estimate = ChangeOf(*signal);
+    if (!estimate.has_value()) continue;
+    if (!change.has_time() || TimeUtil::TimestampToNanoseconds(estimate->time()) <
+                                  TimeUtil::TimestampToNanoseconds(change.time())) {
+      change = *estimate;
+    }
+  }
+  if (change.has_time()) book_.SetChangeTime(change);
+  book_.SetTriage(MakeTriage(FactsOf(*incident, pane)));
+}
+
+}  // namespace faultline

@@ -1,0 +1,61 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "detectors/summary/summary.h"
+#include "faultline/v1/event.pb.h"
+#include "faultline/v1/incident.pb.h"
+
+namespace faultline {
+
+// What triage knows of one signal with an alert. Shares are of rows, 0 to 1; `was` is the
+// reference, `is` the window, `now` the newest pane with at least 20 of its rows (or, for want of
+// one, the window).
+struct SignalFinding {
+  std::string name;
+  v1::ColumnRole role = v1::COLUMN_ROLE_FEATURE;
+  bool numeric = true;
+  double strength = 0;  // of its strongest alert: score / threshold
+  // What its alerts are about.
+  bool quality = false, shift = false, anomaly = false;
+  std::string finding;  // to follow its name: "is missing in 34 % of rows (reference 1 %)"
+  bool sent = true;     // the newest pane had its column
+  double missing_was = 0, missing_is = 0;
+  double invalid_was = 0, invalid_is = 0;
+  double outside_is = 0;                // below or above the reference's range
+  double unseen_is = 0;                 // categories the reference does not have
+  std::string stuck_at;                 // one value in all of `now`, where it used to vary
+  double factor = 0;                    // `now` is the reference times this; 0: it is not
+  std::string written_was, written_is;  // a category that is now written otherwise
+};
+
+// Everything triage knows. A plain value, so that rules can be tried on any.
+struct TriageFacts {
+  std::string summary;                 // what changed, since when, where: SummarySentence
+  std::vector<SignalFinding> signals;  // strongest first
+  uint32_t inputs = 0;                 // judged features and tags
+  uint32_t inputs_moved = 0;           // of those: with an alert
+  uint32_t tags = 0;                   // judged tags
+  uint32_t outputs_moved = 0;          // predictions and prediction scores with an alert
+  uint32_t unsent = 0;                 // signals whose column the newest pane did not have
+  double late_share = 0;               // of the rows of the newest panes
+  double refused_share = 0;
+  double dropped_share = 0;  // by senders
+  // A version was deployed, this much before the change began (negative: after it).
+  bool deployed = false;
+  int64_t deployed_before_ns = 0;
+  v1::TimeEstimate change_time;
+};
+
+// Looks at a signal's reference, window and newest pane (null: none) for what alerts do not say:
+// all fields of shares, stuck values, factors and categories written otherwise. Pure.
+void LookAt(const Summary& reference, const Summary& window, const Summary* newest,
+            SignalFinding* finding);
+
+// Ranks the hypotheses by the table of rules in triage_rules.cc and says it in a sentence. Pure;
+// equal facts give equal bytes.
+v1::Triage MakeTriage(const TriageFacts& facts);
+
+}  // namespace faultline

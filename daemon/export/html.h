@@ -1,0 +1,19 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace faultline {
+
+// Text from elsewhere as text of a page, also inside a quoted attribute: nothing in it is markup.
+// Control characters, bytes that are no UTF-8, and what turns the direction of writing become
+// U+FFFD.
+std::string Html(std::string_view text);
+
+// A link if it leads to http or https; else only its text.
+std::string HtmlLink(std::string_view url, std::string_view text);
+
+// A number as SVG writes it: at most two digits behind the point.
+std::string Coordinate(double value);
+
+}  // namespace faultline

@@ -1,0 +1,89 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "faultline/v1/incident.pb.h"
+
+namespace faultline {
+
+// Which alerts an Alertmanager should have, and which of them it should be told of now. One alert
+// per incident: it goes on while the incident is not resolved and any of its alerts fires without
+// being silenced. A person's acknowledgement changes nothing; while a person suppresses the
+// incident, its alert ends.
+//
+// An alert is its labels: alertname, model, version, severity, test, those of the owner and of the
+// configuration. When they change (the severity rises), the old alert ends and a new one begins.
+// What else there is to say is in annotations, and generatorURL leads to the report.
+//
+// Operation:    what goes on is due at once and then every resend_ns, with an end four times that
+//               away; what ended is due until it has been taken. Only the newest state of an alert
+//               is kept, so that it does not matter how long nobody was there to be told.
+// Concurrency:  none. steady_ns: SteadyNowNs, wall_ns: WallNowNs.
+class PostedAlerts {
+ public:
+  static constexpr size_t kAlertsMax = 4'096;
+  static constexpr size_t kBatchMax = 64;
+
+  struct Options {
+    int64_t resend_ns = 60'000'000'000;
+    std::map<std::string, std::string> labels;
+    std::string reports_url;
+  };
+  // Alerts to be told together: the body of a POST to /api/v2/alerts.
+  struct Batch {
+    std::string body;
+    std::vector<std::pair<std::string, uint64_t>> alerts;  // labels and revision
+  };
+
+  explicit PostedAlerts(Options options) : options_(std::move(options)) {}
+  void set_reports_url(std::string url) { options_.reports_url = std::move(url); }
+
+  // An incident after a change. False if there was no room for its alert.
+  bool Apply(const v1::Incident& incident, int64_t steady_ns, int64_t wall_ns);
+  // An incident is gone.
+  void Remove(const std::string& id, int64_t steady_ns, int64_t wall_ns);
+
+  // What is due, at most kBatchMax; without alerts if nothing is.
+  Batch Take(int64_t steady_ns, int64_t wall_ns);
+  // The batch came through. Otherwise it stays due.
+  void Taken(const Batch& batch, int64_t steady_ns);
+
+  // When something is due next; the largest number if nothing is.
+  int64_t DueNs() const;
+  size_t size() const { return alerts_.size(); }
+
+ private:
+  struct Posted {
+    std::string incident;
+    std::map<std::string, std::string> labels;
+    std::map<std::string, std::string> annotations;
+    int64_t start_ns = 0;   // by the daemon's clock, as incidents say
+    int64_t end_ns = 0;     // 0: it goes on
+    int64_t due_ns = 0;     // steady
+    uint64_t revision = 0;  // goes up when it begins and ends
+    bool told = false;      // Alertmanager may know of it
+  };
+
+  std::map<std::string, std::string> LabelsOf(const v1::Incident& incident) const;
+  void End(const std::string& id, int64_t end_ns, int64_t steady_ns);
+  void Wake(int64_t steady_ns, int64_t wall_ns);
+
+  // An incident that a person suppresses, and when that ends.
+  struct Suppressed {
+    v1::Incident incident;
+    int64_t until_ns = 0;  // steady
+  };
+
+  Options options_;
+  uint64_t revision_ = 0;
+  std::map<std::string, Posted> alerts_;          // by their labels, as text
+  std::map<std::string, Suppressed> suppressed_;  // by incident id
+  std::map<std::string, std::string> of_id_;      // incident id to labels; of alerts that go on
+};
+
+}  // namespace faultline

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <absl/status/statusor.h>
+
+#include <memory>
+#include <string>
+
+#include "daemon/core/settings.h"
+#include "storage/recorder.h"
+#include "storage/store.h"
+
+namespace faultline {
+
+// The incident reports over HTTP: /incidents, /incidents/ID. A listener of its own, because they
+// show values of events.
+//
+// Concurrency:  thread-safe.
+class ReportEdge {
+ public:
+  // `store` and `recorder` (may be null) must outlive it. Errors name the address and what to do.
+  static absl::StatusOr<std::unique_ptr<ReportEdge>> Start(const Store* store,
+                                                           const Recorder* recorder,
+                                                           const Settings& settings);
+  ~ReportEdge();
+
+  void Stop();
+  // host:port, as bound.
+  const std::string& address() const;
+  // Where people reach it: what the configuration says, or the address.
+  const std::string& url() const;
+
+ private:
+  struct Impl;
+  explicit ReportEdge(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace faultline

@@ -1,0 +1,143 @@
+#include "daemon/core/triage.h"
+
+#include <gtest/gtest.h>
+
+#include <set>
+#include <string>
+
+#include "daemon/core/triage_rules.h"
+
+namespace faultline {
+namespace {
+
+SignalFinding Finding(const std::string& name, v1::ColumnRole role = v1::COLUMN_ROLE_FEATURE) {
+  SignalFinding finding;
+  finding.name = name;
+  finding.role = role;
+  finding.strength = 2;
+  finding.finding = "has mean 2 (reference 1)";
+  return finding;
+}
+
+SignalFinding Shifted(const std::string& name, v1::ColumnRole role = v1::COLUMN_ROLE_FEATURE) {
+  SignalFinding finding = Finding(name, role);
+  finding.shift = true;
+  return finding;
+}
+
+TriageFacts Facts(std::vector<SignalFinding> signals) {
+  TriageFacts facts;
+  facts.summary = "income of credit 1 changed since 2026-11-26 02:50:47 UTC";
+  facts.inputs = 8;
+  for (const SignalFinding& signal : signals) {
+    if (signal.role == v1::COLUMN_ROLE_PREDICTION) ++facts.outputs_moved;
+    if (signal.role == v1::COLUMN_ROLE_FEATURE || signal.role == v1::COLUMN_ROLE_TAG) {
+      ++facts.inputs_moved;
+    }
+  }
+  facts.signals = std::move(signals);
+  return facts;
+}
+
+v1::Cause Leading(const TriageFacts& facts) {
+  const v1::Triage triage = MakeTriage(facts);
+  return triage.hypotheses().empty() ? v1::CAUSE_UNSPECIFIED : triage.hypotheses(0).cause();
+}
+
+TEST(TriageTest, NamesEveryCauseFromWhatSpeaksForIt) {
+  SignalFinding missing = Finding("income");
+  missing.quality = true;
+  missing.missing_is = 0.3;
+  EXPECT_EQ(Leading(Facts({missing})), v1::CAUSE_MISSING_VALUES);
+  SignalFinding invalid = Finding("income");
+  invalid.invalid_is = 0.1;
+  EXPECT_EQ(Leading(Facts({invalid})), v1::CAUSE_INVALID_VALUES);
+  SignalFinding stuck = Shifted("income");
+  stuck.stuck_at = "7";
+  EXPECT_EQ(Leading(Facts({stuck})), v1::CAUSE_STUCK_VALUE);
+  SignalFinding unit = Shifted("income");
+  unit.factor = 100;
+  EXPECT_EQ(Leading(Facts({unit})), v1::CAUSE_UNIT_CHANGE);
+  SignalFinding gone = Finding("income");
+  gone.sent = false;
+  EXPECT_EQ(Leading(Facts({gone})), v1::CAUSE_SCHEMA_CHANGE);
+  SignalFinding written = Shifted("region");
+  written.numeric = false;
+  written.written_was = "north";
+  written.written_is = "NORTH";
+  EXPECT_EQ(Leading(Facts({written})), v1::CAUSE_SCHEMA_CHANGE);
+  EXPECT_EQ(Leading(Facts({Shifted("tenant", v1::COLUMN_ROLE_TAG), Shifted("income")})),
+            v1::CAUSE_TRAFFIC_MIX);
+  EXPECT_EQ(Leading(Facts({Shifted("income")})), v1::CAUSE_COVARIATE_SHIFT);
+  SignalFinding unusual = Finding("row_score", v1::COLUMN_ROLE_UNSPECIFIED);
+  unusual.anomaly = true;
+  EXPECT_EQ(Leading(Facts({unusual})), v1::CAUSE_UNUSUAL_INPUT);
+  EXPECT_EQ(Leading(Facts({Shifted("answer", v1::COLUMN_ROLE_PREDICTION)})),
+            v1::CAUSE_PREDICTION_SHIFT);
+  EXPECT_EQ(Leading(Facts({Shifted("latency", v1::COLUMN_ROLE_LATENCY)})), v1::CAUSE_OPERATIONAL);
+  TriageFacts lost = Facts({});
+  lost.late_share = 0.5;
+  EXPECT_EQ(Leading(lost), v1::CAUSE_MONITOR_BLIND);
+  TriageFacts deployed = Facts({Shifted("answer", v1::COLUMN_ROLE_PREDICTION)});
+  deployed.deployed = true;
+  deployed.deployed_before_ns = 60'000'000'000;
+  bool named = false;
+  const v1::Triage triage = MakeTriage(deployed);
+  for (const v1::Hypothesis& each : triage.hypotheses()) {
+    named = named || each.cause() == v1::CAUSE_DEPLOYMENT;
+  }
+  EXPECT_TRUE(named);
+}
+
+TEST(TriageTest, ABrokenInputExplainsWhatFollowsFromIt) {
+  SignalFinding unit = Shifted("income");
+  unit.factor = 100;
+  SignalFinding answer = Shifted("answer", v1::COLUMN_ROLE_PREDICTION);
+  answer.stuck_at = "\"approve\"";
+  EXPECT_EQ(Leading(Facts({answer, unit})), v1::CAUSE_UNIT_CHANGE);
+  SignalFinding slow = Shifted("latency", v1::COLUMN_ROLE_LATENCY);
+  slow.factor = 3;
+  EXPECT_EQ(Leading(Facts({slow})), v1::CAUSE_OPERATIONAL);
+}
+
+// As with features that changed places: one of them looks as if it were in another unit.
+TEST(TriageTest, AFactorAmongManyThatMovedIsNoUnit) {
+  SignalFinding scaled = Shifted("f11");
+  scaled.factor = 2.2;
+  EXPECT_EQ(Leading(Facts({Shifted("f0"), scaled})), v1::CAUSE_UNIT_CHANGE);
+  EXPECT_EQ(Leading(Facts({Shifted("f0"), Shifted("f1"), Shifted("f2"), scaled})),
+            v1::CAUSE_COVARIATE_SHIFT);
+}
+
+TEST(TriageTest, TheSentenceSaysWhatHowSureAndWhatNext) {
+  SignalFinding missing = Finding("income");
+  missing.quality = true;
+  missing.missing_is = 0.34;
+  missing.missing_was = 0.01;
+  const v1::Triage triage = MakeTriage(Facts({missing}));
+  EXPECT_EQ(triage.certainty(), v1::CERTAINTY_HIGH);
+  EXPECT_TRUE(triage.sentence().starts_with("income of credit 1 changed since 2026-11-26"));
+  EXPECT_NE(triage.sentence().find("Very likely values are missing"), std::string::npos)
+      << triage.sentence();
+  EXPECT_NE(triage.sentence().find("Next: "), std::string::npos);
+  ASSERT_EQ(triage.hypotheses(0).arguments_for_size(), 1);
+  EXPECT_EQ(triage.hypotheses(0).arguments_for(0).signal(), "income");
+  double shares = 0;
+  for (const v1::Hypothesis& each : triage.hypotheses()) shares += each.share();
+  EXPECT_NEAR(shares, 1, 1e-12);
+}
+
+TEST(TriageTest, EveryCauseOfTheTableHasWordsAndSomethingThatSpeaksForIt) {
+  std::set<v1::Cause> spoken_for;
+  for (const TriageRule& rule : TriageRules()) {
+    ASSERT_NE(WordsOf(rule.cause), nullptr) << v1::Cause_Name(rule.cause);
+    EXPECT_GT(rule.weight, 0);
+    if (rule.speaks_for) spoken_for.insert(rule.cause);
+  }
+  for (int cause = v1::Cause_MIN + 1; cause <= v1::Cause_MAX; ++cause) {
+    EXPECT_TRUE(spoken_for.contains(static_cast<v1::Cause>(cause))) << cause;
+  }
+}
+
+}  // namespace
+}  // namespace faultline
