@@ -5,7 +5,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 names=("$@")
-((${#names[@]} > 0)) || names=(detectors arl delay data core scrape end_to_end)
+((${#names[@]} > 0)) || names=(detectors arl delay data core scrape review end_to_end)
 ./deploy/build.sh release faultline "${names[@]/%/_bench}" >build-bench.log 2>&1 || {
   tail -n 40 build-bench.log >&2
   exit 1
