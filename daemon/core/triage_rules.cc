@@ -44,6 +44,10 @@ bool IsBroken(const SignalFinding& signal) {
   return !signal.sent || MissesValues(signal) || HasInvalid(signal) || !signal.stuck_at.empty() ||
          signal.factor != 0 || !signal.written_is.empty();
 }
+// These by themselves move the shares of the others.
+bool HasNewCategories(const SignalFinding& signal) {
+  return !signal.numeric && !IsService(signal) && signal.unseen_is >= kUnseenShare;
+}
 bool Any(const TriageFacts& facts, bool (*holds)(const SignalFinding&)) {
   return std::any_of(facts.signals.begin(), facts.signals.end(), holds);
 }
@@ -106,7 +110,7 @@ std::string WrittenOtherwise(const TriageFacts&, const SignalFinding* signal) {
 }
 
 std::string NewCategories(const TriageFacts&, const SignalFinding* signal) {
-  if (signal->numeric || IsService(*signal) || signal->unseen_is < kUnseenShare) return {};
+  if (!HasNewCategories(*signal)) return {};
   return absl::StrCat(signal->name, " has categories that the reference does not have in ",
                       ShareWords(signal->unseen_is), " of rows");
 }
@@ -117,7 +121,8 @@ std::string TagMoved(const TriageFacts&, const SignalFinding* signal) {
 }
 
 std::string CategoriesMoved(const TriageFacts&, const SignalFinding* signal) {
-  if (!IsInput(*signal) || signal->numeric || !signal->shift || IsBroken(*signal)) return {};
+  if (!IsInput(*signal) || signal->numeric || !signal->shift) return {};
+  if (IsBroken(*signal) || HasNewCategories(*signal)) return {};
   return absl::StrCat("known categories came in other shares: ", Says(signal));
 }
 
@@ -145,7 +150,8 @@ std::string SomeTagMoved(const TriageFacts& facts, const SignalFinding*) {
 }
 
 std::string InputMoved(const TriageFacts&, const SignalFinding* signal) {
-  if (!IsInput(*signal) || !signal->shift || IsBroken(*signal)) return {};
+  if (!IsInput(*signal) || !signal->shift) return {};
+  if (IsBroken(*signal) || HasNewCategories(*signal)) return {};
   return Says(signal);
 }
 

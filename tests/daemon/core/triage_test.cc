@@ -100,6 +100,16 @@ TEST(TriageTest, ABrokenInputExplainsWhatFollowsFromIt) {
   EXPECT_EQ(Leading(Facts({slow})), v1::CAUSE_OPERATIONAL);
 }
 
+TEST(TriageTest, NewCategoriesExplainWhatTheyMove) {
+  SignalFinding channel = Shifted("channel");
+  channel.numeric = false;
+  channel.unseen_is = 0.1;
+  const v1::Triage triage = MakeTriage(Facts({channel}));
+  ASSERT_EQ(triage.hypotheses_size(), 1);
+  EXPECT_EQ(triage.hypotheses(0).cause(), v1::CAUSE_SCHEMA_CHANGE);
+  EXPECT_EQ(triage.certainty(), v1::CERTAINTY_HIGH);
+}
+
 // As with features that changed places: one of them looks as if it were in another unit.
 TEST(TriageTest, AFactorAmongManyThatMovedIsNoUnit) {
   SignalFinding scaled = Shifted("f11");
