@@ -195,30 +195,49 @@ std::string PictureHtml(const SignalView& view) {
                       "</span></p>\n", out);
 }
 
-// The newest threshold and how often it was exceeded, for the caption.
-std::string SeriesCaption(const v1::VerdictSeries& series) {
-  size_t alarms = 0;
-  for (const v1::VerdictPoint& point : series.points()) {
-    alarms += point.state() == v1::VERDICT_STATE_ALARM ? 1 : 0;
-  }
-  return absl::StrCat(Html(series.detector()), ": ", alarms, " of ", series.points_size(),
-                      " verdicts are alarms",
-                      series.unbudgeted() ? ", held against a fixed threshold" : "");
+int64_t AlarmsOf(const v1::VerdictSeries& series) {
+  return std::count_if(series.points().begin(), series.points().end(),
+                       [](const auto& point) { return point.state() == v1::VERDICT_STATE_ALARM; });
 }
 
+double PeakOf(const v1::VerdictSeries& series) {
+  double peak = 0;
+  for (const v1::VerdictPoint& point : series.points()) {
+    if (point.threshold() > 0) peak = std::max(peak, point.score() / point.threshold());
+  }
+  return peak;
+}
+
+// Those in alarm, the clearest first; for want of any, the one that came nearest.
 std::string SeriesHtml(const v1::ContributingSignal& signal, const v1::TimeEstimate& change) {
-  constexpr int kSeriesMax = 4;
-  std::string out;
-  for (int i = 0; i < std::min(signal.series_size(), kSeriesMax); ++i) {
-    const std::string plot =
-        VerdictsSvg(signal.series(i), signal.has_change_time() ? signal.change_time() : change);
-    if (plot.empty()) continue;
-    out += Paragraph("note", SeriesCaption(signal.series(i))) + plot;
-  }
-  if (signal.series_size() > kSeriesMax) {
+  constexpr int kSeriesMax = 3;
+  std::vector<const v1::VerdictSeries*> order;
+  for (const v1::VerdictSeries& series : signal.series()) order.push_back(&series);
+  std::stable_sort(order.begin(), order.end(), [](const auto* a, const auto* b) {
+    return std::pair(AlarmsOf(*a) > 0, PeakOf(*a)) > std::pair(AlarmsOf(*b) > 0, PeakOf(*b));
+  });
+  std::string out, more, quiet;
+  int shown = 0;
+  for (const v1::VerdictSeries* series : order) {
+    const int64_t alarms = AlarmsOf(*series);
+    std::string plot;
+    if (shown == 0 || (alarms > 0 && shown < kSeriesMax)) {
+      plot = VerdictsSvg(*series, signal.has_change_time() ? signal.change_time() : change);
+    }
+    if (plot.empty()) {
+      std::string* names = alarms > 0 ? &more : &quiet;
+      absl::StrAppend(names, names->empty() ? "" : ", ", Html(series->detector()));
+      continue;
+    }
+    ++shown;
     out += Paragraph("note",
-                     absl::StrCat("And ", signal.series_size() - kSeriesMax, " other detectors."));
+                     absl::StrCat(Html(series->detector()), ": ", alarms, " of ",
+                                  series->points_size(), " verdicts are alarms",
+                                  series->unbudgeted() ? ", held against a fixed threshold" : "")) +
+           plot;
   }
+  if (!more.empty()) out += Paragraph("note", "In alarm as well: " + more + ".");
+  if (!quiet.empty()) out += Paragraph("note", "Not in alarm: " + quiet + ".");
   return out;
 }
 
@@ -325,11 +344,21 @@ std::string AlertsHtml(const v1::Incident& incident, const v1::EvidenceBundle& b
 
 std::string SignalsHtml(const v1::Incident& incident, const v1::EvidenceBundle& bundle) {
   std::string content;
-  for (const v1::ContributingSignal& signal : bundle.signals()) {
+  std::vector<const v1::ContributingSignal*> order;
+  for (const v1::ContributingSignal& signal : bundle.signals()) order.push_back(&signal);
+  // What speaks for the likeliest cause comes first.
+  std::stable_partition(order.begin(), order.end(), [&](const v1::ContributingSignal* signal) {
+    if (incident.triage().hypotheses().empty()) return false;
+    const auto& reasons = incident.triage().hypotheses(0).arguments_for();
+    return std::any_of(reasons.begin(), reasons.end(), [&](const v1::Argument& argument) {
+      return argument.signal() == signal->signal();
+    });
+  });
+  for (const v1::ContributingSignal* signal : order) {
     const v1::Distribution& window =
-        signal.at_peak().rows() > 0 ? signal.at_peak() : signal.at_open();
-    content += SignalHtml(signal, ViewOf(signal.signal(), signal.reference(), window),
-                          signal.finding(), bundle.change_time());
+        signal->at_peak().rows() > 0 ? signal->at_peak() : signal->at_open();
+    content += SignalHtml(*signal, ViewOf(signal->signal(), signal->reference(), window),
+                          signal->finding(), bundle.change_time());
   }
   if (bundle.signals().empty()) {
     for (const v1::SignalEvidence& evidence : incident.evidence()) {

@@ -81,10 +81,12 @@ svg rect.over { opacity: .55; }
 .bars .track span.window { background: var(--window); }
 .bars .share { white-space: nowrap; font-variant-numeric: tabular-nums; line-height: 1.25; }
 .scroll { overflow-x: auto; margin-top: .75rem; }
-table { border-collapse: collapse; font-size: .875rem; min-width: 100%; }
+/* Words stay whole; what is too wide scrolls. */
+table { border-collapse: collapse; font-size: .875rem; min-width: 100%; overflow-wrap: break-word; }
 th { text-align: left; font-weight: 600; color: var(--quiet); }
 th, td { padding: .3rem .9rem .3rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
 td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+td:last-child:not(.number) { min-width: 14rem; }
 td.time { white-space: nowrap; font-variant-numeric: tabular-nums; }
 .events { list-style: none; padding: 0; margin: 0; font-size: .9375rem; }
 .events li { display: grid; grid-template-columns: 10.5rem 1fr; gap: 0 1rem;

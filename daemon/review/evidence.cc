@@ -14,6 +14,7 @@
 #include "daemon/core/distribution.h"
 #include "daemon/core/incident_words.h"
 #include "daemon/review/answer.h"
+#include "detectors/catalog.h"
 
 namespace faultline::review {
 namespace {
@@ -44,7 +45,8 @@ v1::VerdictSeries* SeriesOf(const std::string& detector, v1::ContributingSignal*
   v1::VerdictSeries* series = signal->add_series();
   series->set_signal(signal->signal());
   series->set_detector(detector);
-  series->set_unbudgeted(true);
+  const CatalogEntry* entry = FindKind(std::string_view(detector));
+  series->set_unbudgeted(entry == nullptr || !entry->budgeted);
   return series;
 }
 
@@ -116,13 +118,7 @@ absl::StatusOr<std::pair<double, v1::ContributingSignal>> MakeSignal(
         AddPin(evidence, pin, alert == nullptr ? "" : alert->detector(), &signal);
     if (!status.ok()) return status;
   }
-  for (v1::VerdictSeries& series : *signal.mutable_series()) {
-    ThinPoints(&series);
-    for (const v1::Alert& each : incident.alerts()) {
-      if (each.signal() != name || each.detector() != series.detector()) continue;
-      series.set_unbudgeted(each.verdict().unbudgeted());
-    }
-  }
+  for (v1::VerdictSeries& series : *signal.mutable_series()) ThinPoints(&series);
   if (alert != nullptr) signal.set_finding(Finding(*alert, FrozenOf(incident, name)));
   return std::pair(alert == nullptr ? 0 : Strength(*alert), std::move(signal));
 }
