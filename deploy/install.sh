@@ -5,7 +5,7 @@
 set -euo pipefail
 
 packages=(
-  g++ cmake ninja-build pkg-config ca-certificates curl git python3-minimal
+  g++ cmake ninja-build pkg-config ca-certificates curl git python3
   libgrpc++-dev protobuf-compiler protobuf-compiler-grpc libprotobuf-dev prometheus-cpp-dev
   librocksdb-dev libboost1.81-dev libboost-iostreams1.81-dev libboost-json1.81-dev
   libyaml-cpp-dev libeigen3-dev libspdlog-dev libcli11-dev libxxhash-dev libjemalloc-dev
