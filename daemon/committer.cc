@@ -162,12 +162,7 @@ void Committer::AddIncidents(Commit* commit) {
   const uint64_t before = change_sequence_;
   for (ShardCut& cut : commit->cuts) {
     for (IncidentChange& change : cut.effects.incidents) {
-      const std::string key = IncidentKey(change.id);
-      if (change.removed) {
-        commit->writes.push_back({key, std::nullopt});
-      } else {
-        commit->writes.push_back({key, SealIncident(change.incident)});
-      }
+      for (StateWrite& write : IncidentWrites(change)) commit->writes.push_back(std::move(write));
       ++change_sequence_;
       commit->writes.push_back(
           {IncidentChangeKey(change_sequence_), SealIncidentChange(change_sequence_, change)});

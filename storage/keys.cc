@@ -74,6 +74,7 @@ constexpr std::array kLayouts = {
                 "reference",
                 {Field::kModelHash, Field::kReferenceVersion, Field::kBlock},
                 true},
+    TableLayout{Table::kIncidentLine, "incident line", {Field::kIncidentId}, false},
     TableLayout{Table::kProducerMark, "producer mark", {Field::kProducerId}, true},
     TableLayout{
         Table::kEvidencePane, "evidence pane", {Field::kIncidentId, Field::kPaneIndex}, false},
@@ -333,6 +334,10 @@ std::string IncidentKey(uint64_t incident_id) {
   return BuildKey({.table = Table::kIncident, .incident_id = incident_id});
 }
 
+std::string IncidentLineKey(uint64_t incident_id) {
+  return BuildKey({.table = Table::kIncidentLine, .incident_id = incident_id});
+}
+
 std::string IncidentChangeKey(uint64_t change_sequence) {
   return BuildKey({.table = Table::kIncidentChange, .change_sequence = change_sequence});
 }
@@ -416,7 +421,7 @@ KeyRange IncidentRange(Table table, uint64_t incident_id) {
 
 bool ReadOnDemand(Table table) {
   return table == Table::kEvidence || table == Table::kEvidencePane ||
-         table == Table::kIncidentChange;
+         table == Table::kIncidentLine || table == Table::kIncidentChange;
 }
 
 bool HasModel(Table table) { return LayoutOf(table).fields[0] == Field::kModelHash; }

@@ -30,6 +30,7 @@ enum class Table : char {
   kLearningRows = 'l',    // model_hash, signal, chunk: rows kept until the reference is learnt
   kFittedScore = 'f',     // model_hash, index: fitted score detectors
   kIncident = 'i',        // incident_id
+  kIncidentLine = 's',    // incident_id: an incident as lists show it
   kIncidentChange = 'c',  // change_sequence
   kBundles = 'n',         // model_hash: which incidents have evidence, and how much
   kEvidence = 'e',        // incident_id, index: what a signal was held against when it joined
@@ -82,6 +83,7 @@ std::string ReferenceKey(uint64_t model_hash, uint64_t reference_version, uint32
 std::string LearningRowsKey(uint64_t model_hash, uint32_t signal, uint32_t chunk);
 std::string FittedScoreKey(uint64_t model_hash, uint32_t index);
 std::string IncidentKey(uint64_t incident_id);
+std::string IncidentLineKey(uint64_t incident_id);
 std::string IncidentChangeKey(uint64_t change_sequence);
 std::string BundlesKey(uint64_t model_hash);
 std::string EvidenceKey(uint64_t incident_id, uint32_t index);

@@ -30,6 +30,7 @@ constexpr uint8_t RecordVersion(Table table) {
     case Table::kEvidencePane:
     case Table::kScoreHistory:
       return 1;
+    case Table::kIncidentLine:
     case Table::kIncidentChange:
     case Table::kProducerMark:
     case Table::kGlobal:

@@ -44,7 +44,8 @@ void EncodeSpanBlock(int64_t span, const SpanBlock& block, Encoder* out) {
   }
 }
 
-absl::StatusOr<SpanBlock> DecodeSpanBlock(std::string_view payload, int64_t* span) {
+absl::StatusOr<SpanBlock> DecodeSpanBlock(std::string_view payload, int64_t* span,
+                                          const WantsSeries& wants) {
   Decoder in(payload);
   const auto state = [&in] {
     const uint8_t byte = in.Fixed8();
@@ -56,11 +57,15 @@ absl::StatusOr<SpanBlock> DecodeSpanBlock(std::string_view payload, int64_t* spa
   *span = in.Signed();
   const uint64_t series = in.Varint();
   if (!in.ok() || series > kSeriesMax) return absl::DataLossError("a span of scores is damaged");
-  std::string signal;
+  std::string_view signal;
+  SpanScores unwanted;
   for (uint64_t i = 0; i < series && in.ok(); ++i) {
     const std::string_view name = in.String();
     if (!name.empty()) signal = name;
-    SpanScores& scores = block[{signal, std::string(in.String())}];
+    const std::string_view detector = in.String();
+    unwanted.changes.clear();
+    const bool wanted = wants == nullptr || wants(signal, detector);
+    SpanScores& scores = wanted ? block[{std::string(signal), std::string(detector)}] : unwanted;
     scores.lowest = number();
     scores.highest = number();
     scores.threshold = number();

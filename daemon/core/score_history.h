@@ -4,6 +4,7 @@
 #include <absl/status/statusor.h>
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <set>
 #include <string>
@@ -44,8 +45,11 @@ struct SpanScores {
 // The scores of a block of signals in one span, as they are stored: by signal, then by detector.
 using SpanBlock = std::map<std::pair<std::string, std::string>, SpanScores>;
 void EncodeSpanBlock(int64_t span, const SpanBlock& block, Encoder* out);
-// DATA_LOSS if the bytes are none. `span`: of the span, also of the one that is not over.
-absl::StatusOr<SpanBlock> DecodeSpanBlock(std::string_view payload, int64_t* span);
+// DATA_LOSS if the bytes are none. `span`: of the span, also of the one that is not over. `wants`:
+// which series to give; all without it.
+using WantsSeries = std::function<bool(std::string_view signal, std::string_view detector)>;
+absl::StatusOr<SpanBlock> DecodeSpanBlock(std::string_view payload, int64_t* span,
+                                          const WantsSeries& wants = nullptr);
 
 // The scores of one model over time: not every verdict, but of each detector with a threshold the
 // extremes of every 5 minutes of event time and its changes of state. See docs/formats/history.md.

@@ -50,12 +50,9 @@ absl::StatusOr<bool> AddToPage(std::string_view value, const IncidentFilter& fil
   const absl::StatusOr<IncidentHead> head = OpenIncidentHead(value);
   if (!head.ok()) return head.status();
   if (!Fits(*head, filter)) return true;
-  absl::StatusOr<v1::Incident> incident = OpenIncident(value);
+  absl::StatusOr<v1::Incident> incident = OpenIncidentLine(value);
   if (!incident.ok()) return incident.status();
   if (!Fits(*incident, filter)) return true;
-  incident->clear_timeline();
-  incident->clear_evidence();
-  incident->clear_triage();
   *bytes += incident->ByteSizeLong();
   page->incidents.push_back(*std::move(incident));
   return page->incidents.size() < count && *bytes < kPageBytesMax;
@@ -97,14 +94,14 @@ absl::StatusOr<FoundIncident> FindIncident(const Store& store, std::string_view 
 
 absl::StatusOr<IncidentPage> ListIncidents(const Store& store, const IncidentFilter& filter,
                                            uint64_t below, uint32_t count) {
-  const KeyRange all = TableRange(Table::kIncident);
+  const KeyRange all = TableRange(Table::kIncidentLine);
   IncidentPage page;
   absl::Status status;
   size_t bytes = 0;
   uint32_t looked_at = 0;
   bool room = true;
   const absl::Status scanned = store.ScanBackwards(
-      all.begin, below == 0 ? all.end : IncidentKey(below),
+      all.begin, below == 0 ? all.end : IncidentLineKey(below),
       [&](std::string_view key, std::string_view value) {
         if (!room || looked_at == kIncidentsLookedAtMax) {
           page.complete = false;

@@ -16,8 +16,10 @@ namespace {
 using google::protobuf::internal::WireFormatLite;
 
 constexpr char kIncidentKind = static_cast<char>(Table::kIncident);
+constexpr char kLineKind = static_cast<char>(Table::kIncidentLine);
 constexpr char kChangeKind = static_cast<char>(Table::kIncidentChange);
 constexpr uint8_t kIncidentVersion = 1;
+constexpr uint8_t kLineVersion = 1;
 constexpr uint8_t kChangeVersion = 1;
 
 // Maps in the order of their keys.
@@ -39,10 +41,33 @@ absl::Status NoIncident() {
   return absl::DataLossError("the bytes of a stored incident are not of an incident");
 }
 
+absl::StatusOr<v1::Incident> ParseOpened(const absl::StatusOr<Opened>& opened) {
+  if (!opened.ok()) return opened.status();
+  v1::Incident incident;
+  if (!Parse(opened->payload, &incident)) return NoIncident();
+  return incident;
+}
+
 }  // namespace
 
 std::string SealIncident(const v1::Incident& incident) {
   return Seal(kIncidentKind, kIncidentVersion, Serialize(incident));
+}
+
+std::string SealIncidentLine(const v1::Incident& incident) {
+  v1::Incident line = incident;
+  line.clear_timeline();
+  line.clear_evidence();
+  line.clear_triage();
+  return Seal(kLineKind, kLineVersion, Serialize(line));
+}
+
+std::vector<StateWrite> IncidentWrites(const IncidentChange& change) {
+  if (change.removed) {
+    return {{IncidentKey(change.id), std::nullopt}, {IncidentLineKey(change.id), std::nullopt}};
+  }
+  return {{IncidentKey(change.id), SealIncident(change.incident)},
+          {IncidentLineKey(change.id), SealIncidentLine(change.incident)}};
 }
 
 std::string SealIncidentChange(uint64_t sequence, const IncidentChange& change) {
@@ -59,11 +84,11 @@ std::string SealIncidentChange(uint64_t sequence, const IncidentChange& change) 
 }
 
 absl::StatusOr<v1::Incident> OpenIncident(std::string_view sealed) {
-  const absl::StatusOr<Opened> opened = Open(kIncidentKind, kIncidentVersion, sealed);
-  if (!opened.ok()) return opened.status();
-  v1::Incident incident;
-  if (!Parse(opened->payload, &incident)) return NoIncident();
-  return incident;
+  return ParseOpened(Open(kIncidentKind, kIncidentVersion, sealed));
+}
+
+absl::StatusOr<v1::Incident> OpenIncidentLine(std::string_view sealed) {
+  return ParseOpened(Open(kLineKind, kLineVersion, sealed));
 }
 
 absl::StatusOr<IncidentChangeRecord> OpenIncidentChange(std::string_view sealed) {
@@ -113,7 +138,7 @@ bool ReadHeadField(int field, uint32_t tag, google::protobuf::io::CodedInputStre
 }  // namespace
 
 absl::StatusOr<IncidentHead> OpenIncidentHead(std::string_view sealed) {
-  const absl::StatusOr<Opened> opened = Open(kIncidentKind, kIncidentVersion, sealed);
+  const absl::StatusOr<Opened> opened = Open(kLineKind, kLineVersion, sealed);
   if (!opened.ok()) return opened.status();
   google::protobuf::io::CodedInputStream in(
       reinterpret_cast<const uint8_t*>(opened->payload.data()),

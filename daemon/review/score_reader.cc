@@ -40,7 +40,7 @@ struct Query {
   uint32_t points_max = 0;
   const v1::QueryScoresRequest* request = nullptr;
 
-  bool Wants(const std::string& signal, const std::string& detector) const {
+  bool Wants(std::string_view signal, std::string_view detector) const {
     const auto& signals = request->signals();
     const auto& detectors = request->detectors();
     return (signals.empty() || std::any_of(signals.begin(), signals.end(),
@@ -157,11 +157,14 @@ absl::Status QueryScores(const Store& store, const v1::QueryScoresRequest& reque
   int64_t newest = query->first - 1;
   std::optional<int64_t> next;
   absl::Status status;
+  const WantsSeries wants = [&](std::string_view signal, std::string_view detector) {
+    return query->Wants(signal, detector);
+  };
   const auto visit = [&](std::string_view key, std::string_view value) {
     const absl::StatusOr<std::string_view> payload = OpenRecord(Table::kScoreHistory, value);
     int64_t span = 0;
     absl::StatusOr<SpanBlock> block =
-        payload.ok() ? DecodeSpanBlock(*payload, &span) : payload.status();
+        payload.ok() ? DecodeSpanBlock(*payload, &span, wants) : payload.status();
     if (!block.ok()) {
       status = {block.status().code(),
                 absl::StrCat(DescribeKey(key), ": ", std::string(block.status().message()))};
@@ -175,7 +178,7 @@ absl::Status QueryScores(const Store& store, const v1::QueryScoresRequest& reque
     }
     newest = span;
     for (const auto& [name, scores] : *block) {
-      if (scores.verdicts == 0 || !query->Wants(name.first, name.second)) continue;
+      if (scores.verdicts == 0) continue;
       AddScores(span, scores, &all[name]);
       points += 1 + scores.changes.size();
     }

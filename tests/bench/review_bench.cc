@@ -84,8 +84,10 @@ void StoreIncidents(Store* store) {
   std::vector<StateWrite> writes;
   Random random(1);
   for (uint64_t i = 1; i <= kIncidents; ++i) {
-    writes.push_back({IncidentKey(i), SealIncident(MakeIncident(i, &random))});
-    if (writes.size() == 1'000) Commit(store, &writes);
+    const IncidentChange change = {
+        .id = i, .incident = MakeIncident(i, &random), .change = "", .removed = false};
+    for (StateWrite& write : IncidentWrites(change)) writes.push_back(std::move(write));
+    if (writes.size() >= 1'000) Commit(store, &writes);
   }
   Commit(store, &writes);
 }

@@ -93,6 +93,7 @@ TEST(KeysTest, BuildersFillTheFieldsTheyName) {
   EXPECT_EQ(ParseKey(LearningRowsKey(7, 8, 9))->chunk, 9u);
   EXPECT_EQ(ParseKey(FittedScoreKey(7, 8))->index, 8u);
   EXPECT_EQ(ParseKey(IncidentKey(7))->incident_id, 7u);
+  EXPECT_EQ(ParseKey(IncidentLineKey(7))->table, Table::kIncidentLine);
   EXPECT_EQ(ParseKey(IncidentChangeKey(7))->change_sequence, 7u);
   EXPECT_EQ(ParseKey(BundlesKey(7))->table, Table::kBundles);
   EXPECT_EQ(ParseKey(EvidenceKey(7, 8))->index, 8u);

@@ -51,14 +51,30 @@ TEST(IncidentRecords, AChangeHasNoEvidence) {
 }
 
 TEST(IncidentRecords, TheHeadIsWhatTheWholeSays) {
-  const std::string sealed = SealIncident(MakeIncident(77, "credit", v1::INCIDENT_STATE_RESOLVED));
+  const v1::Incident incident = MakeIncident(77, "credit", v1::INCIDENT_STATE_RESOLVED);
+  const std::string sealed = SealIncidentLine(incident);
   const absl::StatusOr<IncidentHead> head = OpenIncidentHead(sealed);
   ASSERT_TRUE(head.ok()) << head.status();
   EXPECT_EQ(head->model, "credit");
   EXPECT_EQ(head->state, v1::INCIDENT_STATE_RESOLVED);
-  const absl::StatusOr<IncidentHead> empty = OpenIncidentHead(SealIncident(v1::Incident()));
+  const absl::StatusOr<IncidentHead> empty = OpenIncidentHead(SealIncidentLine(v1::Incident()));
   ASSERT_TRUE(empty.ok()) << empty.status();
   EXPECT_EQ(empty->state, v1::INCIDENT_STATE_UNSPECIFIED);
+}
+
+TEST(IncidentRecords, ALineIsTheIncidentWithoutWhatIsLong) {
+  v1::Incident incident = MakeIncident(77, "credit", v1::INCIDENT_STATE_OPEN);
+  incident.mutable_triage()->set_sentence("income moved");
+  const absl::StatusOr<v1::Incident> line = OpenIncidentLine(SealIncidentLine(incident));
+  ASSERT_TRUE(line.ok()) << line.status();
+  EXPECT_GT(line->alerts_size(), 0);
+  incident.clear_timeline();
+  incident.clear_evidence();
+  incident.clear_triage();
+  EXPECT_TRUE(MessageDifferencer::Equals(incident, *line));
+  const IncidentChange gone = {.id = 77, .incident = {}, .change = "", .removed = true};
+  for (const StateWrite& write : IncidentWrites(gone)) EXPECT_FALSE(write.value.has_value());
+  EXPECT_EQ(IncidentWrites(gone).size(), 2u);
 }
 
 TEST(IncidentRecords, DamageAndForeignBytesAreRefused) {
@@ -68,7 +84,7 @@ TEST(IncidentRecords, DamageAndForeignBytesAreRefused) {
   }
   EXPECT_EQ(OpenIncidentChange(sealed).status().code(), absl::StatusCode::kDataLoss);
   EXPECT_EQ(OpenIncident(Seal('i', 1, "\xff\xff")).status().code(), absl::StatusCode::kDataLoss);
-  EXPECT_EQ(OpenIncidentHead(Seal('i', 1, "\xff\xff")).status().code(),
+  EXPECT_EQ(OpenIncidentHead(Seal('s', 1, "\xff\xff")).status().code(),
             absl::StatusCode::kDataLoss);
   EXPECT_EQ(OpenIncidentChange(Seal('c', 1, "\x01")).status().code(), absl::StatusCode::kDataLoss);
   EXPECT_EQ(OpenIncident(Seal('i', 2, "")).status().code(), absl::StatusCode::kFailedPrecondition);

@@ -169,7 +169,7 @@ TEST_F(IncidentServiceTest, APageIsBoundedInBytes) {
 TEST_F(IncidentServiceTest, ADamagedRecordIsNamed) {
   PutTen();
   const uint64_t id = uint64_t{5} << 40;
-  ASSERT_TRUE(server_.store()->Commit({{IncidentKey(id), "garbage"}}, false).ok());
+  ASSERT_TRUE(server_.store()->Commit({{IncidentLineKey(id), "garbage"}}, false).ok());
   v1::ListIncidentsResponse response;
   const grpc::Status status = List({}, &response);
   EXPECT_EQ(status.error_code(), grpc::StatusCode::DATA_LOSS);

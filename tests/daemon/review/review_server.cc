@@ -98,10 +98,9 @@ void ReviewServer::Feed(const std::string& model, uint32_t rows, double shift) {
 void ReviewServer::Put(uint64_t id, const v1::Incident& incident, const std::string& change) {
   ++changes_;
   IncidentChange made{.id = id, .incident = incident, .change = change, .removed = false};
-  const absl::Status committed =
-      store_->Commit({{IncidentKey(id), SealIncident(incident)},
-                      {IncidentChangeKey(changes_), SealIncidentChange(changes_, made)}},
-                     false);
+  std::vector<StateWrite> writes = IncidentWrites(made);
+  writes.push_back({IncidentChangeKey(changes_), SealIncidentChange(changes_, made)});
+  const absl::Status committed = store_->Commit(writes, false);
   EXPECT_TRUE(committed.ok()) << committed;
   watch_hub_->Publish(changes_);
 }
