@@ -49,6 +49,7 @@ constexpr CatalogEntry kCatalog[] = {
                                      kQuality, O, 1, 440, kEvents, N, Y, N, MakeDependencyChange},
   {kCorrelationChange, "correlation_change",
                                       kShift, O, 1, 608, kEvents, N, Y, N, MakeCorrelationChange},
+  {kRawWindow, "raw_window",   kShift, O, 1, 32, kEvents, N, N, N, MakeRawWindow, 8'016},
   {kStuck, "stuck",                      kQuality, C, 1, 264, kPanes, Y, Y, N, MakeStuck},
   {kUnitChange, "unit_change",           kQuality, C, 1, 536, kPanes, Y, Y, N, MakeUnitChange},
   {kConformalChange, "conformal_change", kChange, C, 1, 344, kPanes, N, Y, N, MakeConformalChange},

@@ -36,6 +36,7 @@ absl::StatusOr<Detector> MakeRepeatChange(const v1::DetectorSpec& spec);
 absl::StatusOr<Detector> MakeDependencyChange(const v1::DetectorSpec& spec);
 absl::StatusOr<Detector> MakeStuck(const v1::DetectorSpec& spec);
 absl::StatusOr<Detector> MakeUnitChange(const v1::DetectorSpec& spec);
+absl::StatusOr<Detector> MakeRawWindow(const v1::DetectorSpec& spec);
 absl::StatusOr<Detector> MakeCorrelationChange(const v1::DetectorSpec& spec);
 
 // change/

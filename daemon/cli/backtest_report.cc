@@ -109,7 +109,7 @@ std::string BacktestText(const BacktestReport& report, const Style& style) {
       Short(report.seconds), " s (",
       Grouped(static_cast<uint64_t>(static_cast<double>(rows) / std::max(report.seconds, 1e-3))),
       " rows/s), ", report.changes.size(), " change points\n");
-  Grid grid({"detector", "run", "alarms", "false", "per M rows", "missed", "mean delay"}, 6);
+  Grid grid({"detector", "run", "alarms", "false", "per M", "missed", "delay"}, 6);
   std::string scores;
   for (const BacktestRule& rule : report.rules) {
     if (!rule.armed) {
@@ -121,7 +121,8 @@ std::string BacktestText(const BacktestReport& report, const Style& style) {
               Short(score.false_per_million()), absl::StrCat(score.missed),
               std::isfinite(score.mean_delay()) ? Short(score.mean_delay()) : "-"});
   }
-  text += grid.Text(style) + HorizonText(report) + "\n";
+  text += grid.Text(style) + HorizonText(report) +
+          " Per million rows of no change; delays are means, in rows.\n";
   if (!scores.empty()) {
     absl::StrAppend(&text, "Without a threshold, so never an alarm:", scores, "\n");
   }

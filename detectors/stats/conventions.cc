@@ -63,6 +63,7 @@ std::vector<double> SharesOf(const std::vector<uint64_t>& counts, size_t rows) {
 
 Shares OnEdges(std::span<const double> p, std::span<const double> q,
                const std::vector<double>& edges) {
+  if (edges.size() < 2) return {{kNan}, {kNan}};
   return {SharesOf(HistogramCounts(p, edges), p.size()),
           SharesOf(HistogramCounts(q, edges), q.size())};
 }
@@ -85,6 +86,7 @@ double JensenShannonOfShares(const Shares& shares, double log_base) {
   double q_sum = 0;
   for (const double p : shares.p) p_sum += p;
   for (const double q : shares.q) q_sum += q;
+  if (std::isnan(p_sum + q_sum)) return kNan;
   double sum = 0;
   for (size_t i = 0; i < shares.p.size(); ++i) {
     const double p = shares.p[i] / p_sum;
@@ -117,6 +119,7 @@ std::vector<double> HistogramEdges(std::span<const double> values, BinRule rule)
   double last = *most;
   const double range = last - first;
   const double n = D(values.size());
+  if (!std::isfinite(range)) return {};
   double bins = 1;
   if (range > 0) {
     double divisor = std::log2(n) + 1;
@@ -132,7 +135,9 @@ std::vector<double> HistogramEdges(std::span<const double> values, BinRule rule)
       divisor = 1 + std::log2(n) + std::log2(1 + std::fabs(cubes / n) / error);
       if (values.size() <= 2) divisor = 1;
     }
-    bins = std::ceil(range / (range / divisor));
+    const double width = range / divisor;
+    bins = width > 0 ? std::ceil(range / width) : 1;
+    if (!std::isfinite(bins)) return {};
   } else {
     first -= 0.5;
     last += 0.5;

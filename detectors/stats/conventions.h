@@ -14,7 +14,8 @@ namespace faultline {
 // compare. Versions: Evidently 0.7.23, NannyML 0.13.1, numpy 2.4. Values are finite; an empty side
 // gives NaN.
 
-// numpy.histogram_bin_edges(values, rule).
+// numpy.histogram_bin_edges(values, rule). None where numpy refuses: values further apart than the
+// largest number, or too far for a third moment.
 enum class BinRule : uint8_t { kSturges, kDoane };
 std::vector<double> HistogramEdges(std::span<const double> values, BinRule rule);
 // numpy.histogram(values, edges): half-open bins, the last one closed; others are left out.

@@ -231,6 +231,19 @@ TEST(Samples, AnswerEmptyAndConstantSides) {
   EXPECT_EQ(FisherExact(0, 0, 3, 4).p_value, 1);
 }
 
+TEST(Samples, ValuesTooFarApartHaveNoScore) {
+  std::vector<double> far = testing::Normals(3, 100);
+  far[7] = 1.7e308;
+  far[8] = -1.7e308;
+  EXPECT_TRUE(HistogramEdges(far, BinRule::kSturges).empty());
+  EXPECT_TRUE(std::isnan(evidently::Psi(far, far)));
+  EXPECT_TRUE(std::isnan(evidently::JensenShannon(far, far)));
+  EXPECT_TRUE(std::isnan(nannyml::JensenShannon(far, far)));
+  std::vector<double> near(100, 0.0);
+  for (size_t i = 0; i < near.size(); ++i) near[i] = static_cast<double>(i % 2) * 5e-324;
+  EXPECT_EQ(HistogramEdges(near, BinRule::kSturges).size(), 2u) << "one bin, as numpy has it";
+}
+
 TEST(KolmogorovSmirnovExact, IsTheLawOfTheStatistic) {
   // All 3432 ways of dealing out 7 and 7 values, counted one by one.
   std::vector<double> counted(50, 0);

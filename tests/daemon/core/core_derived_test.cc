@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "detectors/stats/conventions.h"
 #include "storage/keys.h"
 #include "tests/daemon/core/core_run.h"
 
@@ -196,6 +197,35 @@ TEST(CoreDerivedTest, WhatWasFittedToAReferenceGoesWithIt) {
   ASSERT_TRUE(run.Run(RollbackReference{"credit", "1", "ada", ""}).status.ok());
   run.Restart();
   EXPECT_EQ(run.Signal("zip -> region").state, VerdictState::kCannotTell);
+}
+
+TEST(CoreDerivedTest, RawWindowsShowWhatTheToolWouldSay) {
+  CoreRun run(MakeSettings(R"(
+    defaults {
+      pane { rows: 100 } reference { learn_rows: 1000 }
+      detectors { raw_window { rows: 200 threshold: 0.2 } signals: "amount" }
+      detectors { raw_window { score: RAW_SCORE_SAGEMAKER_SIMPLE rows: 64 } signals: "w*" }
+    })"));
+  Numbers numbers(11);
+  std::vector<double> reference(1'000), live(200), weight(1'200, 2.0);
+  for (double& value : reference) value = numbers.Normal();
+  for (double& value : live) value = numbers.Normal() + 1;
+  std::vector<double> amount = reference;
+  amount.insert(amount.end(), live.begin(), live.end());
+  const BatchMaker rows = BatchMaker(1'200).Number("amount", amount).Number("weight", weight);
+  Send(rows, 1'100, 70, true, &run);
+  EXPECT_EQ(run.Signal("evidently_psi of amount").state, VerdictState::kCannotTell);
+  EXPECT_EQ(run.Signal("evidently_psi of amount").missing, "no window of 200 rows is full yet");
+  run.Apply(rows.Rows(1'100, 1'200));
+  run.Cut();
+  const Verdict verdict = Only(run.Signal("evidently_psi of amount")).verdict;
+  EXPECT_EQ(verdict.score, evidently::Psi(reference, live));
+  EXPECT_EQ(verdict.state, VerdictState::kAlarm);
+  EXPECT_GT(verdict.noise_floor, 0);
+  EXPECT_LT(verdict.noise_floor, verdict.score / 2);
+  // Another score, of the column that its pattern names.
+  EXPECT_EQ(Only(run.Signal("sagemaker_simple of weight")).verdict.score, 0);
+  EXPECT_EQ(run.Snapshot()->signals->signals.size(), 4u);
 }
 
 TEST(CoreDerivedTest, WhatCannotBeFittedIsSaidAndHarmsNothing) {
