@@ -19,6 +19,7 @@ namespace {
 
 std::vector<BacktestAlarm> AlarmsAt(const std::vector<uint64_t>& rows) {
   std::vector<BacktestAlarm> alarms;
+  alarms.reserve(rows.size());
   for (const uint64_t row : rows) alarms.push_back({row, "x", 0});
   return alarms;
 }
