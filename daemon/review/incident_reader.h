@@ -48,7 +48,7 @@ struct IncidentPage {
 
 // Incidents with ids below `below`, or all for 0. A page may be short, even empty: it also ends
 // after kIncidentsLookedAtMax incidents or kPageBytesMax bytes.
-inline constexpr uint32_t kIncidentsLookedAtMax = 20'000;
+inline constexpr uint32_t kIncidentsLookedAtMax = 4'000;
 inline constexpr size_t kPageBytesMax = 2 << 20;
 absl::StatusOr<IncidentPage> ListIncidents(const Store& store, const IncidentFilter& filter,
                                            uint64_t below, uint32_t count);
