@@ -100,12 +100,16 @@ std::string_view Nearest(std::string_view text, const std::vector<std::string>& 
   return best;
 }
 
-// "warning" for SEVERITY_WARNING; empty for the unspecified one.
+// "warning" for SEVERITY_WARNING: without the type's name; empty for the unspecified one.
 std::string ShortName(const EnumValueDescriptor& value) {
   if (value.number() == 0) return "";
   std::string name = value.name();
   for (char& c : name) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
-  return name.substr(name.find('_') + 1);
+  size_t begin = 0;
+  for (const char c : std::string_view(value.type()->name())) {
+    if (c >= 'A' && c <= 'Z') begin = name.find('_', begin) + 1;
+  }
+  return name.substr(begin);
 }
 
 bool IsPlain(const YAML::Node& node) { return node.Tag() == "?"; }

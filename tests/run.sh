@@ -110,7 +110,7 @@ step build-asan build asan
 step tests-asan env ASAN_OPTIONS=detect_leaks=1 ctest --test-dir build/asan --output-on-failure \
   --timeout 1200 -j 2
 step format check_format
-step lint lint 420
+step lint lint 300
 step contract check_contract
 step alert-rules check_rules
 step quickstart ./deploy/quickstart.sh --once

@@ -132,6 +132,12 @@ INSTANTIATE_TEST_SUITE_P(
         Refused{"defaults: {severity: SEVERITY_WARNING}",
                 "f.yaml:1:22: defaults.severity: \"SEVERITY_WARNING\", expected one of: info, "
                 "warning, critical"},
+        Refused{"defaults: {detectors: [{raw_window: {score: psi}}]}",
+                "f.yaml:1:45: defaults.detectors[0].raw_window.score: \"psi\", expected one of: "
+                "evidently_psi, evidently_kl, evidently_jensen_shannon, evidently_hellinger, "
+                "evidently_wasserstein, nannyml_jensen_shannon, nannyml_hellinger, "
+                "nannyml_wasserstein, scipy_kolmogorov_smirnov, sagemaker_simple, "
+                "sagemaker_robust"},
         Refused{"defaults: {severity: 2}",
                 "f.yaml:1:22: defaults.severity: \"2\", expected one "
                 "of: info, warning, critical"},
