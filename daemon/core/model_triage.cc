@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "daemon/core/change_time.h"
+#include "daemon/core/clean_text.h"
 #include "daemon/core/incident_words.h"
 #include "daemon/core/model_state.h"
 #include "daemon/core/triage.h"
@@ -16,6 +17,7 @@ namespace {
 using google::protobuf::util::TimeUtil;
 
 constexpr size_t kSignalsMax = 16;
+constexpr size_t kDetailBytesMax = 200;
 // Weight of the newest pane in what is known of lost rows.
 constexpr double kNewest = 0.25;
 
@@ -118,6 +120,9 @@ TriageFacts ModelState::FactsOf(const v1::Incident& incident, const OpenPane& pa
     const CatalogEntry* entry = FindKind(std::string_view(alert->detector()));
     const Concern concern = entry == nullptr ? Concern::kShift : entry->concern;
     const bool anomaly = concern == Concern::kAnomaly || alert->signal() == kRowScoreSignal;
+    if (entry != nullptr && entry->kind == v1::DetectorSpec::kUnitChange) {
+      found->unit = CleanText(alert->peak().detail(), kDetailBytesMax);
+    }
     found->anomaly |= anomaly;
     found->quality |= concern == Concern::kQuality;
     found->shift |= !anomaly && concern != Concern::kQuality;

@@ -28,6 +28,7 @@ struct SignalFinding {
   double unseen_is = 0;                 // categories the reference does not have
   std::string stuck_at;                 // one value in all of `now`, where it used to vary
   double factor = 0;                    // `now` is the reference times this; 0: it is not
+  std::string unit;                     // what unit_change, in alarm, says of it
   std::string written_was, written_is;  // a category that is now written otherwise
 };
 

@@ -39,10 +39,13 @@ bool MissesValues(const SignalFinding& signal) {
 bool HasInvalid(const SignalFinding& signal) {
   return signal.invalid_is - signal.invalid_was >= kInvalidGrowth;
 }
+bool IsInAnotherUnit(const SignalFinding& signal) {
+  return signal.factor != 0 || !signal.unit.empty();
+}
 // Something is wrong with how the values get here, whatever their distribution.
 bool IsBroken(const SignalFinding& signal) {
   return !signal.sent || MissesValues(signal) || HasInvalid(signal) || !signal.stuck_at.empty() ||
-         signal.factor != 0 || !signal.written_is.empty();
+         IsInAnotherUnit(signal) || !signal.written_is.empty();
 }
 // These by themselves move the shares of the others.
 bool HasNewCategories(const SignalFinding& signal) {
@@ -79,7 +82,8 @@ std::string ValueStuck(const TriageFacts& facts, const SignalFinding* signal) {
 
 std::string UnitChanged(const TriageFacts&, const SignalFinding* signal) {
   // Load makes a latency many times as long; it has no unit that others would mistake.
-  if (signal->factor == 0 || IsService(*signal)) return {};
+  if (!IsInAnotherUnit(*signal) || IsService(*signal)) return {};
+  if (signal->factor == 0) return absl::StrCat(signal->name, ": ", signal->unit);
   return absl::StrFormat("%s is about %.3g times what it was, middle and spread alike",
                          signal->name, signal->factor);
 }
@@ -91,7 +95,7 @@ std::string OthersMovedOtherwise(const TriageFacts& facts, const SignalFinding*)
   int others = 0;
   for (const SignalFinding& signal : facts.signals) {
     if (!IsInput(signal)) continue;
-    if (signal.factor != 0) ++scaled;
+    if (IsInAnotherUnit(signal)) ++scaled;
     if (signal.shift && !IsBroken(signal)) ++others;
   }
   if (scaled == 0 || others < kOthersMin * scaled) return {};

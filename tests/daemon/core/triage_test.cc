@@ -2,13 +2,20 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <set>
 #include <string>
 
 #include "daemon/core/triage_rules.h"
+#include "tests/daemon/core/core_run.h"
 
 namespace faultline {
 namespace {
+
+using testing::BatchMaker;
+using testing::CoreRun;
+using testing::MakeSettings;
+using testing::Numbers;
 
 SignalFinding Finding(const std::string& name, v1::ColumnRole role = v1::COLUMN_ROLE_FEATURE) {
   SignalFinding finding;
@@ -98,6 +105,37 @@ TEST(TriageTest, ABrokenInputExplainsWhatFollowsFromIt) {
   SignalFinding slow = Shifted("latency", v1::COLUMN_ROLE_LATENCY);
   slow.factor = 3;
   EXPECT_EQ(Leading(Facts({slow})), v1::CAUSE_OPERATIONAL);
+}
+
+// A pane in which only some rows are in another unit: its middle and spread fit no factor.
+TEST(TriageTest, WhatUnitChangeSaysCountsToo) {
+  SignalFinding amount = Shifted("amount");
+  amount.unit = "values look like the reference's times 100";
+  const v1::Triage triage = MakeTriage(Facts({amount}));
+  EXPECT_EQ(triage.hypotheses(0).cause(), v1::CAUSE_UNIT_CHANGE);
+  EXPECT_EQ(triage.hypotheses(0).arguments_for(0).text(),
+            "amount: values look like the reference's times 100");
+}
+
+TEST(TriageTest, AUnitThatChangesWithinAPaneIsNamed) {
+  CoreRun run(MakeSettings(R"(
+    defaults {
+      pane { rows: 200 } reference { learn_rows: 2000 }
+      alarm_budget { false_alarms: 1 per: "1000000 rows" }
+    })"));
+  Numbers numbers(4);
+  std::vector<double> amount(4'000), age(4'000);
+  for (size_t i = 0; i < amount.size(); ++i) {
+    amount[i] = std::exp(3 + numbers.Normal() / 2) * (i < 3'100 ? 1 : 100);
+    age[i] = 40 + 9 * numbers.Normal();
+  }
+  const BatchMaker rows = BatchMaker(4'000).Number("amount", amount).Number("age", age);
+  for (uint32_t row = 0; row < 4'000; row += 200) run.Apply(rows.Rows(row, row + 200));
+  run.Cut();
+  ASSERT_EQ(run.incidents().size(), 1u);
+  const v1::Triage& triage = run.incidents().begin()->second.triage();
+  ASSERT_GE(triage.hypotheses_size(), 1) << triage.sentence();
+  EXPECT_EQ(triage.hypotheses(0).cause(), v1::CAUSE_UNIT_CHANGE) << triage.sentence();
 }
 
 TEST(TriageTest, NewCategoriesExplainWhatTheyMove) {
