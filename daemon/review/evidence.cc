@@ -92,14 +92,14 @@ void SetVersions(const EvidencePin& pin, v1::BundleVersions* versions) {
   v1::Config config;
   if (config.ParseFromString(pin.config)) *versions->mutable_config() = config.defaults();
   versions->set_config_digest(absl::StrFormat("%016x", ConfigDigest(pin.config)));
-  for (const auto& [detector, version] : pin.detectors) {
-    const bool known =
-        std::any_of(versions->detectors().begin(), versions->detectors().end(),
-                    [&](const v1::DetectorVersion& other) { return other.detector() == detector; });
-    if (known) continue;
+  for (const auto& pinned : pin.detectors) {
+    const auto same = [&](const v1::DetectorVersion& other) {
+      return other.detector() == pinned.first;
+    };
+    if (std::any_of(versions->detectors().begin(), versions->detectors().end(), same)) continue;
     v1::DetectorVersion* added = versions->add_detectors();
-    added->set_detector(detector);
-    added->set_version(version);
+    added->set_detector(pinned.first);
+    added->set_version(pinned.second);
   }
 }
 
