@@ -45,6 +45,8 @@ void ModelState::NoteAlarms(uint32_t signal, int64_t number,
     state.tainted_through = number;
     if (alarm && verdict.change_from_ns > 0 && state.rolling != nullptr) {
       MarkRolling(signal, state.rolling->DropSince(verdict.change_from_ns));
+      // Without panes nothing of it is stored, so there is none after a restart.
+      if (state.rolling->panes() == 0) state.rolling.reset();
     }
   }
 }
