@@ -44,6 +44,12 @@ std::string ModelState::EncodeModel() const {
   out.Signed(window_from_);
   out.Signed(evaluated_ns_);
   out.Varint(reference_version_);
+  for (const uint64_t rows : {losses_.applied, losses_.late, losses_.refused, losses_.dropped}) {
+    out.Varint(rows);
+  }
+  for (const double share : {losses_.late_share, losses_.refused_share, losses_.dropped_share}) {
+    out.Double(share);
+  }
   schema_.Encode(&out);
   for (const SignalState& signal : signals_) {
     out.Varint(signal.reference == nullptr ? 0 : signal.reference->version());

@@ -46,6 +46,12 @@ absl::Status ModelState::RestoreModel(std::string_view payload) {
   window_from_ = in.Signed();
   evaluated_ns_ = in.Signed();
   reference_version_ = in.Varint();
+  for (uint64_t* rows : {&losses_.applied, &losses_.late, &losses_.refused, &losses_.dropped}) {
+    *rows = in.Varint();
+  }
+  for (double* share : {&losses_.late_share, &losses_.refused_share, &losses_.dropped_share}) {
+    *share = in.Double();
+  }
   if (!schema_.Decode(&in)) return Broken("the record of a model has a broken schema");
   AddStates();
   for (uint32_t signal = 0; signal < schema_.size(); ++signal) {
@@ -65,11 +71,6 @@ absl::Status ModelState::RestoreModel(std::string_view payload) {
     state.learning = std::make_unique<LearningRows>(type);
     state.learn_rows = static_cast<uint32_t>(learn_rows);
   }
-  // Not stored: how many rows were refused when a pane closed depends on the size of batches.
-  losses_.applied_before = totals_.applied_rows;
-  losses_.late_before = totals_.late_rows;
-  losses_.refused_before = totals_.rejected_rows;
-  losses_.dropped_before = totals_.client_dropped_rows;
   if (!in.Done()) return Broken("the record of a model is broken");
   return absl::OkStatus();
 }

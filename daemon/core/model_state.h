@@ -275,10 +275,11 @@ class ModelState {
   IncidentBook book_;
   BundleBook bundles_;
   ScoreHistory history_;
-  // Shares of rows that were lost on the way, for triage.
+  // Rows since the last closed pane, in the order in which they came, and the shares that were lost
+  // on the way before it; for triage.
   struct Losses {
-    uint64_t applied_before = 0, late_before = 0, refused_before = 0, dropped_before = 0;
-    double late = 0, refused = 0, dropped = 0;
+    uint64_t applied = 0, late = 0, refused = 0, dropped = 0;
+    double late_share = 0, refused_share = 0, dropped_share = 0;
   };
   Losses losses_;
   // Of signals that may join an incident with the pane at hand.

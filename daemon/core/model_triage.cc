@@ -41,16 +41,15 @@ v1::TimeEstimate EstimateMessage(const ChangeTime& change) {
 
 // Rows lost since the last pane, as shares of all that came, evened out over panes.
 void ModelState::CountLosses() {
-  const auto share = [&](uint64_t total, uint64_t* before, double* losses) {
-    const auto lost = static_cast<double>(total - *before);
-    const auto came = lost + static_cast<double>(totals_.applied_rows - losses_.applied_before);
-    *before = total;
+  const auto share = [&](uint64_t* rows, double* losses) {
+    const auto lost = static_cast<double>(std::exchange(*rows, 0));
+    const double came = lost + static_cast<double>(losses_.applied);
     if (came > 0) *losses += kNewest * (lost / came - *losses);
   };
-  share(totals_.late_rows, &losses_.late_before, &losses_.late);
-  share(totals_.rejected_rows, &losses_.refused_before, &losses_.refused);
-  share(totals_.client_dropped_rows, &losses_.dropped_before, &losses_.dropped);
-  losses_.applied_before = totals_.applied_rows;
+  share(&losses_.late, &losses_.late_share);
+  share(&losses_.refused, &losses_.refused_share);
+  share(&losses_.dropped, &losses_.dropped_share);
+  losses_.applied = 0;
 }
 
 SignalFinding ModelState::FindingOf(uint32_t signal, const v1::Alert& alert,
@@ -128,9 +127,9 @@ TriageFacts ModelState::FactsOf(const v1::Incident& incident, const OpenPane& pa
     found->shift |= !anomaly && concern != Concern::kQuality;
   }
   CountModel(pane, &facts);
-  facts.late_share = losses_.late;
-  facts.refused_share = losses_.refused;
-  facts.dropped_share = losses_.dropped;
+  facts.late_share = losses_.late_share;
+  facts.refused_share = losses_.refused_share;
+  facts.dropped_share = losses_.dropped_share;
   const int64_t change_ns = TimeUtil::TimestampToNanoseconds(
       incident.has_change_time() ? incident.change_time().time() : incident.start_time());
   facts.deployed = deployed_ns_ > 0;
