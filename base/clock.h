@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 
 namespace faultline {
 
@@ -20,5 +21,11 @@ inline int64_t SteadyNowNs() {
              std::chrono::steady_clock::now().time_since_epoch())
       .count();
 }
+
+// The clocks that something reads: the machine's, or those of a simulation.
+struct Clock {
+  std::function<int64_t()> wall_ns = WallNowNs;
+  std::function<int64_t()> steady_ns = SteadyNowNs;
+};
 
 }  // namespace faultline

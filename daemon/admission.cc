@@ -5,15 +5,15 @@
 #include <algorithm>
 #include <utility>
 
-#include "base/clock.h"
 #include "daemon/core/shard.h"
 
 namespace faultline {
 
 AdmissionGate::AdmissionGate(const Settings& settings,
-                             std::vector<std::unique_ptr<ShardThread>>* shards,
+                             std::vector<std::unique_ptr<ShardThread>>* shards, Clock clock,
                              std::function<void()> wake)
     : shards_(*shards),
+      clock_(std::move(clock)),
       wake_(std::move(wake)),
       marks_(settings.producers_max),
       bytes_max_(settings.queue_bytes_max) {}
@@ -24,7 +24,7 @@ ShardThread& AdmissionGate::ShardFor(const std::string& model) {
 
 absl::StatusOr<uint64_t> AdmissionGate::Greet(const std::string& producer_id, uint64_t epoch) {
   std::lock_guard lock(mutex_);
-  return marks_.Greet(producer_id, epoch, SteadyNowNs());
+  return marks_.Greet(producer_id, epoch, clock_.steady_ns());
 }
 
 Admission AdmissionGate::Submit(std::unique_ptr<EventBatch>* batch, const BatchName& name,
@@ -34,7 +34,7 @@ Admission AdmissionGate::Submit(std::unique_ptr<EventBatch>* batch, const BatchN
     std::lock_guard lock(mutex_);
     *expected = name.sequence;
     if (closed_) return Admission::kStopping;
-    const int64_t now_ns = SteadyNowNs();
+    const int64_t now_ns = clock_.steady_ns();
     const bool marked = !name.producer_id.empty();
     if (marked) admission = marks_.Check(name, now_ns, expected);
     const uint64_t rows = (*batch)->rows;
@@ -108,10 +108,10 @@ absl::Status AdmissionGate::Run(const std::string& model, CommandAction action,
       bytes_max_ = apply->settings->queue_bytes_max;
       marks_.set_producers_max(apply->settings->producers_max);
       for (size_t i = 0; i < shards_.size(); ++i) {
-        shards_[i]->PushCommand({WallNowNs(), *apply}, ticket, i == 0 ? done : nullptr);
+        shards_[i]->PushCommand({clock_.wall_ns(), *apply}, ticket, i == 0 ? done : nullptr);
       }
     } else {
-      ShardFor(model).PushCommand({WallNowNs(), std::move(action)}, ticket, std::move(done));
+      ShardFor(model).PushCommand({clock_.wall_ns(), std::move(action)}, ticket, std::move(done));
     }
   }
   wake_();

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "base/clock.h"
 #include "daemon/pipeline.h"
 #include "daemon/producer_marks.h"
 #include "daemon/shard_thread.h"
@@ -56,7 +57,7 @@ class AdmissionGate {
 
   // `wake` is called, without the lock, when something came in.
   AdmissionGate(const Settings& settings, std::vector<std::unique_ptr<ShardThread>>* shards,
-                std::function<void()> wake);
+                Clock clock, std::function<void()> wake);
 
   // See Pipeline.
   absl::StatusOr<uint64_t> Greet(const std::string& producer_id, uint64_t epoch);
@@ -93,6 +94,7 @@ class AdmissionGate {
   ShardThread& ShardFor(const std::string& model);
 
   std::vector<std::unique_ptr<ShardThread>>& shards_;
+  const Clock clock_;
   const std::function<void()> wake_;
   mutable std::mutex mutex_;
   ProducerMarks marks_;

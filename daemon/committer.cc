@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "base/check.h"
-#include "base/clock.h"
 #include "base/codec.h"
 #include "daemon/log.h"
 #include "daemon/recording.h"
@@ -27,15 +26,17 @@ constexpr uint64_t kChangesKept = 10'000;
 }  // namespace
 
 Committer::Committer(std::shared_ptr<const Settings> settings, AdmissionGate* gate, size_t shards,
-                     Store* store, Recorder* recorder, Board* board,
+                     Store* store, Recorder* recorder, Board* board, Clock clock,
                      Pipeline::IncidentListener listener)
     : gate_(gate),
       store_(store),
       recorder_(recorder),
       board_(board),
+      clock_(std::move(clock)),
       listener_(std::move(listener)),
       settings_(std::move(settings)),
-      shards_(shards) {}
+      shards_(shards),
+      last_tick_ns_(clock_.steady_ns()) {}
 
 Committer::~Committer() { Stop(); }
 
@@ -58,18 +59,27 @@ void Committer::Wake() {
   {
     std::lock_guard lock(mutex_);
     if (woken_) return;
-    woken_ = true;
+    woken_ = signalled_ = true;
+  }
+  wake_.notify_all();
+}
+
+void Committer::End() {
+  {
+    std::lock_guard lock(mutex_);
+    stopping_ = signalled_ = true;
   }
   wake_.notify_all();
 }
 
 void Committer::Stop() {
-  {
-    std::lock_guard lock(mutex_);
-    stopping_ = true;
-  }
-  wake_.notify_all();
+  End();
   if (thread_.joinable()) thread_.join();
+}
+
+bool Committer::stopping() const {
+  std::lock_guard lock(mutex_);
+  return stopping_;
 }
 
 void Committer::ApplySettings(std::shared_ptr<const Settings> settings) {
@@ -77,42 +87,134 @@ void Committer::ApplySettings(std::shared_ptr<const Settings> settings) {
   settings_ = std::move(settings);
 }
 
-bool Committer::Wait() {
+void Committer::Run() {
+  for (CommitterStep step; step.act != CommitterAct::kEnd; step = Step()) {
+    std::unique_lock lock(mutex_);
+    if (step.wait_ns > 0) {
+      wake_.wait_for(lock, std::chrono::nanoseconds(step.wait_ns), [this] { return signalled_; });
+    }
+    signalled_ = false;
+  }
+}
+
+CommitterStep Committer::Step() {
+  const int64_t now_ns = clock_.steady_ns();
+  switch (phase_) {
+    case Phase::kIdle:
+      return StepIdle(now_ns);
+    case Phase::kGathering:
+      return StepGathering(now_ns);
+    case Phase::kWriting:
+      return StepWriting(now_ns);
+    case Phase::kEnded:
+      break;
+  }
+  return {CommitterAct::kEnd};
+}
+
+CommitterStep Committer::StepIdle(int64_t now_ns) {
   std::unique_lock lock(mutex_);
-  const int64_t interval_ns = std::max(settings_->commit_interval_ns, interval_ns_);
-  while (!stopping_) {
-    const int64_t now_ns = SteadyNowNs();
-    if (now_ns - last_tick_ns_ >= kTickNs) {
+  if (!stopping_) {
+    const int64_t until_tick_ns = last_tick_ns_ + kTickNs - now_ns;
+    if (until_tick_ns <= 0) {
       last_tick_ns_ = now_ns;
       woken_ = true;  // It may have changed something; the next line lies behind it.
       lock.unlock();
-      gate_->Tick(WallNowNs());
-      lock.lock();
-      continue;
+      gate_->Tick(clock_.wall_ns());
+      return {CommitterAct::kTick};
     }
-    if (woken_ && now_ns - last_cut_ns_ >= interval_ns) return true;
-    const int64_t until_tick_ns = last_tick_ns_ + kTickNs - now_ns;
-    const int64_t until_cut_ns = woken_ ? last_cut_ns_ + interval_ns - now_ns : until_tick_ns;
-    wake_.wait_for(lock, std::chrono::nanoseconds(std::min(until_tick_ns, until_cut_ns)));
+    const int64_t until_cut_ns =
+        last_cut_ns_ + std::max(settings_->commit_interval_ns, interval_ns_) - now_ns;
+    if (!woken_) return {CommitterAct::kNone, until_tick_ns};
+    if (until_cut_ns > 0) {
+      return {CommitterAct::kNone, std::min(until_tick_ns, until_cut_ns)};
+    }
   }
-  return false;
+  woken_ = false;
+  last_ = stopping_;
+  lock.unlock();
+  DrawLine(now_ns);
+  return {CommitterAct::kLine};
 }
 
-void Committer::Run() {
-  last_tick_ns_ = SteadyNowNs();
-  bool more = true;
-  while (more) {
-    more = Wait();
-    last_cut_ns_ = SteadyNowNs();
-    Commit commit = Gather();
-    const int64_t cut_ns = SteadyNowNs();
-    if (!Write(commit)) return;
-    const double seconds = static_cast<double>(SteadyNowNs() - cut_ns) * 1e-9;
-    SetInterval(commit.bytes);
-    Publish(&commit, seconds);
-    Answer(&commit);
-    Record(commit);
+void Committer::DrawLine(int64_t now_ns) {
+  last_cut_ns_ = now_ns;
+  phase_ = Phase::kGathering;
+  commit_ = Commit{};
+  commit_.line = gate_->Cut([this](ShardCut cut) {
+    {
+      std::lock_guard lock(mutex_);
+      collected_.push_back(std::move(cut));
+      if (collected_.size() < shards_) return;
+      signalled_ = true;
+    }
+    wake_.notify_all();
+  });
+}
+
+CommitterStep Committer::StepGathering(int64_t now_ns) {
+  {
+    std::lock_guard lock(mutex_);
+    if (collected_.size() < shards_) return {CommitterAct::kNone, kTickNs};
+    commit_.cuts.swap(collected_);
+    collected_.clear();
   }
+  Compose(&commit_);
+  phase_ = Phase::kWriting;
+  tries_ = 0;
+  pause_ns_ = kPauseNs;
+  gathered_ns_ = now_ns;
+  return {CommitterAct::kGather};
+}
+
+CommitterStep Committer::StepWriting(int64_t now_ns) {
+  const bool patient = tries_ > 0 && !stopping();
+  if (patient && now_ns < retry_ns_) return {CommitterAct::kNone, retry_ns_ - now_ns};
+  if (tries_ > 0) {
+    const absl::Status reopened = store_->Reopen();
+    if (!reopened.ok()) {
+      Log(LogLevel::kError, "the store cannot be reopened",
+          {{"error", std::string(reopened.message())}});
+    }
+  }
+  absl::Status status = Write(commit_);
+  ++tries_;
+  if (status.ok()) {
+    if (tries_ > 1) Log(LogLevel::kInfo, "the store takes commits again");
+    board_->SetStoreStatus(absl::OkStatus());
+    Finish();
+    phase_ = last_ ? Phase::kEnded : Phase::kIdle;
+    return {CommitterAct::kCommit};
+  }
+  Log(LogLevel::kError, "the store refused a commit; nothing is acknowledged until it takes it",
+      {{"error", std::string(status.message())}});
+  board_->SetStoreStatus(std::move(status));
+  if (stopping()) {
+    if (tries_ >= kStopTries) phase_ = Phase::kEnded;
+    return {CommitterAct::kRefusal};
+  }
+  const int64_t pause_ns = std::exchange(pause_ns_, std::min(pause_ns_ * 2, kPauseMaxNs));
+  retry_ns_ = clock_.steady_ns() + pause_ns;
+  return {CommitterAct::kRefusal, pause_ns};
+}
+
+absl::Status Committer::Write(const Commit& commit) {
+  if (commit.writes.empty()) return absl::OkStatus();
+  bool sync = false;
+  {
+    std::lock_guard lock(mutex_);
+    sync = settings_->commit_sync;
+  }
+  return store_->Commit(commit.writes, sync);
+}
+
+void Committer::Finish() {
+  const double seconds = static_cast<double>(clock_.steady_ns() - gathered_ns_) * 1e-9;
+  SetInterval(commit_.bytes);
+  Publish(&commit_, seconds);
+  Answer(&commit_);
+  Record(commit_);
+  commit_ = Commit{};
 }
 
 void Committer::SetInterval(uint64_t bytes) {
@@ -122,40 +224,21 @@ void Committer::SetInterval(uint64_t bytes) {
       static_cast<int64_t>(std::min(static_cast<double>(bytes) / per_second * 1e9, kIntervalMaxNs));
 }
 
-Committer::Commit Committer::Gather() {
-  {
-    std::lock_guard lock(mutex_);
-    woken_ = false;
-    collected_.clear();
-  }
-  Commit commit;
-  commit.line = gate_->Cut([this](ShardCut cut) {
-    {
-      std::lock_guard lock(mutex_);
-      collected_.push_back(std::move(cut));
-    }
-    wake_.notify_all();
-  });
-  {
-    std::unique_lock lock(mutex_);
-    wake_.wait(lock, [this] { return collected_.size() == shards_; });
-    commit.cuts.swap(collected_);
-  }
-  for (ShardCut& cut : commit.cuts) {
-    commit.writes.insert(commit.writes.end(), std::make_move_iterator(cut.effects.writes.begin()),
-                         std::make_move_iterator(cut.effects.writes.end()));
+void Committer::Compose(Commit* commit) {
+  for (ShardCut& cut : commit->cuts) {
+    commit->writes.insert(commit->writes.end(), std::make_move_iterator(cut.effects.writes.begin()),
+                          std::make_move_iterator(cut.effects.writes.end()));
     cut.effects.writes.clear();
     for (const std::string& note : cut.effects.notes) {
       Log(LogLevel::kInfo, "state changed", {{"what", note}});
     }
   }
-  AddIncidents(&commit);
-  AddRows(&commit);
-  for (StateWrite& mark : commit.line.marks) commit.writes.push_back(std::move(mark));
-  for (const StateWrite& write : commit.writes) {
-    commit.bytes += write.key.size() + (write.value.has_value() ? write.value->size() : 0);
+  AddIncidents(commit);
+  AddRows(commit);
+  for (StateWrite& mark : commit->line.marks) commit->writes.push_back(std::move(mark));
+  for (const StateWrite& write : commit->writes) {
+    commit->bytes += write.key.size() + (write.value.has_value() ? write.value->size() : 0);
   }
-  return commit;
 }
 
 void Committer::AddIncidents(Commit* commit) {
@@ -209,37 +292,6 @@ void Committer::AddRows(Commit* commit) {
   commit->writes.push_back({GlobalKey(Global::kRowTotals), SealRowTotals(totals_)});
 }
 
-bool Committer::Write(const Commit& commit) {
-  if (commit.writes.empty()) return true;
-  int64_t pause_ns = kPauseNs;
-  for (int tries = 1;; ++tries) {
-    bool sync = false;
-    {
-      std::lock_guard lock(mutex_);
-      sync = settings_->commit_sync;
-    }
-    absl::Status status = store_->Commit(commit.writes, sync);
-    if (status.ok()) {
-      if (tries > 1) Log(LogLevel::kInfo, "the store takes commits again");
-      board_->SetStoreStatus(absl::OkStatus());
-      return true;
-    }
-    Log(LogLevel::kError, "the store refused a commit; nothing is acknowledged until it takes it",
-        {{"error", std::string(status.message())}});
-    board_->SetStoreStatus(std::move(status));
-    std::unique_lock lock(mutex_);
-    if (stopping_ && tries >= kStopTries) return false;
-    wake_.wait_for(lock, std::chrono::nanoseconds(pause_ns), [this] { return stopping_; });
-    lock.unlock();
-    pause_ns = std::min(pause_ns * 2, kPauseMaxNs);
-    const absl::Status reopened = store_->Reopen();
-    if (!reopened.ok()) {
-      Log(LogLevel::kError, "the store cannot be reopened",
-          {{"error", std::string(reopened.message())}});
-    }
-  }
-}
-
 void Committer::Publish(Commit* commit, double seconds) {
   ++commits_;
   commit_bytes_ += commit->bytes;
@@ -267,7 +319,7 @@ void Committer::Publish(Commit* commit, double seconds) {
   reading.commit_failures = before.commit_failures;
   reading.commit_seconds_last = seconds;
   reading.commit_times = commit_times_;
-  reading.commit_time_ns = WallNowNs();
+  reading.commit_time_ns = clock_.wall_ns();
   reading.producers = gate_->producers();
   reading.state_bytes = store_->bytes();
   for (const ShardCut& cut : commit->cuts) reading.core_bytes += cut.memory_bytes;
@@ -306,7 +358,7 @@ void Committer::Answer(Commit* commit) {
 
 void Committer::Record(const Commit& commit) {
   if (recorder_ == nullptr) return;
-  const int64_t now_ns = WallNowNs();
+  const int64_t now_ns = clock_.wall_ns();
   for (const ShardCut& cut : commit.cuts) {
     for (const RecordedBatch& recorded : cut.effects.recorded) {
       recorder_->Append(EncodeRecording(*recorded.batch, *recorded.settings), now_ns);

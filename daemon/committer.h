@@ -8,6 +8,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/clock.h"
 #include "daemon/admission.h"
 #include "daemon/board.h"
 #include "daemon/pipeline.h"
@@ -17,9 +18,9 @@ namespace faultline {
 // Draws a line through all shards every commit interval, writes what lies before it in one batch,
 // and only then answers, publishes, and records events.
 //
-// Operation:    Start runs the thread. Wake says that there is something to commit: at once if the
-//               interval has passed, so a quiet daemon answers fast. Ticks go to the shards once a
-//               second.
+// Operation:    Start runs a thread that does Step after Step; without Start the caller does. Wake
+//               says that there is something to commit: at once if the interval has passed, so a
+//               quiet daemon answers fast. Ticks go to the shards once a second.
 // Concurrency:  Start, Wake, Stop from any thread; callbacks run on the committer's thread.
 // Failures:     a failed commit is kept, the store reopened and the same writes tried again, with
 //               growing pauses; nothing is answered or published meanwhile. Stop gives up after
@@ -29,15 +30,21 @@ class Committer {
   static constexpr int kStopTries = 3;
 
   Committer(std::shared_ptr<const Settings> settings, AdmissionGate* gate, size_t shards,
-            Store* store, Recorder* recorder, Board* board, Pipeline::IncidentListener listener);
+            Store* store, Recorder* recorder, Board* board, Clock clock,
+            Pipeline::IncidentListener listener);
   ~Committer();
 
   // Rows and change sequence of the last run; before Start.
   void Restore(const RowTotals& totals, uint64_t change_sequence, uint64_t oldest_change);
   void Start();
   void Wake();
-  // One last line and commit, then the thread ends. The gate must be closed.
+  // Asks for one last line and commit, after which it ends. The gate must be closed.
+  void End();
+  // End, and waits for the thread.
   void Stop();
+  // Does what is due: a tick; a line through the shards; once they have reached it, its commit, or
+  // another try of it.
+  CommitterStep Step();
   void ApplySettings(std::shared_ptr<const Settings> settings);
 
  private:
@@ -49,15 +56,22 @@ class Committer {
     uint64_t bytes = 0;
   };
 
+  enum class Phase { kIdle, kGathering, kWriting, kEnded };
+
   void Run();
-  // False when it is time to end.
-  bool Wait();
-  Commit Gather();
+  CommitterStep StepIdle(int64_t now_ns);
+  CommitterStep StepGathering(int64_t now_ns);
+  CommitterStep StepWriting(int64_t now_ns);
+  bool stopping() const;
+  void DrawLine(int64_t now_ns);
+  // The writes of a commit, from what the shards gave.
+  void Compose(Commit* commit);
+  void Finish();
   // The next interval: long enough that commits of this size stay under the byte rate.
   void SetInterval(uint64_t bytes);
   void AddIncidents(Commit* commit);
   void AddRows(Commit* commit);
-  bool Write(const Commit& commit);
+  absl::Status Write(const Commit& commit);
   void Answer(Commit* commit);
   void Publish(Commit* commit, double seconds);
   void Record(const Commit& commit);
@@ -66,17 +80,26 @@ class Committer {
   Store* const store_;
   Recorder* const recorder_;
   Board* const board_;
+  const Clock clock_;
   const Pipeline::IncidentListener listener_;
 
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable wake_;
   std::shared_ptr<const Settings> settings_;
   std::vector<ShardCut> collected_;
   const size_t shards_;
-  bool woken_ = false;
+  bool woken_ = false;      // there is something to commit
+  bool signalled_ = false;  // a step may be due
   bool stopping_ = false;
 
-  // The thread's own.
+  // Of whoever steps.
+  Phase phase_ = Phase::kIdle;
+  Commit commit_;      // between its line and its answers
+  bool last_ = false;  // of commit_: nothing comes after it
+  int tries_ = 0;
+  int64_t pause_ns_ = 0;
+  int64_t retry_ns_ = 0;
+  int64_t gathered_ns_ = 0;
   RowTotals totals_;
   std::array<uint64_t, v1::RejectReason_ARRAYSIZE> core_rejected_{};
   uint64_t change_sequence_ = 0;

@@ -5,7 +5,6 @@
 #include <mutex>
 #include <utility>
 
-#include "base/clock.h"
 #include "daemon/admission.h"
 #include "daemon/board.h"
 #include "daemon/committer.h"
@@ -26,14 +25,15 @@ absl::Status NameKey(const absl::Status& status, std::string_view key) {
 
 struct Pipeline::Impl {
   Impl(std::shared_ptr<const Settings> initial, Store* the_store, Recorder* recorder,
-       IncidentListener listener)
-      : settings(std::move(initial)), store(the_store) {
+       IncidentListener listener, PipelineDrive the_drive)
+      : drive(std::move(the_drive)), settings(std::move(initial)), store(the_store) {
     for (uint32_t i = 0; i < settings->shards; ++i) {
       shards.push_back(std::make_unique<ShardThread>(settings));
     }
-    gate = std::make_unique<AdmissionGate>(*settings, &shards, [this] { committer->Wake(); });
+    gate = std::make_unique<AdmissionGate>(*settings, &shards, drive.clock,
+                                           [this] { committer->Wake(); });
     committer = std::make_unique<Committer>(settings, gate.get(), shards.size(), store, recorder,
-                                            &board, std::move(listener));
+                                            &board, drive.clock, std::move(listener));
   }
 
   absl::Status Restore();
@@ -41,6 +41,7 @@ struct Pipeline::Impl {
   absl::Status RestoreRecord(std::string_view bytes, std::string_view value);
   absl::Status RestoreTotals();
 
+  const PipelineDrive drive;
   mutable std::mutex mutex;
   std::shared_ptr<const Settings> settings;
   Store* const store;
@@ -98,7 +99,7 @@ absl::Status Pipeline::Impl::RestoreRecord(std::string_view bytes, std::string_v
   if (!key.ok()) return key.status();
   if (key->table == Table::kGlobal) return absl::OkStatus();  // Read one by one.
   if (key->table == Table::kProducerMark) {
-    return gate->marks().Restore(key->producer_id, value, SteadyNowNs());
+    return gate->marks().Restore(key->producer_id, value, drive.clock.steady_ns());
   }
   if (key->table == Table::kIncident) {
     for (const auto& shard : shards) {
@@ -150,30 +151,42 @@ absl::Status Pipeline::Impl::RestoreTotals() {
 }
 
 Pipeline::Pipeline(std::shared_ptr<const Settings> settings, Store* store, Recorder* recorder,
-                   IncidentListener listener)
-    : impl_(std::make_unique<Impl>(std::move(settings), store, recorder, std::move(listener))) {}
+                   IncidentListener listener, PipelineDrive drive)
+    : impl_(std::make_unique<Impl>(std::move(settings), store, recorder, std::move(listener),
+                                   std::move(drive))) {}
 
-Pipeline::~Pipeline() { Stop(); }
+Pipeline::~Pipeline() {
+  if (impl_->drive.threads) Stop();
+}
 
 absl::Status Pipeline::Start() {
   absl::Status status = impl_->Restore();
   if (!status.ok()) return status;
-  for (const auto& shard : impl_->shards) {
-    shard->Start([gate = impl_->gate.get()](uint64_t bytes) { gate->Charge(bytes); });
-  }
-  impl_->committer->Start();
-  impl_->committer->Wake();
-  impl_->board.WaitForFirst();
   impl_->running = true;
+  const auto charge = [gate = impl_->gate.get()](uint64_t bytes) { gate->Charge(bytes); };
+  impl_->committer->Wake();
+  if (!impl_->drive.threads) {
+    for (const auto& shard : impl_->shards) shard->StartWithoutThread(charge);
+    return absl::OkStatus();
+  }
+  for (const auto& shard : impl_->shards) shard->Start(charge);
+  impl_->committer->Start();
+  impl_->board.WaitForFirst();
   return absl::OkStatus();
 }
 
 void Pipeline::Stop() {
   impl_->gate->Close();
   if (!std::exchange(impl_->running, false)) return;
+  impl_->committer->End();
+  if (!impl_->drive.threads) return;
   impl_->committer->Stop();
   for (const auto& shard : impl_->shards) shard->Stop();
 }
+
+bool Pipeline::StepShard(uint32_t shard) { return impl_->shards[shard]->DoNext(); }
+
+CommitterStep Pipeline::StepCommitter() { return impl_->committer->Step(); }
 
 absl::StatusOr<uint64_t> Pipeline::Greet(const std::string& producer_id, uint64_t epoch) {
   return impl_->gate->Greet(producer_id, epoch);

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "base/clock.h"
 #include "daemon/core/command.h"
 #include "daemon/core/effects.h"
 #include "daemon/core/event.h"
@@ -86,6 +87,27 @@ enum class Admission {
   kStopping,    // not taken: the daemon is stopping, or its store is broken
 };
 
+// What one step of the committer did.
+enum class CommitterAct : uint8_t {
+  kNone,     // nothing was due
+  kTick,     // pushed a tick to every shard
+  kLine,     // drew a line through the shards
+  kGather,   // all shards had reached the line
+  kCommit,   // committed, answered and published what lies before it
+  kRefusal,  // the store refused the commit; it will be tried again
+  kEnd,      // it has ended
+};
+struct CommitterStep {
+  CommitterAct act = CommitterAct::kNone;
+  int64_t wait_ns = 0;  // nothing is due for so long, unless the committer is woken
+};
+
+// What makes a pipeline go. A simulation runs the same code without threads, on clocks of its own.
+struct PipelineDrive {
+  Clock clock;
+  bool threads = true;
+};
+
 // Everything between the edges and the store: admission by producer mark, a bounded queue and a
 // thread per shard, and the committer, which cuts all shards consistently every commit interval,
 // writes one batch, and only then answers and publishes.
@@ -106,13 +128,20 @@ class Pipeline {
 
   // `store` and `recorder` (which may be null) must outlive the pipeline.
   Pipeline(std::shared_ptr<const Settings> settings, Store* store, Recorder* recorder,
-           IncidentListener listener);
+           IncidentListener listener, PipelineDrive drive = {});
   ~Pipeline();
 
   // Restores everything from the store and starts the threads.
   absl::Status Start();
-  // Takes nothing more, applies what is in, commits it, stops the threads. Idempotent.
+  // Takes nothing more, applies what is in, commits it, stops the threads. Idempotent. Without
+  // threads the caller steps on until the committer has ended; a pipeline that goes before goes
+  // like a killed process.
   void Stop();
+
+  // Without threads: does the oldest thing that waits at a shard, false if none does; and one step
+  // of the committer.
+  bool StepShard(uint32_t shard);
+  CommitterStep StepCommitter();
 
   // For a producer's (re)connection: the committed sequence of (id, epoch). FAILED_PRECONDITION if
   // a larger epoch is here; RESOURCE_EXHAUSTED if there are too many producers.

@@ -1,5 +1,6 @@
 #include "daemon/shard_thread.h"
 
+#include <optional>
 #include <utility>
 
 namespace faultline {
@@ -23,6 +24,22 @@ uint64_t BytesSince(const Effects& effects, size_t writes, size_t incidents) {
 ShardThread::ShardThread(std::shared_ptr<const Settings> settings) : shard_(std::move(settings)) {}
 
 ShardThread::~ShardThread() { Stop(); }
+
+void ShardThread::StartWithoutThread(std::function<void(uint64_t bytes)> charge) {
+  charge_ = std::move(charge);
+}
+
+bool ShardThread::DoNext() {
+  std::optional<Work> next;
+  {
+    std::lock_guard lock(mutex_);
+    if (queue_.empty()) return false;
+    next = std::move(queue_.front());
+    queue_.pop_front();
+  }
+  std::visit([this](auto& item) { Do(item); }, *next);
+  return true;
+}
 
 void ShardThread::Start(std::function<void(uint64_t bytes)> charge) {
   charge_ = std::move(charge);

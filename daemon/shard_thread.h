@@ -34,8 +34,9 @@ struct ShardCut {
   uint64_t memory_bytes = 0;
 };
 
-// Owns one Shard and the thread that runs it. Work is done in the order in which it was pushed, so
-// a cut that is pushed to every shard under the admission lock is one consistent line through all.
+// Owns one Shard and the thread that runs it, or none in a simulation. Work is done in the order in
+// which it was pushed, so a cut that is pushed to every shard under the admission lock is one
+// consistent line through all.
 //
 // Operation:    Push* enqueue and wake the thread. PushCut hands the ShardCut to `collect`, on the
 //               shard's thread.
@@ -51,6 +52,10 @@ class ShardThread {
   // `charge` is told, on the shard's thread, what the effects of a batch will keep in memory until
   // their commit.
   void Start(std::function<void(uint64_t bytes)> charge);
+  // Instead of Start: nothing is done but by DoNext.
+  void StartWithoutThread(std::function<void(uint64_t bytes)> charge);
+  // Does the oldest thing that is queued; false if there is none.
+  bool DoNext();
   // Does what is queued, then ends the thread.
   void Stop();
 
