@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "base/codec.h"
 #include "daemon/log.h"
+#include "daemon/planted_bug.h"
 #include "daemon/recording.h"
 #include "daemon/review/incident_records.h"
 #include "daemon/row_totals.h"
@@ -188,7 +189,8 @@ CommitterStep Committer::StepWriting(int64_t now_ns) {
   }
   Log(LogLevel::kError, "the store refused a commit; nothing is acknowledged until it takes it",
       {{"error", std::string(status.message())}});
-  board_->SetStoreStatus(std::move(status));
+  if (!Planted(PlantedBug::kHidesFailures)) board_->SetStoreStatus(std::move(status));
+  if (Planted(PlantedBug::kAnswersRefusedCommits)) Answer(&commit_);
   if (stopping()) {
     if (tries_ >= kStopTries) phase_ = Phase::kEnded;
     return {CommitterAct::kRefusal};
@@ -229,6 +231,7 @@ void Committer::Compose(Commit* commit) {
     commit->writes.insert(commit->writes.end(), std::make_move_iterator(cut.effects.writes.begin()),
                           std::make_move_iterator(cut.effects.writes.end()));
     cut.effects.writes.clear();
+    if (Planted(PlantedBug::kLosesAWrite) && commit->writes.size() > 8) commit->writes.pop_back();
     for (const std::string& note : cut.effects.notes) {
       Log(LogLevel::kInfo, "state changed", {{"what", note}});
     }
@@ -269,7 +272,7 @@ void Committer::AddRows(Commit* commit) {
       FAULTLINE_CHECK(result.applied_rows + result.late_rows + result.rejected_rows == batch.rows,
                       "the core accounts for every row of a batch");
       totals.applied += result.applied_rows;
-      totals.late += result.late_rows;
+      if (!Planted(PlantedBug::kForgetsLateRows)) totals.late += result.late_rows;
       for (size_t reason = 0; reason < core_rejected_.size(); ++reason) {
         core_rejected_[reason] += result.rejected_by_reason[reason];
       }

@@ -62,7 +62,8 @@ class IncidentBook {
   // a silence. Empty actor: the daemon.
   void Note(std::string_view text, const Person& actor, int64_t now_ns);
 
-  // What the open incident says of itself from now on; nothing if none is open.
+  // What the open incident says of itself from now on. Nothing unless it has a change that is still
+  // to be taken: what is not told is not stored either.
   void SetTriage(v1::Triage triage);
   void SetChangeTime(const v1::TimeEstimate& change);
 

@@ -1,0 +1,59 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "storage/store.h"
+
+namespace faultline::sim {
+
+// A store in memory whose every commit meets the fate it is told. Like the real one, it takes
+// nothing more after a failure until a Reopen succeeds, and keeps a commit whole or not at all.
+class SimStore final : public Store {
+ public:
+  enum class Fate {
+    kTaken,
+    kRefused,       // nothing of it is there
+    kRefusedThere,  // all of it is there: only the answer is lost
+  };
+  using Writes = std::vector<StateWrite>;
+
+  SimStore();
+
+  // Decides what becomes of a commit; asked before it.
+  std::function<Fate(const Writes& writes, bool sync)> decide;
+  // A commit is there, whatever its caller is told.
+  std::function<void(const Writes& writes)> there;
+  // While set, Reopen fails.
+  bool down = false;
+
+  absl::Status Commit(const Writes& writes, bool sync) override;
+  absl::StatusOr<std::optional<std::string>> Get(std::string_view key) const override;
+  absl::Status Scan(
+      std::string_view begin, std::string_view end,
+      const std::function<bool(std::string_view, std::string_view)>& visit) const override;
+  absl::Status ScanBackwards(
+      std::string_view begin, std::string_view end,
+      const std::function<bool(std::string_view, std::string_view)>& visit) const override;
+  absl::Status Reopen() override;
+  absl::Status Backup(const std::string& folder) override;
+  uint64_t bytes() const override { return inner_->bytes(); }
+
+  // What a new process finds: a store that works, with everything that is there.
+  void Restart() { failed_ = false; }
+  // Of a key that must be there or not; empty if it is not.
+  std::string Value(const std::string& key) const;
+  // A copy, to be damaged.
+  std::unique_ptr<Store> Copy(
+      const std::function<void(std::string_view, std::string*)>& change) const;
+
+ private:
+  std::unique_ptr<Store> inner_;
+  bool failed_ = false;
+};
+
+}  // namespace faultline::sim

@@ -1,0 +1,69 @@
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <string>
+
+#include "daemon/log.h"
+#include "tests/sim/world.h"
+
+namespace faultline::sim {
+namespace {
+
+constexpr uint64_t kSteps = 4'000;
+
+// How many seeds there is time for.
+uint64_t Seeds() {
+  if (std::getenv("FAULTLINE_LONG_TESTS") != nullptr) return 20'000;
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  return 40;
+#else
+  return 800;
+#endif
+}
+
+class Simulation : public ::testing::Test {
+ protected:
+  void SetUp() override { ConfigureLog(LogLevel::kError, false); }
+};
+
+// Parts of the seeds, so that they run side by side.
+class SimulationSeeds : public Simulation, public ::testing::WithParamInterface<uint64_t> {};
+
+TEST_P(SimulationSeeds, Hold) {
+  constexpr uint64_t kParts = 4;
+  Happened happened;
+  for (uint64_t seed = 1 + GetParam(); seed <= Seeds(); seed += kParts) {
+    World world(seed);
+    const std::string violation = world.Run(kSteps);
+    happened.Add(world.happened());
+    ASSERT_EQ(violation, "") << "at step " << world.happened().steps
+                             << "; again: faultline_sim --seed " << seed << " --steps " << kSteps;
+  }
+  std::printf("%s\n", happened.Text().c_str());
+  // All of this happened, so a run that holds says something.
+  for (const uint64_t count :
+       {happened.commits, happened.refusals, happened.crashes, happened.crashes_in_commit,
+        happened.stops, happened.damages, happened.accepted, happened.duplicates,
+        happened.out_of_order, happened.fenced, happened.full, happened.undecodable,
+        happened.acknowledged, happened.commands, happened.reloads, happened.changes,
+        happened.jumps}) {
+    EXPECT_GT(count, 0u);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Parts, SimulationSeeds, ::testing::Range(uint64_t{0}, uint64_t{4}));
+
+TEST_F(Simulation, ASeedIsOneCourseOfEvents) {
+  for (const uint64_t seed : {3, 14, 159}) {
+    std::string texts[2];
+    for (std::string& text : texts) {
+      World world(seed);
+      EXPECT_EQ(world.Run(kSteps), "");
+      text = world.happened().Text();
+    }
+    EXPECT_EQ(texts[0], texts[1]);
+  }
+}
+
+}  // namespace
+}  // namespace faultline::sim

@@ -1,0 +1,242 @@
+#include "tests/sim/world.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace faultline::sim {
+
+void Happened::Add(const Happened& o) {
+  steps += o.steps;
+  commits += o.commits;
+  refusals += o.refusals;
+  crashes += o.crashes;
+  crashes_in_commit += o.crashes_in_commit;
+  stops += o.stops;
+  damages += o.damages;
+  accepted += o.accepted;
+  duplicates += o.duplicates;
+  out_of_order += o.out_of_order;
+  fenced += o.fenced;
+  full += o.full;
+  shed += o.shed;
+  undecodable += o.undecodable;
+  acknowledged += o.acknowledged;
+  commands += o.commands;
+  reloads += o.reloads;
+  changes += o.changes;
+  jumps += o.jumps;
+}
+
+std::string Happened::Text() const {
+  std::string text;
+  const auto add = [&](const char* name, uint64_t count) {
+    text += (text.empty() ? "" : ", ") + std::to_string(count) + " " + name;
+  };
+  add("steps", steps);
+  add("commits", commits);
+  add("refused commits", refusals);
+  add("crashes", crashes);
+  add("of them in a commit", crashes_in_commit);
+  add("stops", stops);
+  add("damaged stores", damages);
+  add("batches accepted", accepted);
+  add("duplicates", duplicates);
+  add("out of order", out_of_order);
+  add("fenced", fenced);
+  add("found it full", full);
+  add("shed", shed);
+  add("undecodable", undecodable);
+  add("acknowledged", acknowledged);
+  add("commands", commands);
+  add("reloads", reloads);
+  add("incident changes", changes);
+  add("clock jumps", jumps);
+  return text;
+}
+
+World::World(uint64_t seed)
+    : plan_(seed),
+      random_(seed),
+      settings_(plan_.MakeSettings(0)),
+      oracle_(&store_, settings_, plan_.shards),
+      producers_(plan_.producers) {
+  store_.decide = [this](const SimStore::Writes&, bool sync) { return Decide(sync); };
+  store_.there = [this](const SimStore::Writes& writes) { oracle_.There(writes); };
+  Start();
+}
+
+void World::Start() {
+  ++life_;
+  ended_ = committing_ = crash_now_ = woken_ = false;
+  store_.Restart();
+  PipelineDrive drive;
+  drive.threads = false;
+  drive.clock.steady_ns = [this] { return steady_ns_; };
+  drive.clock.wall_ns = [this] { return kStartNs + steady_ns_ + wall_shift_ns_; };
+  pipeline_ = std::make_unique<Pipeline>(
+      settings_, &store_, nullptr,
+      [this](uint64_t sequence, const IncidentChange& change) {
+        ++happened_.changes;
+        oracle_.Told(sequence, change);
+      },
+      std::move(drive));
+  const absl::Status status = pipeline_->Start();
+  if (!status.ok()) oracle_.Violate("I1", "does not start again: " + status.ToString());
+}
+
+// Everything in memory is gone, and what was under way to or from this process with it.
+void World::Crash() {
+  ++happened_.crashes;
+  pipeline_.reset();
+  waiting_.clear();
+  std::erase_if(network_, [this](const Packet&) { return Happens(0.5); });
+  if (Happens(plan_.damage)) TryDamaged();
+  plan_.Renew(&random_);
+  settings_ = plan_.MakeSettings(revision_);
+  oracle_.Crashed(settings_, plan_.shards);
+  if (random_.Below(8) == 0) oracle_.CheckStore();
+  Start();
+}
+
+void World::StopAndStart() {
+  ++happened_.stops;
+  pipeline_->Stop();
+  const uint64_t life = life_;
+  for (int i = 0; i < 10'000 && !ended_; ++i) {
+    StepShard();
+    StepCommitter();
+    if (!oracle_.violation().empty() || life != life_) return;
+  }
+  if (!ended_) oracle_.Violate("sim", "a stop does not end");
+  Crash();
+}
+
+SimStore::Fate World::Decide(bool sync) {
+  if (plan_.power_safe && !sync) oracle_.Violate("I1", "a commit is not synced, and should be");
+  if (Happens(plan_.slow_store) && !calm_) {
+    steady_ns_ += static_cast<int64_t>(random_.Below(20)) * kSecond;
+  }
+  if (calm_) return SimStore::Fate::kTaken;
+  const bool there = random_.Below(2) == 0;
+  crash_now_ = Happens(plan_.crash_in_commit);
+  happened_.crashes_in_commit += crash_now_ ? 1 : 0;
+  if (store_.down || crash_now_ || Happens(plan_.refuse)) {
+    return there && !store_.down ? SimStore::Fate::kRefusedThere : SimStore::Fate::kRefused;
+  }
+  if (Happens(plan_.break_store)) {
+    store_.down = true;
+    return there ? SimStore::Fate::kRefusedThere : SimStore::Fate::kRefused;
+  }
+  return SimStore::Fate::kTaken;
+}
+
+void World::StepCommitter() {
+  const int64_t tick_ns = kStartNs + steady_ns_ + wall_shift_ns_;
+  const CommitterStep step = pipeline_->StepCommitter();
+  // The process died in its commit; nothing of what it did after it happened.
+  if (std::exchange(crash_now_, false)) return Crash();
+  switch (step.act) {
+    case CommitterAct::kTick:
+      return oracle_.Ticked(tick_ns);
+    case CommitterAct::kLine:
+      committing_ = true;
+      return oracle_.Line();
+    case CommitterAct::kCommit:
+      committing_ = false;
+      ++happened_.commits;
+      return oracle_.Committed(*pipeline_);
+    case CommitterAct::kRefusal:
+      ++happened_.refusals;
+      oracle_.Refused();
+      if (pipeline_->ready().ok()) {
+        oracle_.Violate("I5", "ready, while the store refuses commits");
+      }
+      return;
+    case CommitterAct::kEnd:
+      ended_ = true;
+      return;
+    case CommitterAct::kNone:
+    case CommitterAct::kGather:
+      return;
+  }
+}
+
+void World::StepShard() {
+  const auto shard = static_cast<uint32_t>(random_.Below(plan_.shards));
+  if (pipeline_->StepShard(shard)) oracle_.ShardDid(shard);
+}
+
+void World::PassTime() {
+  const uint64_t how = random_.Below(10);
+  const int64_t most = how < 6 ? 5 : how < 9 ? 60 : 1'500;
+  steady_ns_ += static_cast<int64_t>(random_.Below(static_cast<uint64_t>(most))) * kMillisecond;
+  if (calm_ || !Happens(plan_.jump)) return;
+  ++happened_.jumps;
+  wall_shift_ns_ =
+      random_.Below(3) == 0 ? 0 : (static_cast<int64_t>(random_.Below(7'200)) - 3'600) * kSecond;
+}
+
+void World::Step() {
+  ++happened_.steps;
+  if (woken_) RetryWaiting();
+  const uint64_t what = random_.Below(100);
+  if (what < 27) {
+    DeliverAny();
+  } else if (what < 47) {
+    StepShard();
+  } else if (what < 64) {
+    StepCommitter();
+  } else if (what < 74) {
+    PassTime();
+  } else if (what < 91) {
+    Produce();
+  } else if (what < 93) {
+    ProduceUnmarked();
+  } else if (what < 94) {
+    Resend();
+  } else if (what < 95) {
+    Hello();
+  } else if (calm_) {
+    StepCommitter();
+  } else if (Happens(plan_.command * 20)) {
+    Order();
+  } else if (Happens(plan_.reload * 20)) {
+    Reload();
+  } else if (store_.down && random_.Below(4) == 0) {
+    store_.down = false;
+  }
+  if (calm_ || !oracle_.violation().empty()) return;
+  if (Happens(plan_.crash)) return Crash();
+  if (Happens(plan_.stop)) StopAndStart();
+}
+
+std::string World::Run(uint64_t steps) {
+  for (uint64_t i = 0; i < steps && oracle_.violation().empty(); ++i) {
+    Step();
+    if (pipeline_ != nullptr && i % 8 == 0) oracle_.Check(*pipeline_, committing_);
+  }
+  calm_ = true;
+  store_.down = false;
+  wall_shift_ns_ = 0;
+  const auto done = [this] {
+    return network_.empty() && waiting_.empty() && !committing_ &&
+           std::all_of(producers_.begin(), producers_.end(),
+                       [](const Producer& producer) { return producer.kept.empty(); });
+  };
+  for (int i = 0; i < 200'000 && oracle_.violation().empty() && !done(); ++i) Step();
+  if (!done()) oracle_.Violate("I1", "something sent is never acknowledged, though all works");
+  // One more commit, for what came after the last line.
+  for (int i = 0; i < 10'000 && oracle_.violation().empty(); ++i) {
+    StepShard();
+    steady_ns_ += kMillisecond;
+    StepCommitter();
+    if (!committing_ && pipeline_->Read().rows.in_flight == 0 &&
+        pipeline_->Read().queue_bytes == 0) {
+      break;
+    }
+  }
+  if (oracle_.violation().empty()) oracle_.CheckQuiet(*pipeline_);
+  return oracle_.violation();
+}
+
+}  // namespace faultline::sim
