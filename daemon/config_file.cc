@@ -187,6 +187,7 @@ void Reader::ReadKey(const YAML::Node& key, const YAML::Node& value, const std::
   const FieldDescriptor* field = type.FindFieldByName(name);
   if (field == nullptr) {
     std::vector<std::string> names;
+    names.reserve(static_cast<size_t>(type.field_count()));
     for (int i = 0; i < type.field_count(); ++i) names.push_back(type.field(i)->name());
     const std::string_view nearest = Nearest(name, names);
     return Find(key.Mark(), path,

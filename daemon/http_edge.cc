@@ -109,8 +109,8 @@ HttpRoutes HttpEdge::Impl::Routes() {
   routes.metrics = [this] { return Page(); };
   routes.healthy = [] { return absl::OkStatus(); };
   routes.ready = [this] { return Ready(); };
-  routes.reload = [this](HttpReply reply) { reply(ReloadAnswer(parts.reload())); };
-  routes.events = [this](HttpRequest request, HttpReply reply) {
+  routes.reload = [this](const HttpReply& reply) { reply(ReloadAnswer(parts.reload())); };
+  routes.events = [this](const HttpRequest& request, const HttpReply& reply) {
     PostEvents(parts.desk, request.body, [reply](int code, std::string body) {
       reply({static_cast<unsigned>(code), "application/json", std::move(body)});
     });

@@ -71,12 +71,12 @@ void AlertPoster::Run() {
       changed_.wait_for(lock, std::chrono::nanoseconds(std::min(due_ns - now_ns, kHourNs)));
       continue;
     }
-    PostedAlerts::Batch batch = alerts_.Take(now_ns, WallNowNs());
-    if (!batch.alerts.empty()) Post(std::move(batch), &lock);
+    const PostedAlerts::Batch batch = alerts_.Take(now_ns, WallNowNs());
+    if (!batch.alerts.empty()) Post(batch, &lock);
   }
 }
 
-void AlertPoster::Post(PostedAlerts::Batch batch, std::unique_lock<std::mutex>* lock) {
+void AlertPoster::Post(const PostedAlerts::Batch& batch, std::unique_lock<std::mutex>* lock) {
   lock->unlock();
   const absl::StatusOr<HttpPost::Answer> answer = post_.Post("/api/v2/alerts", batch.body);
   lock->lock();

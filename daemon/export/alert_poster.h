@@ -50,7 +50,7 @@ class AlertPoster {
 
  private:
   void Run();
-  void Post(PostedAlerts::Batch batch, std::unique_lock<std::mutex>* lock);
+  void Post(const PostedAlerts::Batch& batch, std::unique_lock<std::mutex>* lock);
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;

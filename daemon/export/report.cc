@@ -68,7 +68,8 @@ std::string BeganHtml(const v1::Incident& incident) {
 
 std::string LabelsHtml(const v1::Incident& incident) {
   std::vector<std::string> labels;
-  for (const auto& [name, value] : incident.labels()) labels.push_back(Html(name + " = " + value));
+  for (const auto& [name, value] : incident.labels())
+    labels.push_back(Html(absl::StrCat(name, " = ", value)));
   std::sort(labels.begin(), labels.end());
   std::string text;
   for (const std::string& label : labels) absl::StrAppend(&text, text.empty() ? "" : ", ", label);

@@ -184,7 +184,7 @@ absl::Status GetEvidence(const Store& store, const Recorder* recorder,
 absl::Status CompareDistributions(const Store& store,
                                   const v1::CompareDistributionsRequest& request,
                                   v1::CompareDistributionsResponse* response) {
-  const absl::Status valid = CheckText("signal", request.signal(), 0, kNameBytesMax);
+  absl::Status valid = CheckText("signal", request.signal(), 0, kNameBytesMax);
   if (!valid.ok()) return valid;
   if (!v1::WindowChoice_IsValid(request.window())) {
     return absl::InvalidArgumentError(
@@ -248,7 +248,7 @@ absl::Status ExportIncident(const Store& store, const Recorder* recorder,
 absl::Status ReplayIncident(const Store& store, const Recorder* recorder,
                             const v1::ReplayIncidentRequest& request,
                             v1::ReplayIncidentResponse* response) {
-  const absl::Status valid = CheckText("alarm_budget", request.alarm_budget(), 0, 128);
+  absl::Status valid = CheckText("alarm_budget", request.alarm_budget(), 0, 128);
   if (!valid.ok()) return valid;
   if (request.has_reference_start_time() != request.has_reference_end_time()) {
     return absl::InvalidArgumentError(

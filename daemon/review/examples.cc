@@ -124,7 +124,7 @@ absl::Status Read(const v1::Incident& incident, const StoredEvidence& evidence,
   const auto [begin, end] = TimesOf(incident, evidence);
   std::vector<std::string> ids;
   recorded->places.resize(pins.size());
-  const absl::Status status = ForEachRecorded(
+  absl::Status status = ForEachRecorded(
       recorder, incident.model(), incident.version(), begin, end,
       [&, first = begin, last = end](const v1::InferenceBatch& batch) {
         const int number = static_cast<int>(recorded->batches.size());
