@@ -11,7 +11,7 @@ packages=(
   libyaml-cpp-dev libeigen3-dev libspdlog-dev libcli11-dev libxxhash-dev libjemalloc-dev
   zlib1g-dev libgtest-dev libgmock-dev libbenchmark-dev ccache prometheus
 )
-test_packages=(clang clang-tidy clang-format gzip prometheus-alertmanager time)
+test_packages=(clang clang-tidy clang-format gzip prometheus-alertmanager time valgrind)
 if [[ ${1:-} == --tests ]]; then
   packages+=("${test_packages[@]}")
   # Any Node.js will do for buf; Debian's comes only if there is none.

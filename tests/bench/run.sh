@@ -1,11 +1,25 @@
 #!/usr/bin/env bash
-# Builds the benchmarks with the release preset and runs them: tests/bench/run.sh [NAME...]
+# Builds the benchmarks with the release preset and runs them:
+#   tests/bench/run.sh [--history FOLDER] [NAME...]
 # prints one row a figure: name, figure, unit, target, ok or miss. Nothing fails because a machine
-# is slow: compare ratios within one run.
+# is slow: compare ratios within one run. Only instructions, which are counted, fail above their
+# budget. With --history the rows are also kept in FOLDER, one JSON file a run.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
+if [[ ${1:-} == --history ]]; then
+  history=${2:?a folder follows --history}
+  shift 2
+  mkdir -p "$history"
+  kept=$(mktemp)
+  status=0
+  "$0" "$@" | tee "$kept" || status=$?
+  python3 tests/bench/history.py "$history" <"$kept"
+  rm -f "$kept"
+  exit "$status"
+fi
 names=("$@")
-((${#names[@]} > 0)) || names=(detectors arl delay data core scrape review end_to_end)
+((${#names[@]} > 0)) ||
+  names=(detectors arl delay data core scrape review end_to_end instructions)
 ./deploy/build.sh release faultline "${names[@]/%/_bench}" >build-bench.log 2>&1 || {
   tail -n 40 build-bench.log >&2
   exit 1
@@ -31,6 +45,10 @@ river() {
 }
 
 for name in "${names[@]}"; do
+  if [[ $name == instructions ]]; then
+    tests/bench/instructions.sh
+    continue
+  fi
   "build/release/tests/bench/${name}_bench"
   [[ $name != detectors ]] || river
 done
