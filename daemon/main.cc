@@ -3,6 +3,11 @@
 #include "daemon/cli/commands.h"
 #include "daemon/serve.h"
 
+// For jemalloc: few arenas, as few threads allocate much; what was given back leaves the process
+// within a second.
+extern "C" const char* malloc_conf;
+const char* malloc_conf = "narenas:4,dirty_decay_ms:1000,muzzy_decay_ms:0";
+
 int main(int argc, char** argv) {
   CLI::App app{"Faultline watches AI models and says which way they are failing.", "faultline"};
   app.require_subcommand(1);
