@@ -9,15 +9,27 @@
 #include "daemon/planted_bug.h"
 
 namespace faultline {
+namespace {
+
+constexpr int64_t kLookNs = 50'000'000;
+// What one may hold, in times of what is free.
+constexpr uint64_t kFreeTimes = 8;
+
+std::string ModelHolder(const std::string& model) { return "m" + model; }
+std::string ProducerHolder(const std::string& id) { return id.empty() ? id : "p" + id; }
+
+}  // namespace
 
 AdmissionGate::AdmissionGate(const Settings& settings,
                              std::vector<std::unique_ptr<ShardThread>>* shards, Clock clock,
-                             std::function<void()> wake)
+                             std::function<uint64_t()> resident_bytes, std::function<void()> wake)
     : shards_(*shards),
       clock_(std::move(clock)),
+      resident_bytes_(std::move(resident_bytes)),
       wake_(std::move(wake)),
       marks_(settings.producers_max),
-      bytes_max_(settings.queue_bytes_max) {}
+      bytes_max_(settings.queue_bytes_max),
+      memory_max_(settings.memory_bytes_max) {}
 
 ShardThread& AdmissionGate::ShardFor(const std::string& model) {
   return *shards_[ShardOf(model, static_cast<uint32_t>(shards_.size()))];
@@ -42,11 +54,14 @@ Admission AdmissionGate::Submit(std::unique_ptr<EventBatch>* batch, const BatchN
     const bool duplicate = admission == Admission::kDuplicate;
     if (!duplicate && admission != Admission::kAccepted) return admission;
     const uint64_t bytes = duplicate ? kBatchBytesMin : std::max((*batch)->bytes, kBatchBytesMin);
-    // A batch larger than the whole queue still gets in when nothing else is there.
-    const bool full = bytes_ > 0 && bytes_ + bytes > bytes_max_;
+    const std::string model = ModelHolder((*batch)->model);
+    const std::string producer = ProducerHolder(name.producer_id);
+    const bool full = !HasRoom(bytes, BytesMax(now_ns), model, producer);
     if (full && !Planted(PlantedBug::kIgnoresTheQueueLimit)) return Admission::kFull;
     bytes_ += bytes;
     line_bytes_ += bytes;
+    Hold(model, bytes);
+    if (marked) Hold(producer, bytes);
     if (duplicate) {
       rows_.duplicate += rows;
       duplicates_.push_back({next_ticket_++, rows, std::move(done)});
@@ -62,6 +77,35 @@ Admission AdmissionGate::Submit(std::unique_ptr<EventBatch>* batch, const BatchN
   }
   wake_();
   return admission;
+}
+
+uint64_t AdmissionGate::BytesMax(int64_t now_ns) {
+  if (memory_max_ == 0 || !resident_bytes_) return bytes_max_;
+  if (now_ns >= next_look_ns_) {
+    next_look_ns_ = now_ns + kLookNs;
+    const uint64_t resident = resident_bytes_();
+    // What waits is resident already.
+    others_ = resident - std::min(resident, bytes_);
+  }
+  return std::min(bytes_max_, memory_max_ - std::min(memory_max_, others_));
+}
+
+bool AdmissionGate::HasRoom(uint64_t bytes, uint64_t bytes_max, const std::string& model,
+                            const std::string& producer) const {
+  // A batch larger than the whole queue still gets in when nothing else is there.
+  if (bytes_ == 0) return true;
+  if (bytes_ + bytes > bytes_max) return false;
+  const uint64_t share = kFreeTimes * (bytes_max - bytes_);
+  const auto within = [&](const std::string& who) {
+    const auto held = held_.find(who);
+    return held == held_.end() || held->second + bytes <= share;
+  };
+  return within(model) && within(producer);
+}
+
+void AdmissionGate::Hold(const std::string& who, uint64_t bytes) {
+  held_[who] += bytes;
+  line_held_[who] += bytes;
 }
 
 void AdmissionGate::WhenSpace(std::function<void()> callback) {
@@ -108,6 +152,7 @@ absl::Status AdmissionGate::Run(const std::string& model, CommandAction action,
     const uint64_t ticket = next_ticket_++;
     if (apply != nullptr) {
       bytes_max_ = apply->settings->queue_bytes_max;
+      memory_max_ = apply->settings->memory_bytes_max;
       marks_.set_producers_max(apply->settings->producers_max);
       for (size_t i = 0; i < shards_.size(); ++i) {
         shards_[i]->PushCommand({clock_.wall_ns(), *apply}, ticket, i == 0 ? done : nullptr);
@@ -131,6 +176,7 @@ CutLine AdmissionGate::Cut(const std::function<void(ShardCut)>& collect) {
   line.rows = rows_;
   line.duplicates.swap(duplicates_);
   line.bytes = std::exchange(line_bytes_, 0);
+  line.held.swap(line_held_);
   line.commands = std::exchange(line_commands_, 0);
   for (const auto& shard : shards_) shard->PushCut(collect);
   return line;
@@ -142,6 +188,10 @@ void AdmissionGate::Committed(const CutLine& line) {
     std::lock_guard lock(mutex_);
     marks_.Committed();
     bytes_ -= line.bytes;
+    for (const auto& [who, bytes] : line.held) {
+      const auto held = held_.find(who);
+      if ((held->second -= bytes) == 0) held_.erase(held);
+    }
     commands_ -= line.commands;
     waiters.swap(waiters_);
   }

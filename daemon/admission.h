@@ -4,6 +4,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -36,8 +37,9 @@ struct CutLine {
   std::vector<StateWrite> marks;
   EdgeRows rows;
   std::vector<DuplicateBatch> duplicates;
-  uint64_t bytes = 0;     // charged
-  uint64_t commands = 0;  // counted
+  uint64_t bytes = 0;                    // charged
+  uint64_t commands = 0;                 // counted
+  std::map<std::string, uint64_t> held;  // bytes by who holds them
 };
 
 // The one door into the shards: checks marks, bounds what is inside, and draws the line of a cut.
@@ -47,6 +49,11 @@ struct CutLine {
 //               slow: the core or the disk. A cut takes marks and edge rows and pushes
 //               the cut to every shard under the same lock as admissions, so it separates the same
 //               batches everywhere.
+// Fairness:     a model, and a producer, may hold eight times what is free, so one alone leaves a
+//               ninth, and who holds little finds room whoever floods (dynamic thresholds:
+//               Choudhury and Hahne, IEEE/ACM Transactions on Networking 6, 1998).
+// Memory:       with a ceiling, the queue takes no more than what is left under it. A batch that
+//               finds nothing else inside always gets in, so it never stops altogether.
 // Concurrency:  thread-safe.
 class AdmissionGate {
  public:
@@ -57,7 +64,7 @@ class AdmissionGate {
 
   // `wake` is called, without the lock, when something came in.
   AdmissionGate(const Settings& settings, std::vector<std::unique_ptr<ShardThread>>* shards,
-                Clock clock, std::function<void()> wake);
+                Clock clock, std::function<uint64_t()> resident_bytes, std::function<void()> wake);
 
   // See Pipeline.
   absl::StatusOr<uint64_t> Greet(const std::string& producer_id, uint64_t epoch);
@@ -92,9 +99,15 @@ class AdmissionGate {
 
  private:
   ShardThread& ShardFor(const std::string& model);
+  // What may be inside at all, as things are.
+  uint64_t BytesMax(int64_t now_ns);
+  bool HasRoom(uint64_t bytes, uint64_t bytes_max, const std::string& model,
+               const std::string& producer) const;
+  void Hold(const std::string& who, uint64_t bytes);
 
   std::vector<std::unique_ptr<ShardThread>>& shards_;
   const Clock clock_;
+  const std::function<uint64_t()> resident_bytes_;  // empty: no ceiling
   const std::function<void()> wake_;
   mutable std::mutex mutex_;
   ProducerMarks marks_;
@@ -102,10 +115,15 @@ class AdmissionGate {
   std::vector<DuplicateBatch> duplicates_;
   std::vector<std::function<void()>> waiters_;
   uint64_t bytes_max_;
-  uint64_t bytes_ = 0;          // charged and not committed
-  uint64_t line_bytes_ = 0;     // the part of it since the last line
-  uint64_t commands_ = 0;       // not committed
-  uint64_t line_commands_ = 0;  // the part of them since the last line
+  uint64_t memory_max_;  // 0: no ceiling
+  uint64_t others_ = 0;  // resident beside the queue, when it was last looked at
+  int64_t next_look_ns_ = 0;
+  std::map<std::string, uint64_t> held_;       // bytes by model and by producer
+  std::map<std::string, uint64_t> line_held_;  // the part of it since the last line
+  uint64_t bytes_ = 0;                         // charged and not committed
+  uint64_t line_bytes_ = 0;                    // the part of it since the last line
+  uint64_t commands_ = 0;                      // not committed
+  uint64_t line_commands_ = 0;                 // the part of them since the last line
   uint64_t next_ticket_ = 1;
   bool closed_ = false;
 };

@@ -315,6 +315,7 @@ void Committer::Publish(Commit* commit, double seconds) {
   {
     std::lock_guard lock(mutex_);
     reading.queue_bytes_max = settings_->queue_bytes_max;
+    reading.memory_bytes_max = settings_->memory_bytes_max;
     reading.commit_interval_ns = std::max(settings_->commit_interval_ns, interval_ns_);
   }
   reading.commits = commits_;

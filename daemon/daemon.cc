@@ -13,12 +13,14 @@
 
 #include "base/clock.h"
 #include "daemon/config_file.h"
+#include "daemon/core/limits.h"
 #include "daemon/export/alert_poster.h"
 #include "daemon/http_edge.h"
 #include "daemon/ingest/grpc_server.h"
 #include "daemon/ingest/ingestion_service.h"
 #include "daemon/ingest/intake.h"
 #include "daemon/log.h"
+#include "daemon/memory.h"
 #include "daemon/pipeline.h"
 #include "daemon/report_edge.h"
 #include "daemon/review/incident_reader.h"
@@ -48,6 +50,13 @@ absl::StatusOr<LoadedConfig> Load(const ServeOptions& options) {
   if (!options.http_address.empty()) config.mutable_listen()->set_http(options.http_address);
   if (!options.reports_address.empty()) {
     config.mutable_listen()->set_reports(options.reports_address);
+  }
+  if (config.limits().memory().empty()) {
+    // A tenth stays for what the group counts besides, such as files that were just written.
+    const std::optional<uint64_t> allowed = ControlGroupMemory();
+    if (allowed.has_value() && *allowed / 10 * 9 >= kMemoryBytesLeast) {
+      config.mutable_limits()->set_memory(std::to_string(*allowed / 10 * 9));
+    }
   }
   absl::StatusOr<std::shared_ptr<const Settings>> settings = Settings::Make(config);
   if (!settings.ok()) return settings.status();
@@ -136,7 +145,7 @@ absl::Status Daemon::Parts::OpenState() {
                                           if (alert_poster) alert_poster->Apply(change);
                                         });
   if (!settings.alertmanager.url.host.empty()) {
-    const absl::Status known = OpenAlertPoster();
+    absl::Status known = OpenAlertPoster();
     if (!known.ok()) return known;
   }
   return pipeline->Start();

@@ -31,7 +31,7 @@ struct Pipeline::Impl {
     for (uint32_t i = 0; i < settings->shards; ++i) {
       shards.push_back(std::make_unique<ShardThread>(settings));
     }
-    gate = std::make_unique<AdmissionGate>(*settings, &shards, drive.clock,
+    gate = std::make_unique<AdmissionGate>(*settings, &shards, drive.clock, drive.resident_bytes,
                                            [this] { committer->Wake(); });
     committer = std::make_unique<Committer>(settings, gate.get(), shards.size(), store, recorder,
                                             &board, drive.clock, std::move(listener));

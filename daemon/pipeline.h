@@ -18,6 +18,7 @@
 #include "daemon/core/event.h"
 #include "daemon/core/settings.h"
 #include "daemon/core/snapshot.h"
+#include "daemon/memory.h"
 #include "storage/recorder.h"
 #include "storage/store.h"
 
@@ -66,8 +67,9 @@ struct PipelineReading {
   int64_t commit_interval_ns = 0;  // the one that held last
   uint64_t producers = 0;
   uint64_t state_bytes = 0;
-  uint64_t core_bytes = 0;    // memory of the shards, about
-  absl::Status store_status;  // not OK: nothing is acknowledged
+  uint64_t core_bytes = 0;        // memory of the shards, about
+  uint64_t memory_bytes_max = 0;  // of the process; 0: no ceiling
+  absl::Status store_status;      // not OK: nothing is acknowledged
 };
 
 // Names a batch of a producer; an empty id has no mark.
@@ -105,6 +107,7 @@ struct CommitterStep {
 // What makes a pipeline go. A simulation runs the same code without threads, on clocks of its own.
 struct PipelineDrive {
   Clock clock;
+  std::function<uint64_t()> resident_bytes = ResidentBytes;
   bool threads = true;
 };
 

@@ -28,6 +28,8 @@ inline constexpr uint32_t kBlockSignals = 64;
 // A pane and the one before it may be open; older rows are late.
 inline constexpr uint32_t kOpenPanesMax = 2;
 
+// A daemon without models takes about a third of the least ceiling.
+inline constexpr uint64_t kMemoryBytesLeast = 96ull << 20;
 inline constexpr uint32_t kAlertsPerModelMax = 4'096;
 inline constexpr uint32_t kIncidentAlertsMax = 256;
 inline constexpr uint32_t kIncidentTimelineMax = 256;

@@ -107,9 +107,9 @@ absl::Status ModelState::CheckRoom(uint64_t added) const {
   }
   // A model that is not registered yet counts with all it has.
   if (shard_->signals + added > shard_->PartOf(settings.signals_max)) {
-    return absl::ResourceExhaustedError(
-        absl::StrCat("no room for ", added, " more signals; limits.signals is ",
-                     settings.signals_max, " over ", settings.shards, " shards"));
+    return absl::ResourceExhaustedError(absl::StrCat(
+        "no room for ", added, " more signals; limits.signals, or what limits.memory ",
+        "has room for, is ", settings.signals_max, " over ", settings.shards, " shards"));
   }
   return absl::OkStatus();
 }

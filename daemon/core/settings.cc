@@ -22,6 +22,9 @@ constexpr int64_t kMillisecond = 1'000'000;
 constexpr int64_t kSecond = 1'000'000'000;
 constexpr int64_t kDay = 86'400 * kSecond;
 constexpr int64_t kAnyDuration = std::numeric_limits<int64_t>::max();
+// What a signal takes with the default suite and full windows; see
+// docs/decisions/memory_of_a_signal.md.
+constexpr uint64_t kSignalBytes = 24ull << 10;
 constexpr uint64_t kAnyBytes = std::numeric_limits<int64_t>::max();
 constexpr std::string_view kInsecure = "anybody who reaches this port can read and write";
 constexpr std::string_view kInsecurePost = "anybody on the way can read and change what is posted";
@@ -177,6 +180,15 @@ void ReadCommit(const v1::CommitConfig& commit, SettingsFields* fields, Settings
                 "at least 1", &settings->commit_bytes_per_second);
 }
 
+// The rest is for what is fixed, messages on their way, snapshots and the store.
+void DivideMemory(Settings* settings) {
+  const uint64_t ceiling = settings->memory_bytes_max;
+  const uint64_t signals = ceiling / 2 / kSignalBytes;
+  if (signals < settings->signals_max) settings->signals_max = static_cast<uint32_t>(signals);
+  settings->queue_bytes_max = std::min(settings->queue_bytes_max, ceiling / 8);
+  settings->reference_bytes_max = std::min(settings->reference_bytes_max, ceiling / 8);
+}
+
 void ReadLimits(const v1::LimitsConfig& limits, SettingsFields* fields, Settings* settings) {
   fields->Number("limits", limits, "models", 1, 100'000, &settings->models_max);
   fields->Number("limits", limits, "signals_per_model", 1, 20'000,
@@ -191,6 +203,9 @@ void ReadLimits(const v1::LimitsConfig& limits, SettingsFields* fields, Settings
                 &settings->reference_bytes_max);
   fields->Duration("limits.future", limits.future(), 0, kAnyDuration, "0s or more",
                    &settings->future_ns);
+  fields->Bytes("limits.memory", limits.memory(), kMemoryBytesLeast, kAnyBytes, "at least 96MiB",
+                &settings->memory_bytes_max);
+  if (settings->memory_bytes_max > 0) DivideMemory(settings);
 }
 
 void ReadLog(const v1::LogConfig& log, SettingsFields* fields, Settings* settings) {

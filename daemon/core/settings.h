@@ -123,6 +123,7 @@ class Settings {
   uint64_t queue_bytes_max = 64ull << 20;
   uint64_t message_bytes_max = 4ull << 20;
   uint64_t reference_bytes_max = 256ull << 20;
+  uint64_t memory_bytes_max = 0;  // resident, of the process; 0: no ceiling
   int64_t future_ns = 10'000'000'000;
   std::string log_level = "info";
   bool log_json = false;

@@ -236,6 +236,4 @@ void DaemonMetrics::Write(std::string* page) const {
   page->append(prometheus::TextSerializer().Serialize(impl_->Collect()));
 }
 
-uint64_t ResidentBytes() { return ReadOwn().resident_bytes; }
-
 }  // namespace faultline

@@ -59,7 +59,4 @@ class DaemonMetrics {
   std::unique_ptr<Impl> impl_;
 };
 
-// Resident memory of this process in bytes.
-uint64_t ResidentBytes();
-
 }  // namespace faultline

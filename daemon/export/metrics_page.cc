@@ -312,6 +312,8 @@ constexpr PipelineFamily kPipelineFamilies[] = {
      [](const PipelineReading& r, PageText* t) { t->Line(kNone, r.store_status.ok()); }},
     {"faultline_core_bytes", kGauge, "Memory that the core holds, about.",
      [](const PipelineReading& r, PageText* t) { t->Line(kNone, r.core_bytes); }},
+    {"faultline_memory_limit_bytes", kGauge, "Resident memory that is allowed; 0: no ceiling.",
+     [](const PipelineReading& r, PageText* t) { t->Line(kNone, r.memory_bytes_max); }},
     {"faultline_state_bytes", kGauge, "Bytes of the state on disk.",
      [](const PipelineReading& r, PageText* t) { t->Line(kNone, r.state_bytes); }},
 };

@@ -1,5 +1,6 @@
 #include "daemon/ingest/waiting_line.h"
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <deque>
@@ -11,6 +12,7 @@ namespace {
 
 // Space that came up between an attempt and the call to WhenSpace is announced by nobody.
 constexpr std::chrono::milliseconds kRetry{100};
+constexpr size_t kPlacesTried = 4;
 
 }  // namespace
 
@@ -68,13 +70,21 @@ void WaitingLine::Serve() {
       state_->changed.wait_for(lock, kRetry, [&] { return state_->stopping || state_->space; });
       if (state_->stopping) return;
     }
-    // Only this thread takes from the line, and a deque keeps its elements where they are.
-    const Attempt& first = state_->line.front();
-    lock.unlock();
-    full = !first();
-    lock.lock();
-    if (!full) state_->line.pop_front();
-    if (state_->line.empty()) full = true;
+    full = true;
+    for (size_t place = 0; place < std::min(kPlacesTried, state_->line.size());) {
+      // Only this thread takes from the line, and a deque keeps its elements where they are.
+      const Attempt& next = state_->line[place];
+      lock.unlock();
+      const bool done = next();
+      lock.lock();
+      if (state_->stopping) return;
+      if (done) {
+        state_->line.erase(state_->line.begin() + static_cast<ptrdiff_t>(place));
+        full = false;
+      } else {
+        ++place;
+      }
+    }
   }
 }
 

@@ -10,15 +10,15 @@
 
 namespace faultline {
 
-// Everybody whose batch found the pipeline full, in the order they came. One at a time is tried
-// again when there is space, so that nobody is overtaken and only the first needs to keep its batch
-// decoded.
+// Everybody whose batch found the pipeline full, in the order they came. The first few are tried
+// again when there is space, one after the other: the very first may hold its share already while
+// the next does not. Only they need to keep their batch decoded.
 //
 // Concurrency:  thread-safe. Attempts run on the line's own thread, one after the other.
 // Limitations:  the line is as long as the sources let it grow; they hold one place each.
 class WaitingLine {
  public:
-  // Hands over what it holds. False if the pipeline is still full; it then stays the first.
+  // Hands over what it holds. False if the pipeline is still full; it then keeps its place.
   using Attempt = std::function<bool()>;
 
   // `intake` must outlive it.

@@ -13,6 +13,7 @@
 
 #include "daemon/core/incident_book.h"
 #include "daemon/core/limits.h"
+#include "daemon/memory.h"
 #include "daemon/recording.h"
 #include "daemon/review/answer.h"
 #include "daemon/review/services.h"
@@ -25,14 +26,6 @@ namespace {
 constexpr size_t kPathBytesMax = 4'096;
 constexpr uint32_t kTestSeconds = 300;
 constexpr uint32_t kTestSecondsMax = 3'600;
-
-uint64_t ResidentBytes() {
-  std::ifstream statm("/proc/self/statm");
-  uint64_t size = 0;
-  uint64_t resident = 0;
-  statm >> size >> resident;
-  return statm ? resident * static_cast<uint64_t>(sysconf(_SC_PAGESIZE)) : 0;
-}
 
 uint64_t FolderBytes(const std::string& folder) {
   uint64_t bytes = 0;

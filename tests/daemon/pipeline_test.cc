@@ -217,7 +217,7 @@ TEST(Pipeline, RetriesAndCommandsAreBoundedToo) {
   ASSERT_EQ(Send(&pipeline, "m", 1, &collected), Admission::kAccepted);
   size_t retries = 0;
   while (retries < 1'000 && Send(&pipeline, "m", 1, &collected) == Admission::kDuplicate) ++retries;
-  EXPECT_EQ(retries, 99u);
+  EXPECT_EQ(retries, 88u) << "its share of 100 KiB, with the first";
   std::atomic<int> refused = 0;
   std::atomic<int> answered = 0;
   for (int i = 0; i < 1'000; ++i) {
@@ -227,7 +227,7 @@ TEST(Pipeline, RetriesAndCommandsAreBoundedToo) {
   }
   EXPECT_EQ(refused, 1'000 - 256);
   Heal(&store);
-  ASSERT_TRUE(WaitUntil([&] { return answered == 256 && collected.size() == 100; }));
+  ASSERT_TRUE(WaitUntil([&] { return answered == 256 && collected.size() == 89; }));
   EXPECT_EQ(Send(&pipeline, "m", 2, &collected), Admission::kAccepted);
   pipeline.Stop();
   ExpectRowsAddUp(pipeline.Read().rows);

@@ -51,6 +51,7 @@ Plan::Plan(uint64_t the_seed) : seed(the_seed) {
   command = Chance(&random, 0.05);
   reload = Chance(&random, 0.003);
   damage = Chance(&random, 0.5);
+  pressure = Chance(&random, 0.9);
 }
 
 std::shared_ptr<const Settings> Plan::MakeSettings(uint32_t revision) const {
@@ -61,6 +62,7 @@ std::shared_ptr<const Settings> Plan::MakeSettings(uint32_t revision) const {
   config.mutable_commit()->set_interval(revision % 2 == 0 ? "10ms" : "200ms");
   config.mutable_commit()->set_durability(power_safe ? "power" : "process");
   config.mutable_limits()->set_queue(random.Below(2) == 0 ? "24KiB" : "1MiB");
+  if (random.Below(2) == 0) config.mutable_limits()->set_memory("96MiB");
   config.mutable_retention()->set_panes_bytes_max("64KiB");
   config.mutable_retention()->set_incidents_max(3);
   v1::ModelConfig* defaults = config.mutable_defaults();

@@ -28,6 +28,7 @@ struct Plan {
   double drop, duplicate, corrupt, reorder;
   double crash, crash_in_commit, stop, refuse, break_store, slow_store, jump;
   double command, reload, damage;
+  double pressure;  // that the memory is seen at its ceiling
 
   // The configuration in force: `revision` counts reloads.
   std::shared_ptr<const Settings> MakeSettings(uint32_t revision) const;

@@ -71,6 +71,10 @@ void World::Start() {
   store_.Restart();
   PipelineDrive drive;
   drive.threads = false;
+  drive.resident_bytes = [this] {
+    const uint64_t free = random_.Below(Happens(plan_.pressure) ? 40 : 4'096);
+    return calm_ ? 0 : (uint64_t{96} << 20) - (free << 10);
+  };
   drive.clock.steady_ns = [this] { return steady_ns_; };
   drive.clock.wall_ns = [this] { return kStartNs + steady_ns_ + wall_shift_ns_; };
   pipeline_ = std::make_unique<Pipeline>(

@@ -105,6 +105,7 @@ PipelineReading GoldenReading() {
   reading.producers = 1;
   reading.state_bytes = 4096;
   reading.core_bytes = 8192;
+  reading.memory_bytes_max = 1 << 30;
   reading.store_status = absl::UnavailableError("disk full");
   return reading;
 }
