@@ -109,6 +109,7 @@ step tests run_ctest release
 step build-asan build asan
 step tests-asan env ASAN_OPTIONS=detect_leaks=1 ctest --test-dir build/asan --output-on-failure \
   --timeout 1200 -j 2
+step instructions ./tests/bench/instructions.sh
 step format check_format
 step lint lint 300
 step contract check_contract
@@ -120,7 +121,9 @@ if ((long == 1)); then
   step tests-tsan run_ctest tsan
   step lint-all lint 86400
   step tests-long env FAULTLINE_LONG_TESTS=1 ctest --test-dir build/release --output-on-failure \
-    --timeout 3600 -R 'Crash|Soak'
+    --timeout 7200 -R 'Crash|Fault|Simulation'
+  step soak ./tests/soak.sh 1800
+  cat "$logs/soak.log"
   step bench ./tests/bench/run.sh
   cat "$logs/bench.log"
 fi
