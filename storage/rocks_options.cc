@@ -11,6 +11,8 @@
 #include <algorithm>
 #include <memory>
 
+#include "storage/rocks_log.h"
+
 namespace faultline {
 namespace {
 
@@ -40,9 +42,7 @@ rocksdb::BlockBasedTableOptions MakeTableOptions(uint64_t block_cache_bytes) {
   return table;
 }
 
-}  // namespace
-
-rocksdb::Options MakeRocksOptions(const RocksStoreOptions& options) {
+rocksdb::Options MakeSilentRocksOptions(const RocksStoreOptions& options) {
   rocksdb::Options rocks;
   rocks.create_if_missing = true;
   rocks.paranoid_checks = true;
@@ -71,16 +71,22 @@ rocksdb::Options MakeRocksOptions(const RocksStoreOptions& options) {
   rocks.max_manifest_file_size = 4ull << 20;
   rocks.stats_dump_period_sec = 0;
   rocks.stats_persist_period_sec = 0;
+  rocks.info_log = std::make_shared<SilentLogger>();
   rocks.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
-  rocks.max_log_file_size = 1 << 20;
-  rocks.keep_log_file_num = 2;
+  return rocks;
+}
+
+}  // namespace
+
+rocksdb::Options MakeRocksOptions(const RocksStoreOptions& options, const std::string& folder) {
+  rocksdb::Options rocks = MakeSilentRocksOptions(options);
+  rocks.info_log = OpenRocksLog(folder);
   return rocks;
 }
 
 rocksdb::Options MakeReadOnlyRocksOptions() {
-  rocksdb::Options rocks = MakeRocksOptions({});
+  rocksdb::Options rocks = MakeSilentRocksOptions({});
   rocks.create_if_missing = false;
-  rocks.info_log = std::make_shared<SilentLogger>();
   return rocks;
 }
 

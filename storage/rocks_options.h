@@ -13,7 +13,7 @@ namespace faultline {
 
 // RocksDB as every part of us opens it. Strict about its write-ahead log: a torn end is cut off,
 // anything else is an error.
-rocksdb::Options MakeRocksOptions(const RocksStoreOptions& options);
+rocksdb::Options MakeRocksOptions(const RocksStoreOptions& options, const std::string& folder);
 
 // The same for looking only: writes nothing, not even its own log.
 rocksdb::Options MakeReadOnlyRocksOptions();

@@ -58,7 +58,7 @@ absl::StatusOr<std::unique_ptr<rocksdb::DB>> OpenWith(const rocksdb::Options& op
 absl::StatusOr<std::unique_ptr<rocksdb::DB>> OpenDb(const std::string& folder,
                                                     const RocksStoreOptions& options) {
   if (absl::Status status = RefuseRemains(folder); !status.ok()) return status;
-  rocksdb::Options rocks = MakeRocksOptions(options);
+  rocksdb::Options rocks = MakeRocksOptions(options, folder);
   absl::StatusOr<std::unique_ptr<rocksdb::DB>> db = OpenWith(rocks, folder);
   if (db.ok() || !absl::IsDataLoss(db.status())) return db;
   const absl::StatusOr<WalDamage> damage = FindWalDamage(folder);
@@ -288,6 +288,7 @@ absl::StatusOr<std::unique_ptr<Store>> OpenRocksStore(const std::string& folder,
   if (absl::Status status = CreatePrivateFolder(folder); !status.ok()) return status;
   absl::StatusOr<FolderLock> lock = FolderLock::Acquire(folder);
   if (!lock.ok()) return lock.status();
+  if (absl::Status room = CheckRoom(folder, options.free_bytes_min); !room.ok()) return room;
   absl::StatusOr<std::unique_ptr<rocksdb::DB>> db = OpenDb(folder, options);
   if (!db.ok()) return db.status();
   if (absl::Status status = CheckFormat(**db, folder, /*may_write=*/true); !status.ok()) {

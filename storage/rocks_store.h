@@ -18,9 +18,9 @@ struct RocksStoreOptions {
   uint64_t block_cache_bytes = 8ull << 20;
   // Up to two of these are held, and twice as much log is read at a start.
   uint64_t write_buffer_bytes = 16ull << 20;
-  // With less than this free on the disk, commits are refused before RocksDB meets its end: it
-  // needs room to write its buffers out, and an append that fails half-way leaves it in states that
-  // its own assertions do not foresee. 0: no look.
+  // With less than this free on the disk, opening and commits are refused before RocksDB meets its
+  // end: it needs room to write its buffers out, and an append that fails half-way leaves it in
+  // states that its own assertions do not foresee. 0: no look.
   uint64_t free_bytes_min = 32ull << 20;
   // Opens a folder whose log is damaged in its middle, without what was committed after the
   // damage. For a person who has no backup.
@@ -29,7 +29,8 @@ struct RocksStoreOptions {
 
 // A store on embedded RocksDB, in a folder of its own (created, 0700).
 //
-// Failures:  RESOURCE_EXHAUSTED from Commit or Reopen while the disk has less than free_bytes_min
+// Failures:  RESOURCE_EXHAUSTED from opening, Commit or Reopen while the disk has less than
+// free_bytes_min
 //            free; the store goes on by itself once there is room.
 //            FAILED_PRECONDITION: the folder has an owner, or holds a newer data format, or is
 //            not ours. PERMISSION_DENIED: read-only. RESOURCE_EXHAUSTED: the disk is full.
