@@ -1,20 +1,13 @@
 #include <gtest/gtest.h>
 #include <signal.h>
-#include <sys/mount.h>
-#include <unistd.h>
 
-#include <cmath>
-#include <filesystem>
-#include <fstream>
-#include <map>
 #include <regex>
-#include <sstream>
 #include <string>
 #include <thread>
 
-#include "daemon/cli/producer.h"
 #include "tests/support/daemon_calls.h"
 #include "tests/support/daemon_child.h"
+#include "tests/support/daemon_load.h"
 #include "tests/support/streams.h"
 
 // The real daemon, used well and badly.
@@ -33,61 +26,22 @@ defaults:
     - missing_rate: {threshold: 0.3}
 )";
 
-// `columns`: more than one makes commits large.
-v1::InferenceBatch MakeBatch(uint64_t index, double shift = 0, int columns = 1) {
+v1::InferenceBatch MakeBatch(uint64_t index, double shift = 0) {
   Random random(index);
   v1::InferenceBatch batch;
   batch.set_model("m");
   batch.set_version("1");
   batch.set_rows(100);
-  for (int column = 0; column < columns; ++column) {
-    v1::Column* x = batch.add_columns();
-    x->set_name(column == 0 ? "x" : "x" + std::to_string(column));
-    for (int row = 0; row < 100; ++row) x->mutable_doubles()->add_values(random.Normal() + shift);
-  }
+  v1::Column* x = batch.add_columns();
+  x->set_name("x");
+  for (int row = 0; row < 100; ++row) x->mutable_doubles()->add_values(random.Normal() + shift);
   return batch;
-}
-
-std::unique_ptr<cli::Producer> Connect(const DaemonChild& daemon, const std::string& id) {
-  cli::ProducerOptions options;
-  options.address = daemon.socket_address();
-  options.id = id;
-  auto connected = cli::Producer::Connect(options);
-  EXPECT_TRUE(connected.ok()) << connected.status() << daemon.log();
-  return connected.ok() ? std::move(*connected) : nullptr;
-}
-
-std::string Scrape(const DaemonChild& daemon) {
-  std::string page;
-  EXPECT_EQ(HttpRequest(daemon.http_address(), "GET", "/metrics", "", &page), 200);
-  return page;
-}
-
-// The value of the series whose line begins with `series`; NaN if there is none.
-double Series(const std::string& page, const std::string& series) {
-  std::istringstream lines(page);
-  for (std::string line; std::getline(lines, line);) {
-    if (line.rfind(series + " ", 0) == 0) return std::stod(line.substr(series.size() + 1));
-  }
-  return NAN;
-}
-
-double Rows(const std::string& page, const std::string& result) {
-  return result == "received" ? Series(page, "faultline_rows_received_total")
-                              : Series(page, "faultline_rows_total{result=\"" + result + "\"}");
-}
-
-void ExpectRowsAddUp(const std::string& page) {
-  EXPECT_EQ(Rows(page, "received"), Rows(page, "applied") + Rows(page, "duplicate") +
-                                        Rows(page, "late") + Rows(page, "rejected") +
-                                        Rows(page, "shed") +
-                                        Series(page, "faultline_rows_in_flight"));
 }
 
 TEST(Daemon, EveryScrapeAddsUpUnderLoad) {
   DaemonChild daemon(FAULTLINE_BINARY, kConfig);
   ASSERT_TRUE(daemon.Start()) << daemon.log();
-  const auto producer = Connect(daemon, "p");
+  const auto producer = ConnectProducer(daemon, "p");
   ASSERT_NE(producer, nullptr);
   std::thread sender([&] {
     for (uint64_t index = 0; index < 2'000; ++index) {
@@ -114,7 +68,7 @@ TEST(Daemon, TheMetricsPageIsCleanForPromtool) {
   DaemonChild daemon(FAULTLINE_BINARY, kConfig);
   ASSERT_TRUE(daemon.Start()) << daemon.log();
   if (RunCommand({"promtool", "--version"}).exit_code != 0) GTEST_SKIP() << "no promtool here";
-  const auto producer = Connect(daemon, "p");
+  const auto producer = ConnectProducer(daemon, "p");
   for (uint64_t index = 0; index < 40; ++index) {
     ASSERT_TRUE(producer->Send(MakeBatch(index, index > 20 ? 5 : 0)).ok());
   }
@@ -146,7 +100,7 @@ TEST(Daemon, TakesEventsFromCurl) {
 TEST(Daemon, StopsGracefullyAndGoesOn) {
   DaemonChild daemon(FAULTLINE_BINARY, kConfig);
   ASSERT_TRUE(daemon.Start()) << daemon.log();
-  auto producer = Connect(daemon, "p");
+  auto producer = ConnectProducer(daemon, "p");
   for (uint64_t index = 0; index < 30; ++index) {
     ASSERT_TRUE(producer->Send(MakeBatch(index)).ok());
   }
@@ -162,7 +116,7 @@ TEST(Daemon, StopsGracefullyAndGoesOn) {
 TEST(Daemon, IncidentsSurviveKill) {
   DaemonChild daemon(FAULTLINE_BINARY, kConfig);
   ASSERT_TRUE(daemon.Start()) << daemon.log();
-  const auto producer = Connect(daemon, "p");
+  const auto producer = ConnectProducer(daemon, "p");
   for (uint64_t index = 0; index < 30; ++index) {
     ASSERT_TRUE(producer->Send(MakeBatch(index, index >= 20 ? 5 : 0)).ok());
   }
@@ -249,56 +203,10 @@ TEST(Misuse, AFolderThatCannotBeIsSaid) {
   EXPECT_NE(outcome.output.find("/proc/faultline"), std::string::npos) << outcome.output;
 }
 
-// A disk of 128 MB: acknowledgements stop when it is full, metrics say so, and nothing acknowledged
-// is lost once there is space again.
-TEST(Faults, AFullDiskStopsAcknowledgementsAndLosesNothing) {
-  TempFolder folder;
-  if (geteuid() != 0 ||
-      mount("tmpfs", folder.path().c_str(), "tmpfs", 0, "size=128m,mode=0700") != 0) {
-    GTEST_SKIP() << "needs the right to mount a small tmpfs";
-  }
-  std::filesystem::create_directory(folder.File("state"));
-  {
-    DaemonChild daemon(FAULTLINE_BINARY, kConfig);
-    std::filesystem::create_directory_symlink(folder.File("state"), daemon.data_folder());
-    ASSERT_TRUE(daemon.Start()) << daemon.log();
-    const auto producer = Connect(daemon, "p");
-    ASSERT_NE(producer, nullptr);
-    ASSERT_TRUE(producer->Send(MakeBatch(0, 0, 200)).ok());
-    ASSERT_TRUE(producer->Flush(std::chrono::minutes(2)).ok());
-    std::ofstream ballast(folder.File("ballast"), std::ios::binary);
-    while (ballast << std::string(4096, 'x') << std::flush) {
-    }
-    ballast.close();
-    constexpr uint64_t kBatches = 1'200;
-    // Blocks once too much is unacknowledged.
-    std::thread sender([&] {
-      for (uint64_t index = 1; index < kBatches; ++index) {
-        EXPECT_TRUE(producer->Send(MakeBatch(index, 0, 200)).ok());
-      }
-    });
-    const auto ready = [&] {
-      std::string answer;
-      return HttpRequest(daemon.http_address(), "GET", "/-/ready", "", &answer);
-    };
-    EXPECT_TRUE(WaitUntil([&] { return ready() == 503; }));
-    EXPECT_GE(Series(Scrape(daemon), "faultline_commit_failures_total"), 1) << Scrape(daemon);
-    std::filesystem::remove(folder.File("ballast"));
-    sender.join();
-    ASSERT_TRUE(producer->Flush(std::chrono::minutes(2)).ok()) << daemon.log();
-    EXPECT_EQ(ready(), 200);
-    EXPECT_EQ(GetModel(daemon, "m", "1").applied_rows(), kBatches * 100);
-    EXPECT_EQ(daemon.Terminate(), 0) << daemon.log();
-    ASSERT_TRUE(daemon.Start()) << daemon.log();
-    EXPECT_EQ(GetModel(daemon, "m", "1").applied_rows(), kBatches * 100);
-  }
-  umount(folder.path().c_str());
-}
-
 TEST(Faults, AStandstillRaisesNothing) {
   DaemonChild daemon(FAULTLINE_BINARY, kConfig);
   ASSERT_TRUE(daemon.Start()) << daemon.log();
-  const auto producer = Connect(daemon, "p");
+  const auto producer = ConnectProducer(daemon, "p");
   for (uint64_t index = 0; index < 30; ++index) {
     ASSERT_TRUE(producer->Send(MakeBatch(index)).ok());
   }

@@ -107,25 +107,38 @@ std::vector<std::string> DaemonChild::Arguments() const {
 }
 
 bool DaemonChild::Start() {
+  Launch();
+  return AwaitReady();
+}
+
+void DaemonChild::Launch() {
   const int in = open("/dev/null", O_RDONLY | O_CLOEXEC);
   const int out =
       open(folder_.File("log").c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
   std::error_code ignored;
   fs::remove(data_folder() + "/addresses.json", ignored);
-  pid_ = Spawn(Arguments(), {}, in, out);
+  pid_ = Spawn(Arguments(), environment_, in, out);
   close(in);
   close(out);
+}
+
+bool DaemonChild::AwaitReady() {
   bool ended = false;
   const bool up = WaitUntil([&] {
-    int status = 0;
-    ended = waitpid(pid_, &status, WNOHANG) == pid_;
+    ended = Ended().has_value();
     return ended || ReadAddresses();
   });
-  if (ended) pid_ = -1;
   return up && !ended;
 }
 
-CommandOutcome DaemonChild::StartAndFail() { return RunCommand(Arguments()); }
+std::optional<int> DaemonChild::Ended() {
+  int status = 0;
+  if (pid_ <= 0 || waitpid(pid_, &status, WNOHANG) != pid_) return std::nullopt;
+  pid_ = -1;
+  return ExitCode(status);
+}
+
+CommandOutcome DaemonChild::StartAndFail() { return RunCommand(Arguments(), environment_); }
 
 bool DaemonChild::ReadAddresses() {
   const std::string text = ReadFile(data_folder() + "/addresses.json");
@@ -141,6 +154,7 @@ bool DaemonChild::ReadAddresses() {
 }
 
 void DaemonChild::Kill() {
+  if (pid_ <= 0) return;
   kill(pid_, SIGKILL);
   waitpid(pid_, nullptr, 0);
   pid_ = -1;

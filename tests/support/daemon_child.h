@@ -3,7 +3,9 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tests/support/wait.h"
@@ -47,12 +49,22 @@ class DaemonChild {
   DaemonChild(const DaemonChild&) = delete;
   DaemonChild& operator=(const DaemonChild&) = delete;
 
+  // NAME=VALUE, added to the environment of later starts.
+  void SetEnvironment(std::vector<std::string> environment) {
+    environment_ = std::move(environment);
+  }
   // Starts it and waits until it is ready. False, with its log in log(), if it ends before.
   bool Start();
+  // Starts it and does not wait.
+  void Launch();
+  // Waits until it is ready; false if it ends before.
+  bool AwaitReady();
   // Starts it and waits for its end, for starts that must fail.
   CommandOutcome StartAndFail();
   // SIGKILL, and waits for its end.
   void Kill();
+  // Whether it has ended by itself; its exit code then.
+  std::optional<int> Ended();
   // SIGTERM, and waits for its end; gives its exit code.
   int Terminate();
 
@@ -74,6 +86,7 @@ class DaemonChild {
 
   TempFolder folder_;
   std::string binary_;
+  std::vector<std::string> environment_;
   pid_t pid_ = -1;
   std::string grpc_address_;
   std::string http_address_;
