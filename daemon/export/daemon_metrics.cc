@@ -127,7 +127,7 @@ void AddDaemon(const DaemonReading& reading, Families* families) {
       .Value(static_cast<double>(reading.grpc_connections), {{"protocol", "grpc"}})
       .Value(static_cast<double>(reading.http_connections), {{"protocol", "http"}})
       .Family("faultline_connections_refused_total", MetricType::Counter,
-              "Connections refused because too many were open.")
+              "Connections refused or closed because too many were open.")
       .Value(static_cast<double>(reading.grpc_connections_refused), {{"protocol", "grpc"}})
       .Value(static_cast<double>(reading.http_connections_refused), {{"protocol", "http"}})
       .Family("faultline_http_requests_total", MetricType::Counter,

@@ -36,6 +36,10 @@ class HttpCore {
   // Closes the listener and the idle sessions; the others after `grace`.
   void Wind(std::chrono::milliseconds grace);
   void Ended(const std::shared_ptr<HttpSession>& session);
+  // The session goes on when its client does something, or when the server does. `place`: its own,
+  // 0 at first.
+  void WaitsForClient(HttpSession* session, uint64_t* place);
+  void WaitsForServer(uint64_t* place);
   // Answers the session with a page whose reading begins after this call, or, if kPagesMax pages
   // are still on their way to slow scrapers, with the newest of those.
   void WantPage(const std::shared_ptr<HttpSession>& session);
@@ -76,6 +80,9 @@ class HttpCore {
   boost::asio::steady_timer grace_{io};
   std::set<std::shared_ptr<HttpSession>> sessions_;
   size_t refused_sessions_ = 0;
+  // Those that wait for their client, the longest first.
+  std::map<uint64_t, HttpSession*> waiting_sessions_;
+  uint64_t last_place_ = 0;
   bool stopping_ = false;
   uint64_t body_bytes_ = 0;
   bool writing_page_ = false;
@@ -101,6 +108,8 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
   void Wind();
   // Ends it now.
   void Cut();
+  // Ends it at once, for another one to take its place.
+  void MakeRoom() { End(); }
 
   // The request it is at; answers to others are dropped.
   uint64_t ticket() const { return ticket_; }
@@ -121,6 +130,7 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
   void ReceiveBody();
   void ReadBody();
   void BodyRead(Error error);
+  void AwaitClient();
   void AwaitReply();
   void Say(unsigned code, std::string_view text, std::string_view header = "");
   void Write(unsigned code, std::string_view content_type, std::shared_ptr<const std::string> body,
@@ -145,6 +155,7 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
   const Route* route_ = nullptr;
   uint64_t ticket_ = 0;
   uint64_t charged_ = 0;
+  uint64_t place_ = 0;    // among those that wait for their clients
   bool waiting_ = false;  // for the reply to ticket_
   bool idle_ = true;
   bool refused_ = false;

@@ -81,11 +81,14 @@ void HttpCore::Accept() {
 void HttpCore::Accepted(tcp::socket socket) {
   Error ignored;
   socket.set_option(tcp::no_delay(true), ignored);
-  const bool refuse = sessions_.size() - refused_sessions_ >= options.connections_max;
-  {
+  const bool full = sessions_.size() - refused_sessions_ >= options.connections_max;
+  if (full) {
     const std::lock_guard lock(mutex_);
-    if (refuse) ++reading_.connections_refused;
+    ++reading_.connections_refused;
   }
+  // Who keeps the server waiting longest makes room.
+  const bool refuse = full && waiting_sessions_.empty();
+  if (full && !refuse) waiting_sessions_.begin()->second->MakeRoom();
   if (refuse && refused_sessions_ >= kRefusedMax) return;
   const auto session = std::make_shared<HttpSession>(this, std::move(socket));
   sessions_.insert(session);
@@ -99,6 +102,16 @@ void HttpCore::Accepted(tcp::socket socket) {
     ++reading_.connections;
   }
   session->Start();
+}
+
+void HttpCore::WaitsForClient(HttpSession* session, uint64_t* place) {
+  WaitsForServer(place);
+  *place = ++last_place_;
+  waiting_sessions_.emplace(*place, session);
+}
+
+void HttpCore::WaitsForServer(uint64_t* place) {
+  if (*place != 0) waiting_sessions_.erase(std::exchange(*place, 0));
 }
 
 void HttpCore::Ended(const std::shared_ptr<HttpSession>& session) {

@@ -74,7 +74,8 @@ struct HttpReading {
 // Operation:    one thread for all connections, plus one that writes metrics pages and one that
 //               runs reload and events. A slow or silent client costs its connection and nothing
 //               else: no client waits for another. Keep-alive and pipelining, HEAD, Expect.
-// Limits:       header 8 KiB (431), body (413), connections (503), bodies being received together
+// Limits:       header 8 KiB (431), body (413), connections (the one that keeps the server waiting
+//               longest is closed; 503 if none does), bodies being received together
 //               four times the largest (503), pages in memory 4, the times of HttpOptions.
 // Requests that change something are refused (403) if a web page sent them.
 class HttpServer {

@@ -121,13 +121,14 @@ void HttpSession::ReadHeader() {
   parser_.emplace();
   parser_->header_limit(kHeaderBytesMax);
   parser_->body_limit(core_->options.body_bytes_max);
-  stream_.expires_after(core_->options.timeout);
+  AwaitClient();
   http::async_read_header(
       stream_, buffer_, *parser_,
       [self = shared_from_this()](Error error, size_t) { self->HeaderRead(error); });
 }
 
 void HttpSession::HeaderRead(Error error) {
+  if (ended_) return;
   idle_ = false;
   ++ticket_;
   route_ = nullptr;
@@ -201,7 +202,7 @@ void HttpSession::ReceiveBody() {
   charged_ = bytes;
   if (!beast::iequals(parser_->get()[http::field::expect], "100-continue")) return ReadBody();
   static constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
-  stream_.expires_after(core_->options.timeout);
+  AwaitClient();
   asio::async_write(stream_, asio::buffer(kContinue),
                     [self = shared_from_this()](Error error, size_t) {
                       if (error) return self->End();
@@ -210,18 +211,26 @@ void HttpSession::ReceiveBody() {
 }
 
 void HttpSession::ReadBody() {
-  stream_.expires_after(core_->options.timeout);
+  AwaitClient();
   http::async_read(stream_, buffer_, *parser_,
                    [self = shared_from_this()](Error error, size_t) { self->BodyRead(error); });
 }
 
 void HttpSession::BodyRead(Error error) {
+  if (ended_) return;
   if (error) return RequestFailed(error);
   route_->run(this);
 }
 
+// The client has so long to go on, unless somebody else needs its place.
+void HttpSession::AwaitClient() {
+  stream_.expires_after(core_->options.timeout);
+  if (!refused_) core_->WaitsForClient(this, &place_);
+}
+
 void HttpSession::AwaitReply() {
   waiting_ = true;
+  core_->WaitsForServer(&place_);
   stream_.expires_never();
   reply_timer_.expires_after(core_->options.answer_timeout);
   reply_timer_.async_wait([self = shared_from_this(), ticket = ticket_](Error error) {
@@ -264,7 +273,7 @@ void HttpSession::Write(unsigned code, std::string_view content_type,
   const bool head_only = parser_ && parser_->get().method() == http::verb::head;
   const std::array<asio::const_buffer, 2> parts = {
       asio::buffer(head_), asio::buffer(body_->data(), head_only ? 0 : body_->size())};
-  stream_.expires_after(core_->options.timeout);
+  AwaitClient();
   asio::async_write(stream_, parts,
                     [self = shared_from_this()](Error error, size_t) { self->Written(error); });
 }
@@ -296,6 +305,7 @@ void HttpSession::End() {
   if (std::exchange(ended_, true)) return;
   waiting_ = false;
   core_->Discharge(std::exchange(charged_, 0));
+  core_->WaitsForServer(&place_);
   Error ignored;
   stream_.socket().close(ignored);
   core_->Ended(shared_from_this());

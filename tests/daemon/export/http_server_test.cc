@@ -266,19 +266,42 @@ TEST_F(HttpServerTest, ASlowPageDelaysNoProbe) {
 }
 
 TEST_F(HttpServerTest, TooManyConnectionsAreToldSo) {
+  hold_ = true;
   Start({.connections_max = 3});
   std::vector<std::unique_ptr<RawClient>> open;
-  for (int i = 0; i < 3; ++i) {
+  for (size_t i = 0; i < 3; ++i) {
     open.push_back(std::make_unique<RawClient>(port()));
-    EXPECT_THAT(open.back()->Ask(Get("/-/healthy")), EndsWith("ok\n"));
+    open.back()->Send(Post("/v1/events", "x"));
+    ASSERT_TRUE(Eventually([&] { return requests() == i + 1; }));
   }
   RawClient refused(port());
   EXPECT_THAT(refused.ReadAll(), StartsWith("HTTP/1.1 503 "));
   EXPECT_EQ(server_->Read().connections_refused, 1u);
+  held(2)({202, "text/plain", "done\n"});
+  EXPECT_THAT(open.back()->ReadAnswer(), EndsWith("done\n"));
   open.pop_back();
   ASSERT_TRUE(Eventually([&] { return server_->Read().connections == 2; }));
   RawClient taken(port());
   EXPECT_THAT(taken.Ask(Get("/-/healthy")), EndsWith("ok\n"));
+}
+
+TEST_F(HttpServerTest, WhoKeepsItWaitingLongestMakesRoom) {
+  Start({.connections_max = 3});
+  RawClient silent(port());
+  ASSERT_TRUE(Eventually([&] { return server_->Read().connections == 1; }));
+  RawClient half(port());
+  half.Send("GET /-/heal");
+  RawClient polite(port());
+  EXPECT_THAT(polite.Ask(Get("/-/healthy")), EndsWith("ok\n"));
+  RawClient fourth(port());
+  EXPECT_THAT(fourth.Ask(Get("/-/healthy")), EndsWith("ok\n"));
+  EXPECT_EQ(silent.ReadAll(), "");
+  RawClient fifth(port());
+  EXPECT_THAT(fifth.Ask(Get("/-/healthy")), EndsWith("ok\n"));
+  EXPECT_EQ(half.ReadAll(), "");
+  EXPECT_THAT(polite.Ask(Get("/-/healthy")), EndsWith("ok\n"));
+  EXPECT_EQ(server_->Read().connections, 3u);
+  EXPECT_EQ(server_->Read().connections_refused, 2u);
 }
 
 TEST_F(HttpServerTest, BodiesTogetherAreBounded) {
