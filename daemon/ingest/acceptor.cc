@@ -108,7 +108,7 @@ bool Acceptor::AcceptAll(int listener) {
   for (int i = 0; i < kAcceptsPerTurn; ++i) {
     const int fd = accept4(listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= 0) {
-      Receive(fd);
+      Receive(listener, fd);
       continue;
     }
     if (errno == EAGAIN || errno == EWOULDBLOCK) return true;
@@ -124,8 +124,8 @@ bool Acceptor::AcceptAll(int listener) {
   return true;
 }
 
-void Acceptor::Receive(int fd) {
-  if (!UsablePeer(fd) || !Room(fd)) {
+void Acceptor::Receive(int listener, int fd) {
+  if (!UsablePeer(fd) || !Room(listener, fd)) {
     ++refused_;
     close(fd);
     return;
@@ -136,13 +136,18 @@ void Acceptor::Receive(int fd) {
   take_(fd);
 }
 
-bool Acceptor::Room(int fd) {
+bool Acceptor::Room(int listener, int fd) {
   if (fd >= HighestForConnections()) return false;
   const uint64_t inode = InodeOf(fd);
   std::lock_guard lock(mutex_);
-  if (open_.size() >= connections_max_) Sweep();
-  if (open_.size() >= connections_max_) return false;
-  open_.push_back({fd, inode});
+  const auto full = [&] {
+    return std::count_if(open_.begin(), open_.end(), [&](const Connection& connection) {
+             return connection.listener == listener;
+           }) >= static_cast<int64_t>(connections_max_);
+  };
+  if (full()) Sweep();
+  if (full()) return false;
+  open_.push_back({fd, inode, listener});
   return true;
 }
 

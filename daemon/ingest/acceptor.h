@@ -27,7 +27,8 @@ struct ConnectionCounts {
 //               process or the system is out of file descriptors or memory it rests for 100 ms and
 //               goes on; connections meanwhile wait in the backlog. Connections beyond the cap, or
 //               that would take the last file descriptors away from the store, are accepted and
-//               closed at once.
+//               closed at once. Each listener has the cap for itself, so that who holds all places
+//               of one, with nothing to say, does not lock out those who come to another.
 // Concurrency:  thread-safe.
 // Limitations:  whoever takes a connection closes it; that is noticed by looking at the descriptor
 //               again, at the latest when the cap is reached.
@@ -50,6 +51,7 @@ class Acceptor {
   struct Connection {
     int fd = -1;
     uint64_t inode = 0;
+    int listener = -1;
   };
 
   Acceptor(int wake, std::vector<Listener> listeners, uint32_t connections_max,
@@ -58,8 +60,8 @@ class Acceptor {
   void Serve();
   // Accepts what is there. False if there is nothing to accept with.
   bool AcceptAll(int listener);
-  void Receive(int fd);
-  bool Room(int fd);
+  void Receive(int listener, int fd);
+  bool Room(int listener, int fd);
   void Sweep();
 
   std::vector<Listener> listeners_;
