@@ -115,6 +115,7 @@ class Soak : public ::testing::Test {
     const cli::ProducerTotals totals = (*producer)->totals();
     EXPECT_EQ(totals.unacknowledged_rows, 0u);
     EXPECT_EQ(totals.rejected_rows + totals.late_rows, 0u);
+    std::shared_lock there(restart_mutex_);
     const uint64_t applied = GetModel(daemon_, "model_" + id, "1").applied_rows();
     EXPECT_EQ(applied, totals.sent_rows) << id << ": lost or counted twice";
     std::lock_guard lock(results_mutex_);
@@ -146,7 +147,7 @@ class Soak : public ::testing::Test {
       std::this_thread::sleep_for(std::chrono::milliseconds(500));
       other = !other;
       std::unique_lock lock(restart_mutex_);
-      daemon_.Reconfigure(std::string(kConfig) + (other ? "  resolve_panes: 4\n" : ""));
+      daemon_.Reconfigure(std::string(kConfig) + (other ? "  alert: {resolve_panes: 4}\n" : ""));
       if (3 * Second() > (kills + 1) * static_cast<double>(SoakSeconds()) && kills < 2) {
         ++kills;
         daemon_.Kill();
