@@ -16,7 +16,7 @@ uint64_t StepsOf(uint64_t seed) { return seed % 16 == 0 ? 30'000 : 4'000; }
 uint64_t Seeds() {
   if (std::getenv("FAULTLINE_LONG_TESTS") != nullptr) return 20'000;
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-  return 40;
+  return 150;
 #else
   return 480;
 #endif
