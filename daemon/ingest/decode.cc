@@ -290,14 +290,14 @@ void RefuseBadIds(EventBatch* batch) {
 uint64_t BatchBytes(const EventBatch& batch) {
   // A string holds up to 15 bytes in itself.
   const auto text = [](const std::string& value) {
-    return sizeof(value) + (value.size() > 15 ? value.capacity() : 0);
+    return sizeof(std::string) + (value.size() > 15 ? value.capacity() : 0);
   };
   uint64_t bytes = sizeof batch + batch.times_ns.capacity() * sizeof(int64_t) +
                    batch.refused.capacity() * sizeof(uint64_t);
   for (const std::string& id : batch.prediction_ids) bytes += text(id);
   for (const Column& column : batch.columns) {
     bytes +=
-        sizeof column + text(column.name) - sizeof column.name +
+        sizeof column + text(column.name) - sizeof(std::string) +
         column.numbers.capacity() * sizeof(double) + column.codes.capacity() * sizeof(uint32_t) +
         column.embedding.capacity() * sizeof(float) + column.nulls.capacity() * sizeof(uint64_t);
     for (const std::string& entry : column.dictionary) bytes += text(entry);
