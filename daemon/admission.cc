@@ -15,9 +15,6 @@ constexpr int64_t kLookNs = 50'000'000;
 // What one may hold, in times of what is free.
 constexpr uint64_t kFreeTimes = 8;
 
-std::string ModelHolder(const std::string& model) { return "m" + model; }
-std::string ProducerHolder(const std::string& id) { return id.empty() ? id : "p" + id; }
-
 }  // namespace
 
 AdmissionGate::AdmissionGate(const Settings& settings,
@@ -54,14 +51,16 @@ Admission AdmissionGate::Submit(std::unique_ptr<EventBatch>* batch, const BatchN
     const bool duplicate = admission == Admission::kDuplicate;
     if (!duplicate && admission != Admission::kAccepted) return admission;
     const uint64_t bytes = duplicate ? kBatchBytesMin : std::max((*batch)->bytes, kBatchBytesMin);
-    const std::string model = ModelHolder((*batch)->model);
-    const std::string producer = ProducerHolder(name.producer_id);
-    const bool full = !HasRoom(bytes, BytesMax(now_ns), model, producer);
+    std::vector<std::string> holders = {"m" + (*batch)->model};
+    if (marked) holders.push_back("p" + name.producer_id);
+    const bool full = !HasRoom(bytes, BytesMax(now_ns), holders);
     if (full && !Planted(PlantedBug::kIgnoresTheQueueLimit)) return Admission::kFull;
     bytes_ += bytes;
     line_bytes_ += bytes;
-    Hold(model, bytes);
-    if (marked) Hold(producer, bytes);
+    for (const std::string& holder : holders) {
+      held_[holder] += bytes;
+      line_held_[holder] += bytes;
+    }
     if (duplicate) {
       rows_.duplicate += rows;
       duplicates_.push_back({next_ticket_++, rows, std::move(done)});
@@ -80,7 +79,7 @@ Admission AdmissionGate::Submit(std::unique_ptr<EventBatch>* batch, const BatchN
 }
 
 uint64_t AdmissionGate::BytesMax(int64_t now_ns) {
-  if (memory_max_ == 0 || !resident_bytes_) return bytes_max_;
+  if (memory_max_ == 0) return bytes_max_;
   if (now_ns >= next_look_ns_) {
     next_look_ns_ = now_ns + kLookNs;
     const uint64_t resident = resident_bytes_();
@@ -90,22 +89,16 @@ uint64_t AdmissionGate::BytesMax(int64_t now_ns) {
   return std::min(bytes_max_, memory_max_ - std::min(memory_max_, others_));
 }
 
-bool AdmissionGate::HasRoom(uint64_t bytes, uint64_t bytes_max, const std::string& model,
-                            const std::string& producer) const {
+bool AdmissionGate::HasRoom(uint64_t bytes, uint64_t bytes_max,
+                            const std::vector<std::string>& holders) const {
   // A batch larger than the whole queue still gets in when nothing else is there.
   if (bytes_ == 0) return true;
   if (bytes_ + bytes > bytes_max) return false;
   const uint64_t share = kFreeTimes * (bytes_max - bytes_);
-  const auto within = [&](const std::string& who) {
-    const auto held = held_.find(who);
+  return std::all_of(holders.begin(), holders.end(), [&](const std::string& holder) {
+    const auto held = held_.find(holder);
     return held == held_.end() || held->second + bytes <= share;
-  };
-  return within(model) && within(producer);
-}
-
-void AdmissionGate::Hold(const std::string& who, uint64_t bytes) {
-  held_[who] += bytes;
-  line_held_[who] += bytes;
+  });
 }
 
 void AdmissionGate::WhenSpace(std::function<void()> callback) {
@@ -188,8 +181,8 @@ void AdmissionGate::Committed(const CutLine& line) {
     std::lock_guard lock(mutex_);
     marks_.Committed();
     bytes_ -= line.bytes;
-    for (const auto& [who, bytes] : line.held) {
-      const auto held = held_.find(who);
+    for (const auto& [holder, bytes] : line.held) {
+      const auto held = held_.find(holder);
       if ((held->second -= bytes) == 0) held_.erase(held);
     }
     commands_ -= line.commands;

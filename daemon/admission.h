@@ -101,13 +101,11 @@ class AdmissionGate {
   ShardThread& ShardFor(const std::string& model);
   // What may be inside at all, as things are.
   uint64_t BytesMax(int64_t now_ns);
-  bool HasRoom(uint64_t bytes, uint64_t bytes_max, const std::string& model,
-               const std::string& producer) const;
-  void Hold(const std::string& who, uint64_t bytes);
+  bool HasRoom(uint64_t bytes, uint64_t bytes_max, const std::vector<std::string>& holders) const;
 
   std::vector<std::unique_ptr<ShardThread>>& shards_;
   const Clock clock_;
-  const std::function<uint64_t()> resident_bytes_;  // empty: no ceiling
+  const std::function<uint64_t()> resident_bytes_;
   const std::function<void()> wake_;
   mutable std::mutex mutex_;
   ProducerMarks marks_;

@@ -141,7 +141,6 @@ CommitterStep Committer::StepIdle(int64_t now_ns) {
 void Committer::DrawLine(int64_t now_ns) {
   last_cut_ns_ = now_ns;
   phase_ = Phase::kGathering;
-  commit_ = Commit{};
   commit_.line = gate_->Cut([this](ShardCut cut) {
     {
       std::lock_guard lock(mutex_);
@@ -158,9 +157,8 @@ CommitterStep Committer::StepGathering(int64_t now_ns) {
     std::lock_guard lock(mutex_);
     if (collected_.size() < shards_) return {CommitterAct::kNone, kTickNs};
     commit_.cuts.swap(collected_);
-    collected_.clear();
   }
-  Compose(&commit_);
+  Compose();
   phase_ = Phase::kWriting;
   tries_ = 0;
   pause_ns_ = kPauseNs;
@@ -178,7 +176,7 @@ CommitterStep Committer::StepWriting(int64_t now_ns) {
           {{"error", std::string(reopened.message())}});
     }
   }
-  absl::Status status = Write(commit_);
+  absl::Status status = Write();
   ++tries_;
   if (status.ok()) {
     if (tries_ > 1) Log(LogLevel::kInfo, "the store takes commits again");
@@ -190,7 +188,7 @@ CommitterStep Committer::StepWriting(int64_t now_ns) {
   Log(LogLevel::kError, "the store refused a commit; nothing is acknowledged until it takes it",
       {{"error", std::string(status.message())}});
   if (!Planted(PlantedBug::kHidesFailures)) board_->SetStoreStatus(std::move(status));
-  if (Planted(PlantedBug::kAnswersRefusedCommits)) Answer(&commit_);
+  if (Planted(PlantedBug::kAnswersRefusedCommits)) Answer();
   if (stopping()) {
     if (tries_ >= kStopTries) phase_ = Phase::kEnded;
     return {CommitterAct::kRefusal};
@@ -200,22 +198,22 @@ CommitterStep Committer::StepWriting(int64_t now_ns) {
   return {CommitterAct::kRefusal, pause_ns};
 }
 
-absl::Status Committer::Write(const Commit& commit) {
-  if (commit.writes.empty()) return absl::OkStatus();
+absl::Status Committer::Write() {
+  if (commit_.writes.empty()) return absl::OkStatus();
   bool sync = false;
   {
     std::lock_guard lock(mutex_);
     sync = settings_->commit_sync;
   }
-  return store_->Commit(commit.writes, sync);
+  return store_->Commit(commit_.writes, sync);
 }
 
 void Committer::Finish() {
   const double seconds = static_cast<double>(clock_.steady_ns() - gathered_ns_) * 1e-9;
   SetInterval(commit_.bytes);
-  Publish(&commit_, seconds);
-  Answer(&commit_);
-  Record(commit_);
+  Publish(seconds);
+  Answer();
+  Record();
   commit_ = Commit{};
 }
 
@@ -226,47 +224,47 @@ void Committer::SetInterval(uint64_t bytes) {
       static_cast<int64_t>(std::min(static_cast<double>(bytes) / per_second * 1e9, kIntervalMaxNs));
 }
 
-void Committer::Compose(Commit* commit) {
-  for (ShardCut& cut : commit->cuts) {
-    commit->writes.insert(commit->writes.end(), std::make_move_iterator(cut.effects.writes.begin()),
+void Committer::Compose() {
+  for (ShardCut& cut : commit_.cuts) {
+    commit_.writes.insert(commit_.writes.end(), std::make_move_iterator(cut.effects.writes.begin()),
                           std::make_move_iterator(cut.effects.writes.end()));
     cut.effects.writes.clear();
-    if (Planted(PlantedBug::kLosesAWrite) && commit->writes.size() > 8) commit->writes.pop_back();
+    if (Planted(PlantedBug::kLosesAWrite) && commit_.writes.size() > 8) commit_.writes.pop_back();
     for (const std::string& note : cut.effects.notes) {
       Log(LogLevel::kInfo, "state changed", {{"what", note}});
     }
   }
-  AddIncidents(commit);
-  AddRows(commit);
-  for (StateWrite& mark : commit->line.marks) commit->writes.push_back(std::move(mark));
-  for (const StateWrite& write : commit->writes) {
-    commit->bytes += write.key.size() + (write.value.has_value() ? write.value->size() : 0);
+  AddIncidents();
+  AddRows();
+  for (StateWrite& mark : commit_.line.marks) commit_.writes.push_back(std::move(mark));
+  for (const StateWrite& write : commit_.writes) {
+    commit_.bytes += write.key.size() + (write.value.has_value() ? write.value->size() : 0);
   }
 }
 
-void Committer::AddIncidents(Commit* commit) {
+void Committer::AddIncidents() {
   const uint64_t before = change_sequence_;
-  for (ShardCut& cut : commit->cuts) {
+  for (ShardCut& cut : commit_.cuts) {
     for (IncidentChange& change : cut.effects.incidents) {
-      for (StateWrite& write : IncidentWrites(change)) commit->writes.push_back(std::move(write));
+      for (StateWrite& write : IncidentWrites(change)) commit_.writes.push_back(std::move(write));
       ++change_sequence_;
-      commit->writes.push_back(
+      commit_.writes.push_back(
           {IncidentChangeKey(change_sequence_), SealIncidentChange(change_sequence_, change)});
-      commit->changes.emplace_back(change_sequence_, std::move(change));
+      commit_.changes.emplace_back(change_sequence_, std::move(change));
     }
   }
   if (change_sequence_ == before) return;
   for (; oldest_change_ + kChangesKept <= change_sequence_; ++oldest_change_) {
-    commit->writes.push_back({IncidentChangeKey(oldest_change_), std::nullopt});
+    commit_.writes.push_back({IncidentChangeKey(oldest_change_), std::nullopt});
   }
-  commit->writes.push_back(
+  commit_.writes.push_back(
       {GlobalKey(Global::kChangeSequence), SealChangeSequence(change_sequence_)});
 }
 
-void Committer::AddRows(Commit* commit) {
-  const EdgeRows& edge = commit->line.rows;
+void Committer::AddRows() {
+  const EdgeRows& edge = commit_.line.rows;
   RowTotals totals = totals_;
-  for (const ShardCut& cut : commit->cuts) {
+  for (const ShardCut& cut : commit_.cuts) {
     for (const ShardCut::Batch& batch : cut.batches) {
       const BatchResult& result = batch.result;
       FAULTLINE_CHECK(result.applied_rows + result.late_rows + result.rejected_rows == batch.rows,
@@ -292,16 +290,16 @@ void Committer::AddRows(Commit* commit) {
   }
   if (SameRows(totals, totals_)) return;
   totals_ = totals;
-  commit->writes.push_back({GlobalKey(Global::kRowTotals), SealRowTotals(totals_)});
+  commit_.writes.push_back({GlobalKey(Global::kRowTotals), SealRowTotals(totals_)});
 }
 
-void Committer::Publish(Commit* commit, double seconds) {
+void Committer::Publish(double seconds) {
   ++commits_;
-  commit_bytes_ += commit->bytes;
+  commit_bytes_ += commit_.bytes;
   commit_times_.Count(seconds);
-  gate_->Committed(commit->line);
+  gate_->Committed(commit_.line);
   std::vector<Board::Publication> publications;
-  for (ShardCut& cut : commit->cuts) {
+  for (ShardCut& cut : commit_.cuts) {
     for (auto& publication : cut.effects.publications) {
       publications.push_back(std::move(publication));
     }
@@ -326,20 +324,20 @@ void Committer::Publish(Commit* commit, double seconds) {
   reading.commit_time_ns = clock_.wall_ns();
   reading.producers = gate_->producers();
   reading.state_bytes = store_->bytes();
-  for (const ShardCut& cut : commit->cuts) reading.core_bytes += cut.memory_bytes;
+  for (const ShardCut& cut : commit_.cuts) reading.core_bytes += cut.memory_bytes;
   board_->Publish(std::move(publications), std::move(reading));
-  for (const auto& [sequence, change] : commit->changes) {
+  for (const auto& [sequence, change] : commit_.changes) {
     if (listener_) listener_(sequence, change);
   }
 }
 
-void Committer::Answer(Commit* commit) {
+void Committer::Answer() {
   struct Reply {
     uint64_t ticket;
     std::function<void()> call;
   };
   std::vector<Reply> replies;
-  for (ShardCut& cut : commit->cuts) {
+  for (ShardCut& cut : commit_.cuts) {
     for (ShardCut::Batch& batch : cut.batches) {
       if (batch.done) replies.push_back({batch.ticket, [&batch] { batch.done(batch.result); }});
     }
@@ -348,7 +346,7 @@ void Committer::Answer(Commit* commit) {
         replies.push_back({answer.ticket, [&answer] { answer.done(answer.result); }});
     }
   }
-  for (DuplicateBatch& duplicate : commit->line.duplicates) {
+  for (DuplicateBatch& duplicate : commit_.line.duplicates) {
     replies.push_back({duplicate.ticket, [&duplicate] {
                          BatchResult result;
                          result.duplicate_rows = duplicate.rows;
@@ -360,10 +358,10 @@ void Committer::Answer(Commit* commit) {
   for (const Reply& reply : replies) reply.call();
 }
 
-void Committer::Record(const Commit& commit) {
+void Committer::Record() {
   if (recorder_ == nullptr) return;
   const int64_t now_ns = clock_.wall_ns();
-  for (const ShardCut& cut : commit.cuts) {
+  for (const ShardCut& cut : commit_.cuts) {
     for (const RecordedBatch& recorded : cut.effects.recorded) {
       recorder_->Append(EncodeRecording(*recorded.batch, *recorded.settings), now_ns);
     }

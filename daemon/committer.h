@@ -64,17 +64,17 @@ class Committer {
   CommitterStep StepWriting(int64_t now_ns);
   bool stopping() const;
   void DrawLine(int64_t now_ns);
-  // The writes of a commit, from what the shards gave.
-  void Compose(Commit* commit);
+  // The writes of commit_, from what the shards gave.
+  void Compose();
   void Finish();
   // The next interval: long enough that commits of this size stay under the byte rate.
   void SetInterval(uint64_t bytes);
-  void AddIncidents(Commit* commit);
-  void AddRows(Commit* commit);
-  absl::Status Write(const Commit& commit);
-  void Answer(Commit* commit);
-  void Publish(Commit* commit, double seconds);
-  void Record(const Commit& commit);
+  void AddIncidents();
+  void AddRows();
+  absl::Status Write();
+  void Answer();
+  void Publish(double seconds);
+  void Record();
 
   AdmissionGate* const gate_;
   Store* const store_;

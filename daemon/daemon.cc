@@ -8,12 +8,12 @@
 #include <chrono>
 #include <fstream>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <utility>
 
 #include "base/clock.h"
 #include "daemon/config_file.h"
-#include "daemon/core/limits.h"
 #include "daemon/export/alert_poster.h"
 #include "daemon/http_edge.h"
 #include "daemon/ingest/grpc_server.h"
@@ -52,10 +52,8 @@ absl::StatusOr<LoadedConfig> Load(const ServeOptions& options) {
     config.mutable_listen()->set_reports(options.reports_address);
   }
   if (config.limits().memory().empty()) {
-    // A tenth stays for what the group counts besides, such as files that were just written.
-    const std::optional<uint64_t> allowed = ControlGroupMemory();
-    if (allowed.has_value() && *allowed / 10 * 9 >= kMemoryBytesLeast) {
-      config.mutable_limits()->set_memory(std::to_string(*allowed / 10 * 9));
+    if (const std::optional<uint64_t> allowed = ControlGroupMemory()) {
+      config.mutable_limits()->set_memory(std::to_string(CeilingWithin(*allowed)));
     }
   }
   absl::StatusOr<std::shared_ptr<const Settings>> settings = Settings::Make(config);

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <fstream>
 
+#include "daemon/core/limits.h"
+
 namespace faultline {
 namespace {
 
@@ -60,5 +62,7 @@ std::optional<uint64_t> ControlGroupMemory(const std::string& groups, const std:
   }
   return least;
 }
+
+uint64_t CeilingWithin(uint64_t allowed) { return std::max(allowed / 10 * 9, kMemoryBytesLeast); }
 
 }  // namespace faultline

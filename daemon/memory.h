@@ -15,4 +15,8 @@ uint64_t ResidentBytes();
 std::optional<uint64_t> ControlGroupMemory(const std::string& groups = "/proc/self/cgroup",
                                            const std::string& root = "/sys/fs/cgroup");
 
+// The ceiling for a daemon whose control group allows so much: a tenth stays for what the group
+// counts besides, such as files that were just written. Never below kMemoryBytesLeast.
+uint64_t CeilingWithin(uint64_t allowed);
+
 }  // namespace faultline

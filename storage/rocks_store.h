@@ -30,8 +30,7 @@ struct RocksStoreOptions {
 // A store on embedded RocksDB, in a folder of its own (created, 0700).
 //
 // Failures:  RESOURCE_EXHAUSTED from opening, Commit or Reopen while the disk has less than
-// free_bytes_min
-//            free; the store goes on by itself once there is room.
+//            free_bytes_min free; the store goes on by itself once there is room.
 //            FAILED_PRECONDITION: the folder has an owner, or holds a newer data format, or is
 //            not ours. PERMISSION_DENIED: read-only. RESOURCE_EXHAUSTED: the disk is full.
 //            DATA_LOSS: damaged, with the file as far as it is known; nothing was changed.

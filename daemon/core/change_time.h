@@ -24,9 +24,10 @@ struct ChangeTime {
 // When the cells of a signal began to be unlike the reference's, from panes in order of time: the
 // place where the likelihood ratio of all cells after it, against the reference's shares (both with
 // half a row added per cell), is largest; the interval holds the places whose log likelihood ratio
-// is less than 2 below (Hinkley 1970: about 95 % for one parameter; a change of rows inside a pane
-// cannot be told, so it begins with a pane). nullopt if no place is likelier than none. Pure;
-// O(panes x cells).
+// is less than 2 below (Hinkley 1970; a change of rows inside a pane cannot be told, so it begins
+// with a pane). With many cells it covers less than the 95 % that this would mean for one
+// parameter: how much less is not known, so nobody is told a coverage. nullopt if no place is
+// likelier than none. Pure; O(panes x cells).
 std::optional<ChangeTime> EstimateChange(const Summary& reference,
                                          std::span<const TimedPane> panes);
 

@@ -242,7 +242,7 @@ void IncidentBook::Close(uint64_t id, std::string_view why, const Person* actor,
 }
 
 void IncidentBook::SetTriage(v1::Triage triage) {
-  if (!pending_.contains(open_id_)) return;
+  FAULTLINE_CHECK(OpenChanged(), "what is not told is not stored");
   v1::Incident& incident = held_.at(open_id_).incident;
   // Alerts alone do not see that a number is in another unit, or that others call.
   if (triage.certainty() >= v1::CERTAINTY_MEDIUM && !triage.hypotheses().empty()) {
@@ -252,7 +252,7 @@ void IncidentBook::SetTriage(v1::Triage triage) {
 }
 
 void IncidentBook::SetChangeTime(const v1::TimeEstimate& change) {
-  if (!pending_.contains(open_id_)) return;
+  FAULTLINE_CHECK(OpenChanged(), "what is not told is not stored");
   *held_.at(open_id_).incident.mutable_change_time() = change;
 }
 

@@ -62,8 +62,10 @@ class IncidentBook {
   // a silence. Empty actor: the daemon.
   void Note(std::string_view text, const Person& actor, int64_t now_ns);
 
-  // What the open incident says of itself from now on. Nothing unless it has a change that is still
-  // to be taken: what is not told is not stored either.
+  // Whether an incident is open and has a change that is still to be taken.
+  bool OpenChanged() const { return pending_.contains(open_id_); }
+  // What the open incident says of itself from now on; only while OpenChanged, as what is not told
+  // is not stored either.
   void SetTriage(v1::Triage triage);
   void SetChangeTime(const v1::TimeEstimate& change);
 

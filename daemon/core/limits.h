@@ -30,6 +30,7 @@ inline constexpr uint32_t kOpenPanesMax = 2;
 
 // A daemon without models takes about a third of the least ceiling.
 inline constexpr uint64_t kMemoryBytesLeast = 96ull << 20;
+
 inline constexpr uint32_t kAlertsPerModelMax = 4'096;
 inline constexpr uint32_t kIncidentAlertsMax = 256;
 inline constexpr uint32_t kIncidentTimelineMax = 256;

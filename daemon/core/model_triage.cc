@@ -33,7 +33,7 @@ v1::TimeEstimate EstimateMessage(const ChangeTime& change) {
   *estimate.mutable_time() = TimeUtil::NanosecondsToTimestamp(change.time_ns);
   *estimate.mutable_earliest() = TimeUtil::NanosecondsToTimestamp(change.earliest_ns);
   *estimate.mutable_latest() = TimeUtil::NanosecondsToTimestamp(change.latest_ns);
-  estimate.set_basis("likelihood ratio of the panes of the window, interval of about 95 %");
+  estimate.set_basis("likelihood ratio of the panes of the window");
   return estimate;
 }
 
@@ -156,11 +156,12 @@ std::optional<v1::TimeEstimate> ModelState::ChangeOf(uint32_t signal) const {
 // After the pane's edges were applied: what the open incident says of itself. When alerts only
 // resolve, the window no longer shows what happened, and what was said stays.
 void ModelState::Triage(const OpenPane& pane, const std::vector<AlertEdge>& edges) {
-  const v1::Incident* incident = book_.Find(book_.open_id());
   const bool worse = std::any_of(edges.begin(), edges.end(), [](const AlertEdge& edge) {
     return edge.kind != AlertEdge::Kind::kResolved;
   });
-  if (incident == nullptr || !worse) return;
+  // What an alert of an older incident did is not the open one's.
+  if (!worse || !book_.OpenChanged()) return;
+  const v1::Incident* incident = book_.Find(book_.open_id());
   v1::TimeEstimate change = incident->change_time();
   for (const AlertEdge& edge : edges) {
     const std::optional<uint32_t> signal = schema_.Find(edge.key.signal);

@@ -165,6 +165,16 @@ TEST(Memory, IsThatOfTheControlGroupOrOneAboveIt) {
   EXPECT_EQ(ControlGroupMemory(folder.path() + "/none", root), std::nullopt);
 }
 
+TEST(Memory, ACeilingIsNineTenthsOfTheGroupAndNeverTooLittleToStart) {
+  EXPECT_EQ(CeilingWithin(1'000'000'000), 900'000'000u);
+  for (const uint64_t allowed : {uint64_t{0}, 64 * kMiB, 8'000 * kMiB}) {
+    v1::Config config;
+    config.set_data_folder("/nonexistent");
+    config.mutable_limits()->set_memory(std::to_string(CeilingWithin(allowed)));
+    EXPECT_TRUE(Settings::Make(config).ok()) << allowed;
+  }
+}
+
 TEST(Memory, ThisProcessTakesSome) { EXPECT_GT(ResidentBytes(), kMiB); }
 
 }  // namespace
