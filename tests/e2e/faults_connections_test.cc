@@ -195,13 +195,14 @@ TEST(Faults, ProducersThatNeverReadAreStoppedAndOthersAreNot) {
     std::this_thread::sleep_for(std::chrono::milliseconds(500));
     return before > 0 && written() == before;
   })) << "they are stopped";
+  const uint64_t stopped = written();
   for (int i = 0; i < 3; ++i) {
     const uint64_t acknowledged = sender.acknowledged_rows();
     EXPECT_TRUE(WaitUntil([&] { return sender.acknowledged_rows() > acknowledged + 500; }));
   }
-  EXPECT_EQ(written(), written());
+  EXPECT_EQ(written(), stopped) << "and stay so";
   EXPECT_LT(daemon.ResidentBytes() - resident, 200u << 20);
-  RecordProperty("batches_before_the_stop", static_cast<int>(written()));
+  RecordProperty("batches_before_the_stop", static_cast<int>(stopped));
   RecordProperty("grown_mb", static_cast<int>((daemon.ResidentBytes() - resident) >> 20));
   deaf.clear();
   ASSERT_TRUE(sender.Finish());

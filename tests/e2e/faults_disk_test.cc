@@ -55,13 +55,28 @@ void ExpectNothingIsLost(DaemonChild* daemon, Sender* sender) {
   EXPECT_EQ(GetModel(*daemon, sender->name(), "1").applied_rows(), sender->sent_rows());
 }
 
+// Starts it with its state on the disk.
+bool StartOn(const PrivateDisk& disk, DaemonChild* daemon) {
+  std::filesystem::create_directory(disk.File("state"));
+  std::filesystem::create_directory_symlink(disk.File("state"), daemon->data_folder());
+  return daemon->Start();
+}
+
+// A daemon whose disk can be made to fail.
+struct OnFaultyDisk {
+  explicit OnFaultyDisk(const std::string& config)
+      : daemon(FAULTLINE_BINARY, config), disk(FAULTLINE_DISK_FAULTS, daemon.data_folder()) {
+    daemon.SetEnvironment(disk.environment());
+  }
+  DaemonChild daemon;
+  DiskFaults disk;
+};
+
 TEST(Faults, AFullDiskStopsAcknowledgementsAndLosesNothing) {
   const PrivateDisk disk(128 << 20);
   if (!disk.mounted()) GTEST_SKIP() << "needs a namespace with a small tmpfs (unshare -rm)";
   DaemonChild daemon(FAULTLINE_BINARY, kConfig);
-  std::filesystem::create_directory(disk.File("state"));
-  std::filesystem::create_directory_symlink(disk.File("state"), daemon.data_folder());
-  ASSERT_TRUE(daemon.Start()) << daemon.log();
+  ASSERT_TRUE(StartOn(disk, &daemon)) << daemon.log();
   Sender sender(daemon, "m", 100, 200);
   ASSERT_TRUE(WaitUntil([&] { return sender.acknowledged_rows() > 0; }));
   for (int round = 0; round < 2; ++round) {
@@ -80,9 +95,7 @@ TEST(Faults, AFullDiskAndAKillLoseNothingAcknowledged) {
   const PrivateDisk disk(128 << 20);
   if (!disk.mounted()) GTEST_SKIP() << "needs a namespace with a small tmpfs (unshare -rm)";
   DaemonChild daemon(FAULTLINE_BINARY, kConfig);
-  std::filesystem::create_directory(disk.File("state"));
-  std::filesystem::create_directory_symlink(disk.File("state"), daemon.data_folder());
-  ASSERT_TRUE(daemon.Start()) << daemon.log();
+  ASSERT_TRUE(StartOn(disk, &daemon)) << daemon.log();
   Sender sender(daemon, "m", 100, 200);
   ASSERT_TRUE(WaitUntil([&] { return sender.acknowledged_rows() > 0; }));
   disk.Fill("ballast");
@@ -101,9 +114,9 @@ TEST(Faults, AFullDiskAndAKillLoseNothingAcknowledged) {
 // A file system in trouble is made read-only under the open files: the kernel refuses to do that on
 // request while files are open, so that the answers of such a disk are played back.
 TEST(Faults, ADiskThatTurnsReadOnlyStopsAcknowledgementsUntilItIsBack) {
-  DaemonChild daemon(FAULTLINE_BINARY, kConfig);
-  DiskFaults disk(FAULTLINE_DISK_FAULTS, daemon.data_folder());
-  daemon.SetEnvironment(disk.environment());
+  OnFaultyDisk faulty(kConfig);
+  DaemonChild& daemon = faulty.daemon;
+  DiskFaults& disk = faulty.disk;
   ASSERT_TRUE(daemon.Start()) << daemon.log();
   Sender sender(daemon, "m", 100, 20);
   for (int round = 0; round < 3; ++round) {
@@ -125,12 +138,12 @@ TEST(Faults, ADiskThatTurnsReadOnlyStopsAcknowledgementsUntilItIsBack) {
 // A sync that failed may have dropped what it was to write, and says so once: nothing behind it is
 // acknowledged before the store was opened again.
 TEST(Faults, AFailedSyncIsNotTakenForASyncedCommit) {
-  DaemonChild daemon(FAULTLINE_BINARY, R"(
+  OnFaultyDisk faulty(R"(
 commit: {interval: 10ms, durability: power}
 defaults: {pane: {rows: 100}}
 )");
-  DiskFaults disk(FAULTLINE_DISK_FAULTS, daemon.data_folder());
-  daemon.SetEnvironment(disk.environment());
+  DaemonChild& daemon = faulty.daemon;
+  DiskFaults& disk = faulty.disk;
   ASSERT_TRUE(daemon.Start()) << daemon.log();
   Sender sender(daemon, "m", 100);
   for (int round = 1; round <= 3; ++round) {
@@ -146,9 +159,9 @@ defaults: {pane: {rows: 100}}
 }
 
 TEST(Faults, ADiskThatStallsDelaysAcknowledgementsOnly) {
-  DaemonChild daemon(FAULTLINE_BINARY, kConfig);
-  DiskFaults disk(FAULTLINE_DISK_FAULTS, daemon.data_folder());
-  daemon.SetEnvironment(disk.environment());
+  OnFaultyDisk faulty(kConfig);
+  DaemonChild& daemon = faulty.daemon;
+  DiskFaults& disk = faulty.disk;
   ASSERT_TRUE(daemon.Start()) << daemon.log();
   Sender sender(daemon, "m", 100, 20);
   ASSERT_TRUE(WaitUntil([&] { return sender.acknowledged_rows() > 0; })) << daemon.log();

@@ -8,10 +8,9 @@
 #include <utility>
 #include <vector>
 
-#include "daemon/cli/producer.h"
 #include "tests/support/daemon_calls.h"
 #include "tests/support/daemon_child.h"
-#include "tests/support/streams.h"
+#include "tests/support/daemon_load.h"
 
 // More than the daemon can hold: it keeps its memory, stays fair, and recovers.
 
@@ -25,29 +24,6 @@ defaults:
   pane: {rows: 1000}
   reference: {learn_rows: 1000}
 )";
-
-std::unique_ptr<cli::Producer> Connect(const DaemonChild& daemon, const std::string& id) {
-  cli::ProducerOptions options;
-  options.address = daemon.socket_address();
-  options.id = id;
-  auto connected = cli::Producer::Connect(options);
-  EXPECT_TRUE(connected.ok()) << connected.status() << daemon.log();
-  return connected.ok() ? std::move(*connected) : nullptr;
-}
-
-v1::InferenceBatch MakeBatch(const std::string& model, uint32_t rows, int columns) {
-  Random random(rows + static_cast<uint64_t>(columns));
-  v1::InferenceBatch batch;
-  batch.set_model(model);
-  batch.set_version("1");
-  batch.set_rows(rows);
-  for (int column = 0; column < columns; ++column) {
-    v1::Column* x = batch.add_columns();
-    x->set_name("x" + std::to_string(column));
-    for (uint32_t row = 0; row < rows; ++row) x->mutable_doubles()->add_values(random.Normal());
-  }
-  return batch;
-}
 
 // Looks at the daemon's memory all the time.
 class MemoryWatch {
@@ -77,9 +53,9 @@ TEST(Overload, MemoryStaysUnderItsCeilingAndTheDaemonRecovers) {
   ASSERT_TRUE(daemon.Start()) << daemon.log();
   // These two are there before anybody takes the room for signals.
   for (const auto& [model, columns] : {std::pair("loud", 50), std::pair("quiet", 2)}) {
-    const auto producer = Connect(daemon, model);
+    const auto producer = ConnectProducer(daemon, model);
     ASSERT_NE(producer, nullptr);
-    ASSERT_TRUE(producer->Send(MakeBatch(model, 10, columns)).ok());
+    ASSERT_TRUE(producer->Send(NumbersBatch(model, 0, 10, columns)).ok());
     ASSERT_TRUE(producer->Flush(std::chrono::minutes(1)).ok());
   }
   MemoryWatch watch(daemon);
@@ -88,9 +64,9 @@ TEST(Overload, MemoryStaysUnderItsCeilingAndTheDaemonRecovers) {
   // Six that send large batches as fast as they can.
   for (int i = 0; i < 6; ++i) {
     threads.emplace_back([&, i] {
-      const auto producer = Connect(daemon, "loud" + std::to_string(i));
+      const auto producer = ConnectProducer(daemon, "loud" + std::to_string(i));
       ASSERT_NE(producer, nullptr);
-      const v1::InferenceBatch batch = MakeBatch("loud", 4'000, 50);
+      const v1::InferenceBatch batch = NumbersBatch("loud", 0, 4'000, 50);
       for (int n = 0; n < 60; ++n) ASSERT_TRUE(producer->Send(batch).ok());
       ASSERT_TRUE(producer->Flush(std::chrono::minutes(2)).ok());
       EXPECT_EQ(producer->totals().applied_rows, 60u * 4'000);
@@ -98,10 +74,10 @@ TEST(Overload, MemoryStaysUnderItsCeilingAndTheDaemonRecovers) {
   }
   // One whose every batch has signals that were never there.
   threads.emplace_back([&] {
-    const auto producer = Connect(daemon, "growing");
+    const auto producer = ConnectProducer(daemon, "growing");
     ASSERT_NE(producer, nullptr);
     for (int n = 0; n < 1'000; ++n) {
-      ASSERT_TRUE(producer->Send(MakeBatch("new" + std::to_string(n), 20, 40)).ok());
+      ASSERT_TRUE(producer->Send(NumbersBatch("new" + std::to_string(n), 0, 20, 40)).ok());
     }
     ASSERT_TRUE(producer->Flush(std::chrono::minutes(2)).ok());
     refused = producer->totals().rejected_rows;
@@ -110,10 +86,10 @@ TEST(Overload, MemoryStaysUnderItsCeilingAndTheDaemonRecovers) {
   std::atomic<bool> over = false;
   std::atomic<uint64_t> quiet = 0;
   std::thread sender([&] {
-    const auto producer = Connect(daemon, "quiet one");
+    const auto producer = ConnectProducer(daemon, "quiet one");
     ASSERT_NE(producer, nullptr);
     while (!over) {
-      ASSERT_TRUE(producer->Send(MakeBatch("quiet", 10, 2)).ok());
+      ASSERT_TRUE(producer->Send(NumbersBatch("quiet", 0, 10, 2)).ok());
       ASSERT_TRUE(producer->Flush(std::chrono::minutes(1)).ok());
       ++quiet;
     }
@@ -129,9 +105,9 @@ TEST(Overload, MemoryStaysUnderItsCeilingAndTheDaemonRecovers) {
   EXPECT_GT(refused, 0u) << "there is no room for 40 000 signals";
   EXPECT_GT(quiet, 3u);
   // What it refused to hold it refuses by name, and what it holds goes on.
-  const auto producer = Connect(daemon, "after");
+  const auto producer = ConnectProducer(daemon, "after");
   ASSERT_NE(producer, nullptr);
-  ASSERT_TRUE(producer->Send(MakeBatch("quiet", 10, 2)).ok());
+  ASSERT_TRUE(producer->Send(NumbersBatch("quiet", 0, 10, 2)).ok());
   ASSERT_TRUE(producer->Flush(std::chrono::seconds(20)).ok());
   EXPECT_EQ(producer->totals().applied_rows, 10u);
 }

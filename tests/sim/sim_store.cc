@@ -1,10 +1,15 @@
 #include "tests/sim/sim_store.h"
 
+#include <utility>
+
 #include "storage/memory_store.h"
 
 namespace faultline::sim {
 
-SimStore::SimStore() : inner_(NewMemoryStore()) {}
+SimStore::SimStore() : SimStore(NewMemoryStore()) {}
+
+SimStore::SimStore(std::unique_ptr<Store> memory)
+    : StoreWrapper(memory.get()), memory_(std::move(memory)) {}
 
 absl::Status SimStore::Commit(const Writes& writes, bool sync) {
   if (failed_) return absl::FailedPreconditionError("takes nothing until it is reopened");
@@ -18,28 +23,10 @@ absl::Status SimStore::Commit(const Writes& writes, bool sync) {
   return failed_ ? absl::ResourceExhaustedError("no space left on device") : absl::OkStatus();
 }
 
-absl::StatusOr<std::optional<std::string>> SimStore::Get(std::string_view key) const {
-  return inner_->Get(key);
-}
-
-absl::Status SimStore::Scan(
-    std::string_view begin, std::string_view end,
-    const std::function<bool(std::string_view, std::string_view)>& visit) const {
-  return inner_->Scan(begin, end, visit);
-}
-
-absl::Status SimStore::ScanBackwards(
-    std::string_view begin, std::string_view end,
-    const std::function<bool(std::string_view, std::string_view)>& visit) const {
-  return inner_->ScanBackwards(begin, end, visit);
-}
-
 absl::Status SimStore::Reopen() {
   failed_ = down;
   return down ? absl::UnavailableError("input/output error") : absl::OkStatus();
 }
-
-absl::Status SimStore::Backup(const std::string& folder) { return inner_->Backup(folder); }
 
 std::string SimStore::Value(const std::string& key) const {
   const auto value = inner_->Get(key);

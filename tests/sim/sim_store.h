@@ -7,13 +7,13 @@
 #include <string_view>
 #include <vector>
 
-#include "storage/store.h"
+#include "tests/support/store_wrapper.h"
 
 namespace faultline::sim {
 
 // A store in memory whose every commit meets the fate it is told. Like the real one, it takes
 // nothing more after a failure until a Reopen succeeds, and keeps a commit whole or not at all.
-class SimStore final : public Store {
+class SimStore final : public StoreWrapper {
  public:
   enum class Fate {
     kTaken,
@@ -32,16 +32,7 @@ class SimStore final : public Store {
   bool down = false;
 
   absl::Status Commit(const Writes& writes, bool sync) override;
-  absl::StatusOr<std::optional<std::string>> Get(std::string_view key) const override;
-  absl::Status Scan(
-      std::string_view begin, std::string_view end,
-      const std::function<bool(std::string_view, std::string_view)>& visit) const override;
-  absl::Status ScanBackwards(
-      std::string_view begin, std::string_view end,
-      const std::function<bool(std::string_view, std::string_view)>& visit) const override;
   absl::Status Reopen() override;
-  absl::Status Backup(const std::string& folder) override;
-  uint64_t bytes() const override { return inner_->bytes(); }
 
   // What a new process finds: a store that works, with everything that is there.
   void Restart() { failed_ = false; }
@@ -52,7 +43,9 @@ class SimStore final : public Store {
       const std::function<void(std::string_view, std::string*)>& change) const;
 
  private:
-  std::unique_ptr<Store> inner_;
+  explicit SimStore(std::unique_ptr<Store> memory);
+
+  const std::unique_ptr<Store> memory_;
   bool failed_ = false;
 };
 

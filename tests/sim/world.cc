@@ -5,53 +5,50 @@
 
 namespace faultline::sim {
 
-void Happened::Add(const Happened& o) {
-  steps += o.steps;
-  commits += o.commits;
-  refusals += o.refusals;
-  crashes += o.crashes;
-  crashes_in_commit += o.crashes_in_commit;
-  stops += o.stops;
-  damages += o.damages;
-  accepted += o.accepted;
-  duplicates += o.duplicates;
-  out_of_order += o.out_of_order;
-  fenced += o.fenced;
-  full += o.full;
-  shed += o.shed;
-  undecodable += o.undecodable;
-  acknowledged += o.acknowledged;
-  commands += o.commands;
-  reloads += o.reloads;
-  changes += o.changes;
-  jumps += o.jumps;
+namespace {
+
+constexpr std::pair<const char*, uint64_t Happened::*> kCounts[] = {
+    {"steps", &Happened::steps},
+    {"commits", &Happened::commits},
+    {"refused commits", &Happened::refusals},
+    {"crashes", &Happened::crashes},
+    {"of them in a commit", &Happened::crashes_in_commit},
+    {"stops", &Happened::stops},
+    {"damaged stores", &Happened::damages},
+    {"batches accepted", &Happened::accepted},
+    {"duplicates", &Happened::duplicates},
+    {"out of order", &Happened::out_of_order},
+    {"fenced", &Happened::fenced},
+    {"found it full", &Happened::full},
+    {"shed", &Happened::shed},
+    {"undecodable", &Happened::undecodable},
+    {"acknowledged", &Happened::acknowledged},
+    {"commands", &Happened::commands},
+    {"reloads", &Happened::reloads},
+    {"incident changes", &Happened::changes},
+    {"clock jumps", &Happened::jumps},
+};
+
+}  // namespace
+
+void Happened::Add(const Happened& other) {
+  for (const auto& [name, count] : kCounts) this->*count += other.*count;
 }
 
 std::string Happened::Text() const {
   std::string text;
-  const auto add = [&](const char* name, uint64_t count) {
-    text += (text.empty() ? "" : ", ") + std::to_string(count) + " " + name;
-  };
-  add("steps", steps);
-  add("commits", commits);
-  add("refused commits", refusals);
-  add("crashes", crashes);
-  add("of them in a commit", crashes_in_commit);
-  add("stops", stops);
-  add("damaged stores", damages);
-  add("batches accepted", accepted);
-  add("duplicates", duplicates);
-  add("out of order", out_of_order);
-  add("fenced", fenced);
-  add("found it full", full);
-  add("shed", shed);
-  add("undecodable", undecodable);
-  add("acknowledged", acknowledged);
-  add("commands", commands);
-  add("reloads", reloads);
-  add("incident changes", changes);
-  add("clock jumps", jumps);
+  for (const auto& [name, count] : kCounts) {
+    text += (text.empty() ? "" : ", ") + std::to_string(this->*count) + " " + name;
+  }
   return text;
+}
+
+std::string Happened::Missing() const {
+  std::string missing;
+  for (const auto& [name, count] : kCounts) {
+    if (this->*count == 0) missing += std::string(missing.empty() ? "" : ", ") + name;
+  }
+  return missing;
 }
 
 World::World(uint64_t seed)

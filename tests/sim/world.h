@@ -23,6 +23,8 @@ struct Happened {
            jumps = 0;
   void Add(const Happened& other);
   std::string Text() const;
+  // Names of what never happened.
+  std::string Missing() const;
 };
 
 // The daemon between its edges and its disk, with producers, a network and a store that fail as the

@@ -45,22 +45,6 @@ absl::Status FaultyStore::Commit(const std::vector<StateWrite>& writes, bool syn
   return status;
 }
 
-absl::StatusOr<std::optional<std::string>> FaultyStore::Get(std::string_view key) const {
-  return inner_->Get(key);
-}
-
-absl::Status FaultyStore::Scan(
-    std::string_view begin, std::string_view end,
-    const std::function<bool(std::string_view, std::string_view)>& visit) const {
-  return inner_->Scan(begin, end, visit);
-}
-
-absl::Status FaultyStore::ScanBackwards(
-    std::string_view begin, std::string_view end,
-    const std::function<bool(std::string_view, std::string_view)>& visit) const {
-  return inner_->ScanBackwards(begin, end, visit);
-}
-
 absl::Status FaultyStore::Reopen() {
   const std::lock_guard lock(mutex_);
   if (reopen_failures_ > 0) {
@@ -73,7 +57,5 @@ absl::Status FaultyStore::Reopen() {
   if (status.ok()) ++reopens_;
   return status;
 }
-
-absl::Status FaultyStore::Backup(const std::string& folder) { return inner_->Backup(folder); }
 
 }  // namespace faultline

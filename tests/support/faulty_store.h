@@ -4,20 +4,17 @@
 #include <cstdint>
 #include <functional>
 #include <mutex>
-#include <string>
-#include <string_view>
 #include <vector>
 
-#include "storage/store.h"
+#include "tests/support/store_wrapper.h"
 
 namespace faultline {
 
 // A store whose commits fail on demand. Like the real one, it takes nothing more after a failure
 // until a Reopen succeeds.
-class FaultyStore final : public Store {
+class FaultyStore final : public StoreWrapper {
  public:
-  // `inner` must outlive this.
-  explicit FaultyStore(Store* inner) : inner_(inner) {}
+  using StoreWrapper::StoreWrapper;
 
   // The k-th commit from now fails (1: the next) with `status`. If `applied`, its writes are there
   // all the same: the world may lose only the answer.
@@ -31,19 +28,9 @@ class FaultyStore final : public Store {
   uint64_t reopens() const { return reopens_; }
 
   absl::Status Commit(const std::vector<StateWrite>& writes, bool sync) override;
-  absl::StatusOr<std::optional<std::string>> Get(std::string_view key) const override;
-  absl::Status Scan(
-      std::string_view begin, std::string_view end,
-      const std::function<bool(std::string_view, std::string_view)>& visit) const override;
-  absl::Status ScanBackwards(
-      std::string_view begin, std::string_view end,
-      const std::function<bool(std::string_view, std::string_view)>& visit) const override;
   absl::Status Reopen() override;
-  absl::Status Backup(const std::string& folder) override;
-  uint64_t bytes() const override { return inner_->bytes(); }
 
  private:
-  Store* const inner_;
   std::atomic<uint64_t> commits_{0};  // that succeeded
   std::atomic<uint64_t> reopens_{0};
 
