@@ -124,6 +124,9 @@ void ShardThread::Do(TickWork& work) {
     std::lock_guard lock(mutex_);
     tick_waiting_ = false;
   }
+  // Stopped, asleep with the machine, or busy with what waited: what was not seen is no silence. A
+  // clock that was set is treated likewise.
+  if (work.now_ns - std::exchange(last_tick_ns_, work.now_ns) > kUnwatchedNs) shard_.Resume();
   shard_.Tick(work.now_ns, &cut_.effects);
 }
 

@@ -94,6 +94,7 @@ class ShardThread {
 
   Shard shard_;
   ShardCut cut_;
+  int64_t last_tick_ns_ = 0;
   std::function<void(uint64_t)> charge_;
   std::mutex mutex_;
   std::condition_variable wake_;

@@ -89,6 +89,8 @@ class ModelState {
   // Counts the rows of a batch that was refused as a whole.
   void CountRefused(const EventBatch& batch);
 
+  // The time since the newest rows was not watched: the next tick begins anew, as after a restart.
+  void Resume() { quiet_since_ns_ = 0; }
   // Panes without rows for long close; test incidents end.
   void Tick(int64_t now_ns, Effects* effects);
   // Follows the shard's settings; changes nothing if they say the same as before.

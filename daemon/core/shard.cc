@@ -182,6 +182,10 @@ void Shard::Apply(const std::shared_ptr<const EventBatch>& batch, BatchResult* r
   impl_->Register(*std::move(made), batch->received_ns, effects)->CountRows(batch, result, effects);
 }
 
+void Shard::Resume() {
+  for (auto& [hash, model] : impl_->models) model->Resume();
+}
+
 void Shard::Tick(int64_t now_ns, Effects* effects) {
   impl_->Reconcile(now_ns, effects);
   for (auto& [hash, model] : impl_->models) model->Tick(now_ns, effects);

@@ -16,6 +16,9 @@
 
 namespace faultline {
 
+// Ticks come once a second. Between two that are further apart the daemon did not watch.
+inline constexpr int64_t kUnwatchedNs = 3'000'000'000;
+
 class ModelState;
 
 // The core: owns the state of the models that hash to it and folds events, commands and ticks into
@@ -44,6 +47,8 @@ class Shard {
   // Folds in a batch. It is kept alive by the caller until the next Cut's effects are done with.
   void Apply(const std::shared_ptr<const EventBatch>& batch, BatchResult* result, Effects* effects);
   void Apply(Command command, CommandResult* result, Effects* effects);
+  // Nobody watched since the last tick: the time until the next one is no silence of the models.
+  void Resume();
   // Time has come to now_ns: idle panes close, silences and test alerts end.
   void Tick(int64_t now_ns, Effects* effects);
 

@@ -1,6 +1,7 @@
 #include "tests/sim/shadow.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "daemon/core/limits.h"
 #include "daemon/review/incident_records.h"
@@ -15,6 +16,7 @@ Shadow::Shadow(std::shared_ptr<const Settings> settings, uint32_t shards) {
 
 std::string Shadow::Restarted(std::shared_ptr<const Settings> settings, uint32_t shards) {
   settings_ = std::move(settings);
+  for (Core& core : cores_) core.last_tick_ns = 0;
   // One that did nothing yet would follow the configuration before.
   const bool fresh =
       std::any_of(cores_.begin(), cores_.end(), [](const Core& c) { return c.fresh; });
@@ -75,6 +77,9 @@ std::string Shadow::Fold(const Input& input, uint32_t shard, BatchResult* result
       core.shard->Apply({input.now_ns, ApplySettings{input.settings}}, &ignored, &core.effects);
       return {};
     case Input::Kind::kTick:
+      if (input.now_ns - std::exchange(core.last_tick_ns, input.now_ns) > kUnwatchedNs) {
+        core.shard->Resume();
+      }
       core.shard->Tick(input.now_ns, &core.effects);
       return {};
     case Input::Kind::kCut:

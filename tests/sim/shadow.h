@@ -66,6 +66,7 @@ class Shadow {
     std::unique_ptr<Shard> shard;
     Effects effects;
     bool fresh = true;
+    int64_t last_tick_ns = 0;  // since the real one started
   };
   absl::Status RestoreTable(Table table);
   std::string CheckRows(const EventBatch& batch, const BatchResult& result);

@@ -83,6 +83,17 @@ TEST(CoreRowRateTest, ARestartInTheSilenceChangesNoAlarm) {
   EXPECT_EQ(run.incidents().size(), 1u);
 }
 
+TEST(CoreRowRateTest, TimeThatNobodyWatchedIsNoSilence) {
+  CoreRun run(MakeSettings(kRate));
+  SendSeconds(0, 600, &run);
+  // Stopped for a quarter of an hour, and producers take a while to come back.
+  run.Resume();
+  for (int64_t s = 1'500; s < 1'520; ++s) run.Tick(kStart + s * kSecond);
+  SendSeconds(1'520, 1'820, &run);
+  EXPECT_EQ(run.Signal("row_rate").state, VerdictState::kQuiet) << run.Signal("row_rate").missing;
+  EXPECT_TRUE(run.incidents().empty());
+}
+
 TEST(CoreRowRateTest, AFileThatWasReplayedEndsWithoutAlarm) {
   CoreRun run(MakeSettings(kRate));
   std::vector<double> values(6'000, 1.0);

@@ -60,6 +60,7 @@ class CoreRun {
   BatchResult Apply(std::unique_ptr<EventBatch> batch);
   CommandResult Run(CommandAction action, int64_t now_ns = kStart);
   void Tick(int64_t now_ns) { shard_->Tick(now_ns, &effects_); }
+  void Resume() { shard_->Resume(); }
   void Cut();
   // Cuts first, as a graceful stop does; what was not cut would be gone.
   void Restart();
