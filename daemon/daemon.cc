@@ -2,6 +2,7 @@
 
 #include <absl/strings/str_cat.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -34,6 +35,24 @@ namespace {
 
 constexpr std::chrono::milliseconds kCallPatience{3'000};
 constexpr uint32_t kIncidentsAtOnce = 256;
+// With less, libraries below us end the process, or wait for ever, in the middle of the start.
+constexpr rlim_t kAddressSpaceMin = 512ull << 20;
+constexpr rlim_t kDescriptorsMin = 64;
+
+absl::Status CheckProcessLimits() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur < kAddressSpaceMin) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("the address space is limited to ", limit.rlim_cur >> 20, " MiB, ",
+                     kAddressSpaceMin >> 20, " MiB are needed: raise ulimit -v"));
+  }
+  if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < kDescriptorsMin) {
+    return absl::FailedPreconditionError(absl::StrCat("open files are limited to ", limit.rlim_cur,
+                                                      ", ", kDescriptorsMin,
+                                                      " are needed: raise ulimit -n"));
+  }
+  return absl::OkStatus();
+}
 
 // The file with the command line's wishes on top.
 absl::StatusOr<LoadedConfig> Load(const ServeOptions& options) {
@@ -253,7 +272,8 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const ServeOptions& option
   auto daemon = std::unique_ptr<Daemon>(new Daemon(std::move(parts)));
   Parts& built = *daemon->parts_;
   built.reload = [raw = daemon.get()] { return raw->Reload(); };
-  absl::Status status = built.OpenState();
+  absl::Status status = CheckProcessLimits();
+  if (status.ok()) status = built.OpenState();
   if (status.ok()) {
     std::lock_guard lock(built.reload_mutex);
     status = built.Listen();
@@ -338,6 +358,33 @@ class StopDeadline {
   std::thread thread_;
 };
 
+// Ends the process if it is told to stop before it has started; the next start finds the state as
+// this one did.
+class StopWhileStarting {
+ public:
+  explicit StopWhileStarting(const sigset_t& signals)
+      : signals_(signals), thread_([this] { Watch(); }) {}
+  ~StopWhileStarting() {
+    done_ = true;
+    thread_.join();
+  }
+
+ private:
+  void Watch() {
+    sigdelset(&signals_, SIGHUP);
+    const timespec pause = {0, 10'000'000};
+    while (!done_) {
+      if (sigtimedwait(&signals_, nullptr, &pause) < 0) continue;
+      Log(LogLevel::kInfo, "told to stop while starting");
+      _exit(0);
+    }
+  }
+
+  sigset_t signals_;
+  std::atomic<bool> done_ = false;
+  std::thread thread_;
+};
+
 }  // namespace
 
 int Serve(const ServeOptions& options) {
@@ -348,7 +395,10 @@ int Serve(const ServeOptions& options) {
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   signal(SIGPIPE, SIG_IGN);
 
-  absl::StatusOr<std::unique_ptr<Daemon>> daemon = Daemon::Start(options);
+  absl::StatusOr<std::unique_ptr<Daemon>> daemon = [&] {
+    StopWhileStarting stop(signals);
+    return Daemon::Start(options);
+  }();
   if (!daemon.ok()) {
     Log(LogLevel::kError, "cannot start", {{"error", std::string(daemon.status().message())}});
     return 1;
