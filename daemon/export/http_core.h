@@ -72,6 +72,9 @@ class HttpCore {
   using Waiters = std::vector<std::pair<std::weak_ptr<HttpSession>, uint64_t>>;
 
   void Accepted(boost::asio::ip::tcp::socket socket);
+  void CountRefused();
+  // Ends the session that waits for its client longest, if there is one.
+  void MakeRoom();
   void WritePage();
   void PageWritten(const Page& page);
 

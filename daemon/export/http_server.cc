@@ -4,6 +4,7 @@
 #include <charconv>
 #include <thread>
 
+#include "base/descriptors.h"
 #include "daemon/export/http_core.h"
 
 namespace faultline {
@@ -71,6 +72,7 @@ void HttpCore::Accept() {
       Accepted(std::move(socket));
       return Accept();
     }
+    if (error == asio::error::no_descriptors) MakeRoom();
     pause_.expires_after(kAcceptPause);
     pause_.async_wait([this](Error cancelled) {
       if (!cancelled && !stopping_) Accept();
@@ -78,17 +80,27 @@ void HttpCore::Accept() {
   });
 }
 
+void HttpCore::CountRefused() {
+  const std::lock_guard lock(mutex_);
+  ++reading_.connections_refused;
+}
+
+void HttpCore::MakeRoom() {
+  if (waiting_sessions_.empty()) return;
+  CountRefused();
+  waiting_sessions_.begin()->second->MakeRoom();
+}
+
 void HttpCore::Accepted(tcp::socket socket) {
   Error ignored;
   socket.set_option(tcp::no_delay(true), ignored);
-  const bool full = sessions_.size() - refused_sessions_ >= options.connections_max;
-  if (full) {
-    const std::lock_guard lock(mutex_);
-    ++reading_.connections_refused;
-  }
+  // Among the last descriptors: the next one takes the place of the first of two that make room.
+  const bool last = socket.native_handle() >= DescriptorsForConnections();
+  const bool full = last || sessions_.size() - refused_sessions_ >= options.connections_max;
   // Who keeps the server waiting longest makes room.
   const bool refuse = full && waiting_sessions_.empty();
-  if (full && !refuse) waiting_sessions_.begin()->second->MakeRoom();
+  if (refuse) CountRefused();
+  for (int room = full ? last ? 2 : 1 : 0; room > 0; --room) MakeRoom();
   if (refuse && refused_sessions_ >= kRefusedMax) return;
   const auto session = std::make_shared<HttpSession>(this, std::move(socket));
   sessions_.insert(session);

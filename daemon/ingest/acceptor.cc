@@ -4,7 +4,6 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/eventfd.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -16,6 +15,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/descriptors.h"
 
 namespace faultline {
 namespace {
@@ -37,14 +37,6 @@ bool UsablePeer(int fd) {
   if (getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &size) != 0) return false;
   if (peer.ss_family != AF_UNIX) return peer.ss_family == AF_INET || peer.ss_family == AF_INET6;
   return size <= offsetof(sockaddr_un, sun_path);  // a client has no reason to name its socket
-}
-
-// Descriptors from here on are left to the store and to gRPC itself.
-int HighestForConnections() {
-  rlimit limit{};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return INT32_MAX;
-  const auto all = static_cast<int64_t>(std::min<rlim_t>(limit.rlim_cur, INT32_MAX));
-  return static_cast<int>(all - std::min<int64_t>(64, all / 8));
 }
 
 }  // namespace
@@ -137,7 +129,7 @@ void Acceptor::Receive(int listener, int fd) {
 }
 
 bool Acceptor::Room(int listener, int fd) {
-  if (fd >= HighestForConnections()) return false;
+  if (fd >= DescriptorsForConnections()) return false;
   const uint64_t inode = InodeOf(fd);
   std::lock_guard lock(mutex_);
   const auto full = [&] {
