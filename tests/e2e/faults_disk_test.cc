@@ -1,6 +1,8 @@
 #include <gtest/gtest.h>
+#include <signal.h>
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
@@ -79,7 +81,7 @@ TEST(Faults, AFullDiskStopsAcknowledgementsAndLosesNothing) {
   ASSERT_TRUE(StartOn(disk, &daemon)) << daemon.log();
   Sender sender(daemon, "m", 100, 200);
   ASSERT_TRUE(WaitUntil([&] { return sender.acknowledged_rows() > 0; }));
-  for (int round = 0; round < 2; ++round) {
+  for (int round = 0; round < (LongTests() ? 10 : 1); ++round) {
     disk.Fill("ballast");
     ASSERT_TRUE(WaitUntil([&] { return StoreIsBroken(daemon); }));
     const uint64_t acknowledged = sender.acknowledged_rows();
@@ -119,7 +121,7 @@ TEST(Faults, ADiskThatTurnsReadOnlyStopsAcknowledgementsUntilItIsBack) {
   DiskFaults& disk = faulty.disk;
   ASSERT_TRUE(daemon.Start()) << daemon.log();
   Sender sender(daemon, "m", 100, 20);
-  for (int round = 0; round < 3; ++round) {
+  for (int round = 0; round < (LongTests() ? 10 : 1); ++round) {
     const uint64_t before = sender.acknowledged_rows();
     ASSERT_TRUE(WaitUntil([&] { return sender.acknowledged_rows() > before; })) << daemon.log();
     disk.Set(DiskFault::kReadOnly);
@@ -177,6 +179,21 @@ TEST(Faults, ADiskThatStallsDelaysAcknowledgementsOnly) {
   EXPECT_GE(GetModel(daemon, "m", "1").applied_rows(), acknowledged) << "reading goes on";
   disk.Set(DiskFault::kNone);
   ExpectNothingIsLost(&daemon, &sender);
+}
+
+TEST(Faults, AStopWhileADiskHoldsUpTheStartEndsIt) {
+  DaemonChild daemon(FAULTLINE_BINARY, kConfig);
+  DiskFaults disk(FAULTLINE_DISK_FAULTS, daemon.data_folder());
+  daemon.SetEnvironment(disk.environment());
+  disk.Set(DiskFault::kStalls);
+  daemon.Launch();
+  ASSERT_TRUE(WaitUntil([&] { return disk.hits() > 0; }));
+  kill(daemon.pid(), SIGTERM);
+  std::optional<int> ended;
+  EXPECT_TRUE(WaitUntil([&] { return (ended = daemon.Ended()).has_value(); }));
+  EXPECT_EQ(ended, 0) << daemon.log();
+  disk.Set(DiskFault::kNone);
+  EXPECT_TRUE(daemon.Start()) << daemon.log();
 }
 
 }  // namespace

@@ -12,7 +12,7 @@ namespace faultline::testing {
 enum class DiskFault : uint32_t {
   kNone,
   kReadOnly,   // every write, new file, renaming or removal fails with EROFS
-  kSyncFails,  // fsync and fdatasync fail with EIO, once each time it is set
+  kSyncFails,  // one fsync or fdatasync fails with EIO, and what it was to write is gone
   kStalls,     // writes and syncs wait until it is over
 };
 
