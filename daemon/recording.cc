@@ -9,6 +9,8 @@
 #include <string_view>
 #include <vector>
 
+#include "daemon/core/limits.h"
+
 namespace faultline {
 namespace {
 
@@ -23,16 +25,20 @@ void SetBit(std::string* bitmap, size_t row) {
 void EncodeNulls(const Column& column, const std::vector<uint32_t>& rows, v1::Column* out) {
   if (column.nulls.empty()) return;
   std::string bitmap((rows.size() + 7) / 8, '\0');
+  bool any = false;
   for (size_t i = 0; i < rows.size(); ++i) {
-    if (column.IsNull(rows[i])) SetBit(&bitmap, i);
+    if (!column.IsNull(rows[i])) continue;
+    SetBit(&bitmap, i);
+    any = true;
   }
-  out->set_null_bitmap(bitmap);
+  if (any) out->set_null_bitmap(bitmap);
 }
 
 void EncodeNumbers(const Column& column, const std::vector<uint32_t>& rows, bool hash,
                    v1::Column* out) {
   if (!hash) {
-    for (const uint32_t row : rows) out->mutable_doubles()->add_values(column.numbers[row]);
+    v1::DoubleValues* values = out->mutable_doubles();  // there also without rows
+    for (const uint32_t row : rows) values->add_values(column.numbers[row]);
     return;
   }
   v1::StringValues* strings = out->mutable_strings();
@@ -172,7 +178,9 @@ RecordedEvents EncodeRecording(const EventBatch& batch, const ModelSettings& set
 
 std::string RemoveRows(std::string_view payload, const std::vector<uint32_t>& rows) {
   v1::InferenceBatch batch;
-  if (!batch.ParseFromArray(payload.data(), static_cast<int>(payload.size()))) return {};
+  const bool readable = batch.ParseFromArray(payload.data(), static_cast<int>(payload.size())) &&
+                        batch.rows() <= kBatchRowsMax;
+  if (!readable) return {};
   std::vector<bool> drop(batch.rows(), false);
   for (const uint32_t row : rows) {
     if (row < drop.size()) drop[row] = true;

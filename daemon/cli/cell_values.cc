@@ -15,6 +15,9 @@ bool EqualsIgnoringCase(std::string_view a, std::string_view b) {
                                 absl::string_view(b.data(), b.size()));
 }
 
+// A whole number as large as this is taken for nanoseconds.
+constexpr int64_t kNanosFrom = 100'000'000'000'000'000;
+
 bool IsSpace(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
 
 }  // namespace
@@ -87,7 +90,7 @@ std::optional<int64_t> ParseTimeNs(std::string_view text, TimeUnit unit) {
     const char* const end = text.data() + text.size();
     const std::from_chars_result parsed = std::from_chars(text.data(), end, whole);
     const bool nanos = unit == TimeUnit::kNanos ||
-                       (unit == TimeUnit::kAuto && std::llabs(whole) >= 100'000'000'000'000'000);
+                       (unit == TimeUnit::kAuto && (whole >= kNanosFrom || whole <= -kNanosFrom));
     if (parsed.ec == std::errc() && parsed.ptr == end && nanos) return whole;
     const std::optional<double> number = ParseNumber(text);
     if (number.has_value()) return NumberToTimeNs(*number, unit);

@@ -90,12 +90,20 @@ void ModelState::FinishLearning(int64_t now_ns, Effects* effects) {
     const uint32_t version = static_cast<uint32_t>(
         NewReferenceVersion(rows, static_cast<uint32_t>(done.size()), false, now_ns));
     std::vector<std::pair<uint32_t, std::vector<double>>> score_rows;
+    // Those that began under another setting may end together, but are not the same rows.
+    std::vector<uint32_t> together;
     std::vector<const LearningRows*> learnt_rows;
-    for (const uint32_t signal : done) learnt_rows.push_back(signals_[signal].learning.get());
-    FitRows(learnt_rows, done, static_cast<uint32_t>(rows), version, false, effects);
+    for (const uint32_t signal : done) {
+      if (signals_[signal].learning->rows() != rows) continue;
+      together.push_back(signal);
+      learnt_rows.push_back(signals_[signal].learning.get());
+    }
+    FitRows(learnt_rows, together, static_cast<uint32_t>(rows), version, false, effects);
     for (const uint32_t signal : done) {
       const LearningRows& learnt = *signals_[signal].learning;
-      if (ScoreTakes(signal)) score_rows.emplace_back(signal, learnt.NumbersOrNaN());
+      if (learnt.rows() == rows && ScoreTakes(signal)) {
+        score_rows.emplace_back(signal, learnt.NumbersOrNaN());
+      }
       TakeReference(signal, learnt.MakeReference(
                                 version, settings_->ForColumn(schema_[signal].name).sketches));
       StopLearning(signal);

@@ -62,7 +62,9 @@ absl::Status ModelState::RestoreModel(std::string_view payload) {
     if (const int64_t tainted = in.Signed(); tainted >= 0) tainted_through_[signal] = tainted;
     const uint64_t learn_rows = in.Varint();
     state.memory_refused = in.Fixed8() != 0;
-    if (!in.ok() || std::max({version, previous, learn_rows}) > UINT32_MAX) break;
+    const uint64_t most = std::max({version, previous, learn_rows});
+    if (!in.ok() || most > UINT32_MAX) return Broken("the record of a model is broken");
+    if (most > 0 && !schema_[signal].counted()) return Broken("vectors have no reference");
     if (previous > 0) awaited_previous_[signal] = static_cast<uint32_t>(previous);
     if (version > 0) awaited_[signal] = static_cast<uint32_t>(version);
     if (learn_rows == 0) continue;
@@ -86,7 +88,7 @@ absl::Status ModelState::Restore(const Key& key, std::string_view payload, size_
     case Table::kClosedPane: {
       Decoder in(payload);
       PaneHeader header;
-      if (!header.Decode(&in)) return Broken("no pane");
+      if (!header.Decode(&in) || key.pane_index < 0) return Broken("no pane");
       stored_panes_.Add(key.pane_index, header.last_ns, key.block + 1, stored_bytes);
       if (key.pane_index < window_from_) return absl::OkStatus();
       spans_[key.pane_index] = {header.first_ns, header.last_ns};
@@ -111,8 +113,9 @@ absl::Status ModelState::RestoreScore(const Key& key, std::string_view payload) 
   FittedScore& score = key.index == 0 ? score_ : previous_score_;
   Decoder in(payload);
   const bool fits = score.Decode(&in) && in.Done() &&
-                    std::all_of(score.signals.begin(), score.signals.end(),
-                                [this](uint32_t s) { return s < schema_.size(); });
+                    std::all_of(score.signals.begin(), score.signals.end(), [this](uint32_t s) {
+                      return s < schema_.size() && schema_[s].numeric();
+                    });
   scores_stored_[key.index] = true;
   return fits ? absl::OkStatus() : Broken("no fitted score");
 }
@@ -130,6 +133,7 @@ absl::Status ModelState::RestoreDerived(uint32_t index, std::string_view payload
   }
   Decoder in(payload);
   const bool fits = derived.Decode(&in) && in.Done() && derived.signal < schema_.size() &&
+                    schema_[derived.signal].derived &&
                     std::all_of(derived.columns.begin(), derived.columns.end(),
                                 [this](uint32_t s) { return s < schema_.size(); });
   return fits ? absl::OkStatus() : Broken("no derived signal");
@@ -184,6 +188,10 @@ absl::Status ModelState::RestoreReference(const Key& key, std::string_view paylo
     if ((*reference)->version() != key.reference_version) {
       return Broken("reference of another version");
     }
+    const bool numeric = (*reference)->shape().type == SignalType::kNumeric;
+    if (signal >= schema_.size() || numeric != schema_[signal].numeric()) {
+      return Broken("reference of another type");
+    }
     const auto is_awaited = [&](const std::map<uint32_t, uint32_t>& awaited) {
       const auto found = awaited.find(signal);
       return found != awaited.end() && found->second == key.reference_version;
@@ -234,7 +242,8 @@ absl::Status ModelState::RestoreLearning(const Key& key, std::string_view payloa
   while (in.ok() && in.remaining() > 0) {
     const uint32_t signal = key.signal + in.Fixed8();
     if (!in.ok() || signal >= schema_.size() || !signals_[signal].learns() ||
-        !signals_[signal].learning->DecodeChunk(&in)) {
+        !signals_[signal].learning->DecodeChunk(&in) ||
+        signals_[signal].learning->rows() >= signals_[signal].learn_rows) {
       return Broken("no chunk of learning rows");
     }
   }

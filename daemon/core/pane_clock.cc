@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "daemon/core/limits.h"
+
 namespace faultline {
 
 void PaneClock::Start(int64_t length_ns, uint32_t pane_rows, int64_t last_event_ns) {
@@ -29,7 +31,10 @@ bool PaneClock::Decode(Decoder* in) {
   const uint64_t rows = in->Varint();
   floor_ = in->Signed();
   // An hour is the longest pane that settings let through.
-  if (!in->ok() || length > 3'600'000'000'000ULL || rows > UINT32_MAX || floor_ < 0) return false;
+  if (!in->ok() || length > 3'600'000'000'000ULL || rows > UINT32_MAX) return false;
+  // Numbers from which times and further numbers can be reckoned.
+  const int64_t most = kEventTimeMaxNs / std::max<int64_t>(static_cast<int64_t>(length), 1) + 2;
+  if (floor_ < 0 || floor_ > most) return false;
   length_ns_ = static_cast<int64_t>(length);
   pane_rows_ = static_cast<uint32_t>(rows);
   return true;

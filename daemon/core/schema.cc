@@ -95,6 +95,12 @@ bool Schema::Decode(Decoder* in) {
     facts.role = static_cast<v1::ColumnRole>(role);
     facts.derived = derived == 1;
     facts.source = static_cast<int32_t>(source);
+    // What the daemon computes is numbers: of vectors, their norms.
+    const bool norm =
+        source >= 0 && signals_[static_cast<size_t>(source)].type == v1::SIGNAL_TYPE_EMBEDDING;
+    if ((facts.derived && !facts.numeric()) || (source >= 0 && !(facts.derived && norm))) {
+      return false;
+    }
     Append(std::move(facts));
   }
   return in->ok();

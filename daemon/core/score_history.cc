@@ -14,6 +14,7 @@ namespace faultline {
 namespace {
 
 constexpr uint64_t kSeriesMax = kBlockSignals * 256;
+constexpr int64_t kSpanMax = kEventTimeMaxNs / kHistorySpanNs;
 
 bool Lower(double score, double than) { return std::isnan(than) || score < than; }
 bool Higher(double score, double than) { return std::isnan(than) || score > than; }
@@ -56,13 +57,18 @@ absl::StatusOr<SpanBlock> DecodeSpanBlock(std::string_view payload, int64_t* spa
   SpanBlock block;
   *span = in.Signed();
   const uint64_t series = in.Varint();
-  if (!in.ok() || series > kSeriesMax) return absl::DataLossError("a span of scores is damaged");
+  if (!in.ok() || series > kSeriesMax || *span < 0 || *span > kSpanMax) {
+    return absl::DataLossError("a span of scores is damaged");
+  }
+  std::pair<std::string_view, std::string_view> before;
   std::string_view signal;
   SpanScores unwanted;
   for (uint64_t i = 0; i < series && in.ok(); ++i) {
     const std::string_view name = in.String();
     if (!name.empty()) signal = name;
     const std::string_view detector = in.String();
+    if (i > 0 && std::pair(signal, detector) <= before) in.Fail();
+    before = {signal, detector};
     unwanted.changes.clear();
     const bool wanted = wants == nullptr || wants(signal, detector);
     SpanScores& scores = wanted ? block[{std::string(signal), std::string(detector)}] : unwanted;
@@ -75,7 +81,9 @@ absl::StatusOr<SpanBlock> DecodeSpanBlock(std::string_view payload, int64_t* spa
     if (changes > kHistoryChangesMax) in.Fail();
     for (uint64_t j = 0; j < changes && in.ok(); ++j) {
       SpanScores::Change& change = scores.changes.emplace_back();
-      change.at_ns = *span * kHistorySpanNs + in.Signed();
+      const int64_t within = in.Signed();
+      if (within > kEventTimeMaxNs || within < -kEventTimeMaxNs) in.Fail();
+      change.at_ns = in.ok() ? *span * kHistorySpanNs + within : 0;
       change.state = state();
       change.score = number();
     }
@@ -177,6 +185,7 @@ void ScoreHistory::Clear(Effects* effects) {
 absl::Status ScoreHistory::Restore(int64_t span, uint32_t block, std::string_view payload,
                                    uint64_t bytes) {
   if (span != kOpenSpan) {
+    if (span < 0 || span > kSpanMax) return absl::DataLossError("no span of scores");
     stored_.Add(span, (span + 1) * kHistorySpanNs, block + 1, bytes);
     return absl::OkStatus();
   }

@@ -113,8 +113,14 @@ absl::StatusOr<HttpUrl> ParseHttpUrl(std::string_view text) {
     place = place.substr(0, colon);
   }
   const bool bracketed = place.size() > 2 && place.front() == '[' && place.back() == ']';
-  if (bracketed) place = place.substr(1, place.size() - 2);
-  if (place.empty() || (!bracketed && place.find_first_of(":[]") != place.npos)) return refused;
+  if (bracketed) {
+    place = place.substr(1, place.size() - 2);
+    const bool address = place.find(':') != place.npos &&
+                         place.find_first_not_of("0123456789abcdefABCDEF:.") == place.npos;
+    if (!address) return refused;
+  } else if (place.empty() || place.find_first_of(":[]") != place.npos) {
+    return refused;
+  }
   url.host = place;
   return url;
 }

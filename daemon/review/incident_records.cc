@@ -110,23 +110,30 @@ absl::StatusOr<IncidentChangeRecord> OpenIncidentChange(std::string_view sealed)
 
 namespace {
 
-bool ReadHeadField(int field, uint32_t tag, google::protobuf::io::CodedInputStream* in,
-                   IncidentHead* head) {
+constexpr uint32_t TextTag(int field) {
+  return WireFormatLite::MakeTag(field, WireFormatLite::WIRETYPE_LENGTH_DELIMITED);
+}
+constexpr uint32_t NumberTag(int field) {
+  return WireFormatLite::MakeTag(field, WireFormatLite::WIRETYPE_VARINT);
+}
+
+// A field of another type than it has is none of it, as for a parser.
+bool ReadHeadField(uint32_t tag, google::protobuf::io::CodedInputStream* in, IncidentHead* head) {
   uint32_t number = 0;
-  switch (field) {
-    case v1::Incident::kModelFieldNumber:
+  switch (tag) {
+    case TextTag(v1::Incident::kModelFieldNumber):
       return WireFormatLite::ReadString(in, &head->model);
-    case v1::Incident::kVersionFieldNumber:
+    case TextTag(v1::Incident::kVersionFieldNumber):
       return WireFormatLite::ReadString(in, &head->version);
-    case v1::Incident::kStateFieldNumber:
+    case NumberTag(v1::Incident::kStateFieldNumber):
       if (!in->ReadVarint32(&number)) return false;
       head->state = static_cast<v1::IncidentState>(number);
       return true;
-    case v1::Incident::kSeverityFieldNumber:
+    case NumberTag(v1::Incident::kSeverityFieldNumber):
       if (!in->ReadVarint32(&number)) return false;
       head->severity = static_cast<v1::Severity>(number);
       return true;
-    case v1::Incident::kFailureModeFieldNumber:
+    case NumberTag(v1::Incident::kFailureModeFieldNumber):
       if (!in->ReadVarint32(&number)) return false;
       head->failure_mode = static_cast<v1::FailureMode>(number);
       return true;
@@ -148,7 +155,7 @@ absl::StatusOr<IncidentHead> OpenIncidentHead(std::string_view sealed) {
   while (const uint32_t tag = in.ReadTag()) {
     const int field = WireFormatLite::GetTagFieldNumber(tag);
     if (field > v1::Incident::kFailureModeFieldNumber) return head;
-    if (!ReadHeadField(field, tag, &in, &head)) return NoIncident();
+    if (!ReadHeadField(tag, &in, &head)) return NoIncident();
   }
   if (!in.ConsumedEntireMessage()) return NoIncident();
   return head;

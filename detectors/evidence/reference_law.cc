@@ -15,7 +15,6 @@ namespace faultline {
 namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
-constexpr double kDay = 86'400;
 constexpr double kHour = 3'600;
 constexpr double kLowestRate = 0.1;
 constexpr double kHighestRate = 2;

@@ -55,13 +55,18 @@ struct Learnt {
 
   double rate() const { return std::min(short_rate, long_rate); }
 };
+constexpr double kCountMax = 1e15;  // whole numbers are exact far beyond
 constexpr uint32_t kNumbers = 7 + WeekOfRates::kNumbers;
 
+// Nothing learnt if Write did not write them.
 Learnt Read(std::span<const double> numbers) {
   Learnt learnt = {numbers[0], numbers[1], numbers[2], numbers[3],
                    numbers[4], numbers[5], numbers[6], {}};
-  learnt.week.Read(numbers.subspan<7, WeekOfRates::kNumbers>());
-  return learnt;
+  const bool week = learnt.week.Read(numbers.subspan<7, WeekOfRates::kNumbers>());
+  const bool season = learnt.season == 0 || learnt.season == 24 || learnt.season == 168;
+  const bool counts = learnt.rows >= 0 && learnt.rows <= kCountMax && learnt.panes >= 0 &&
+                      learnt.panes <= kCountMax;
+  return week && season && counts ? learnt : Learnt();
 }
 
 void Write(const Learnt& learnt, std::span<double> numbers) {

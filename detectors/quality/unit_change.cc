@@ -211,7 +211,9 @@ class UnitChange final : public FollowDetector {
   }
 
   static void Describe(std::span<const double> extra, Verdict* verdict) {
-    const auto best = static_cast<uint32_t>(std::clamp(extra[1], 0.0, double{kOffset}));
+    // None of the units if it was not this kind that remembered it.
+    if (!(extra[1] >= 0 && extra[1] <= kOffset)) return;
+    const auto best = static_cast<uint32_t>(extra[1]);
     verdict->detail = absl::StrCat("values look like the reference's ", kUnits[best].name);
     if (best == kOffset) absl::StrAppend(&verdict->detail, " by ", NumberInWords(extra[2]));
   }

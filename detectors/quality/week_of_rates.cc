@@ -16,6 +16,8 @@ constexpr double kCodeMax = 8'191;
 constexpr uint32_t kTimesMax = 7;
 constexpr uint32_t kEntries = 3;        // in one number
 constexpr double kEntryRange = 65'536;  // 13 bits of rate, 3 of times
+constexpr double kPackedMax = kEntryRange * kEntryRange * kEntryRange;
+constexpr double kHourMax = 1e9;  // far from every event time
 
 uint16_t CodeOf(double rate) {
   if (!(rate > 0)) return 1;
@@ -30,7 +32,12 @@ double RateOfCode(uint16_t code) {
 
 }  // namespace
 
-void WeekOfRates::Read(std::span<const double, kNumbers> numbers) {
+bool WeekOfRates::Read(std::span<const double, kNumbers> numbers) {
+  *this = {};
+  const bool ours = std::abs(numbers[0]) <= kHourMax &&
+                    std::all_of(numbers.begin() + 3, numbers.end(),
+                                [](double packed) { return packed >= 0 && packed < kPackedMax; });
+  if (!ours) return false;
   hour_ = numbers[0];
   rows_ = numbers[1];
   seconds_ = numbers[2];
@@ -41,6 +48,7 @@ void WeekOfRates::Read(std::span<const double, kNumbers> numbers) {
                        static_cast<uint16_t>(packed >> 13 & 7)};
     }
   }
+  return true;
 }
 
 void WeekOfRates::Write(std::span<double, kNumbers> numbers) const {

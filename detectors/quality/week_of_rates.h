@@ -16,7 +16,8 @@ class WeekOfRates {
   static constexpr uint32_t kHours = 168;
   static constexpr uint32_t kNumbers = 3 + kHours / 3;
 
-  void Read(std::span<const double, kNumbers> numbers);
+  // False, and nothing is known, if Write did not write them.
+  [[nodiscard]] bool Read(std::span<const double, kNumbers> numbers);
   void Write(std::span<double, kNumbers> numbers) const;
 
   // Counts rows over a time around `middle_s`, seconds since 1970; in order of time. An hour enters

@@ -110,7 +110,10 @@ class RawWindows final : public RowDetector {
     if (fitted.size() >= sizeof tag) std::memcpy(&tag, fitted.data(), sizeof tag);
     if (tag != kTag || memory.size() != sizeof(Memory) || columns.size() != 1) return;
     auto* open = reinterpret_cast<Memory*>(memory.data());
-    if (open->tag != static_cast<uint32_t>(kTag) || open->rows >= rows_) *open = Memory();
+    if (open->tag != static_cast<uint32_t>(kTag) || open->rows >= rows_ ||
+        open->values > open->rows) {
+      *open = Memory();
+    }
     open->tag = static_cast<uint32_t>(kTag);
     for (uint32_t row = range.begin; row < range.end; ++row) {
       const double value = columns[0].Number(row);

@@ -85,6 +85,20 @@ TEST(Recording, RefusedRowsAreNotRecorded) {
   EXPECT_EQ(events.payload.find("p1"), std::string::npos);
 }
 
+TEST(Recording, ColumnsKeepTheirTypeWithoutRows) {
+  EventBatch batch = MakeBatch();
+  batch.refused = {0b111};
+  batch.refused_rows = 3;
+  const RecordedEvents events =
+      EncodeRecording(batch, WithColumn("*", RecordPolicy::kKeep, RecordPolicy::kKeep));
+  EXPECT_EQ(events.rows, 0u);
+  const v1::InferenceBatch recorded = Parse(events);
+  ASSERT_EQ(recorded.columns_size(), 3);
+  EXPECT_TRUE(recorded.columns(0).has_doubles());
+  EXPECT_TRUE(recorded.columns(1).has_strings());
+  EXPECT_TRUE(recorded.columns(2).has_embeddings());
+}
+
 TEST(Recording, RemoveRowsLeavesNoTraceOfThem) {
   const RecordedEvents events =
       EncodeRecording(MakeBatch(), WithColumn("*", RecordPolicy::kKeep, RecordPolicy::kKeep));
@@ -100,6 +114,8 @@ TEST(Recording, RemoveRowsLeavesNoTraceOfThem) {
   EXPECT_EQ(batch.columns(0).null_bitmap(), std::string(1, '\0'));
   EXPECT_EQ(batch.columns(2).embeddings().values(2), 5);
   EXPECT_EQ(RemoveRows("nonsense\xff", {0}), "");
+  batch.set_rows(UINT32_MAX);  // no recording is so long
+  EXPECT_EQ(RemoveRows(batch.SerializeAsString(), {0}), "");
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include "daemon/core/open_pane.h"
 #include "daemon/core/pane_clock.h"
 #include "daemon/core/schema.h"
+#include "daemon/core/score_history.h"
 #include "daemon/core/verdict_codec.h"
 #include "tests/daemon/core/core_run.h"
 
@@ -186,6 +187,70 @@ TEST(CodecsTest, PaneClockAndSchema) {
   schema.Add("answer", v1::SIGNAL_TYPE_CATEGORICAL, v1::COLUMN_ROLE_PREDICTION);
   schema.AddDerived(kRowScoreSignal);
   Check(Written(schema), AgainBy(Schema()));
+}
+
+// What adds up to nothing that can be is refused, however whole its bytes are.
+TEST(CodecsTest, ClocksThatWouldOverflowAreRefused) {
+  const auto takes = [](uint64_t length_ns, int64_t floor) {
+    std::string bytes;
+    Encoder out(&bytes);
+    out.Varint(length_ns);
+    out.Varint(0);
+    out.Signed(floor);
+    return AgainBy(PaneClock(77))(bytes).has_value();
+  };
+  EXPECT_TRUE(takes(10 * kSecond, kStart / (10 * kSecond)));
+  EXPECT_FALSE(takes(10 * kSecond, INT64_MAX / 2));
+  EXPECT_FALSE(takes(0, INT64_MAX - 1));
+}
+
+TEST(CodecsTest, DerivedSignalsAreNumbers) {
+  const auto takes = [](v1::SignalType type, bool derived, int64_t source) {
+    std::string bytes;
+    Encoder out(&bytes);
+    out.Varint(2);
+    for (const bool first : {true, false}) {
+      out.String(first ? "face" : "other");
+      out.Varint(first ? v1::SIGNAL_TYPE_EMBEDDING : type);
+      out.Varint(v1::COLUMN_ROLE_FEATURE);
+      out.Fixed8(!first && derived ? 1 : 0);
+      out.Signed(first ? -1 : source);
+    }
+    return AgainBy(Schema())(bytes).has_value();
+  };
+  EXPECT_TRUE(takes(v1::SIGNAL_TYPE_NUMERIC, true, 0));
+  EXPECT_TRUE(takes(v1::SIGNAL_TYPE_NUMERIC, true, -1));
+  EXPECT_TRUE(takes(v1::SIGNAL_TYPE_CATEGORICAL, false, -1));
+  EXPECT_FALSE(takes(v1::SIGNAL_TYPE_CATEGORICAL, true, -1));
+  EXPECT_FALSE(takes(v1::SIGNAL_TYPE_CATEGORICAL, true, 0));
+  EXPECT_FALSE(takes(v1::SIGNAL_TYPE_NUMERIC, false, 0));
+}
+
+TEST(CodecsTest, SpanOfScores) {
+  const Again again = [](std::string_view bytes) -> std::optional<std::string> {
+    int64_t span = 0;
+    const auto block = DecodeSpanBlock(bytes, &span);
+    if (!block.ok()) return std::nullopt;
+    std::string written;
+    Encoder out(&written);
+    EncodeSpanBlock(span, *block, &out);
+    return written;
+  };
+  SpanBlock block;
+  const int64_t span = kStart / kHistorySpanNs;
+  block[{"age", "psi"}].changes.push_back({kStart, VerdictState::kAlarm, 3});
+  block[{"age", "stuck"}].verdicts = 9;
+  std::string bytes;
+  Encoder out(&bytes);
+  EncodeSpanBlock(span, block, &out);
+  Check(bytes, again);
+  for (const int64_t wrong : {int64_t{-1}, INT64_MAX / kHistorySpanNs, INT64_MAX}) {
+    std::string far;
+    Encoder far_out(&far);
+    far_out.Signed(wrong);
+    far_out.Varint(0);
+    EXPECT_EQ(again(far), std::nullopt) << wrong;
+  }
 }
 
 TEST(CodecsTest, PaneBlock) {

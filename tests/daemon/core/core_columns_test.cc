@@ -130,6 +130,33 @@ TEST(CoreColumnsTest, RowScoreIsASignalLikeAnyOther) {
   EXPECT_NE(run.Signal("a").state, VerdictState::kAlarm);
 }
 
+// A column that comes later, when fewer rows are asked for, may learn its last row with the others:
+// it has not seen the same rows.
+TEST(CoreColumnsTest, RowsAreFittedOnlyForColumnsThatLearntTheSame) {
+  const auto settings = [](const char* learn_rows) {
+    return MakeSettings(std::string("defaults { pane { rows: 50 } reference { learn_rows: ") +
+                        learn_rows + R"( } alarm_budget {} detectors { row_score {} }
+        detectors { repeat_change {} } detectors { correlation_change { pairs_max: 3 } } })");
+  };
+  Numbers numbers(5);
+  std::vector<double> a(500), b(500), late(500);
+  for (size_t i = 0; i < a.size(); ++i) {
+    a[i] = numbers.Normal();
+    b[i] = a[i] + 0.1 * numbers.Normal();
+    late[i] = a[i] + 0.1 * numbers.Normal();
+  }
+  const BatchMaker before = BatchMaker(500).Number("a", a).Number("b", b);
+  CoreRun run(settings("400"));
+  run.Apply(before.Rows(0, 150));
+  run.Run(ApplySettings{settings("250")});
+  run.Apply(BatchMaker(before).Number("late", late).Rows(150, 500));
+  run.Cut();
+  for (const char* signal : {"a", "b", "row_score"}) {
+    EXPECT_EQ(run.Signal(signal).reference_rows, 400u) << signal;
+  }
+  EXPECT_EQ(run.Signal("late").reference_rows, 250u);
+}
+
 TEST(CoreColumnsTest, RowScoreDoesNotSeeIgnoredColumns) {
   CoreRun run(RowScores::SettingsWith(""));
   RowScores rows;

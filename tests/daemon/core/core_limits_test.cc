@@ -173,6 +173,19 @@ TEST(CoreRestoreTest, PayloadsCutShortAreDamage) {
   }
 }
 
+TEST(CoreRestoreTest, NumbersThatNoPaneHasAreDamage) {
+  CoreRun run(MakeSettings(kEverything));
+  const std::map<std::string, std::string> records = Records(&run);
+  for (const auto& [key, value] : records) {
+    Key wrong = *ParseKey(key);
+    if (wrong.table != Table::kClosedPane && wrong.table != Table::kScoreHistory) continue;
+    wrong.pane_index = -9;
+    std::map<std::string, std::string> damaged = records;
+    damaged[BuildKey(wrong)] = value;
+    EXPECT_TRUE(absl::IsDataLoss(run.TryRestore(damaged))) << DescribeKey(key);
+  }
+}
+
 TEST(CoreRestoreTest, MissingReferenceIsDamage) {
   CoreRun run(MakeSettings(kEverything));
   std::map<std::string, std::string> records = Records(&run);

@@ -109,7 +109,8 @@ TEST(Settings, AlertmanagerIsOnLoopbackUnlessTheRiskIsNamed) {
   for (const char* url :
        {"127.0.0.1:9093", "https://127.0.0.1", "http://", "http://a b", "http://:1",
         "http://127.0.0.1:0", "http://127.0.0.1:70000", "http://127.0.0.1:x", "http://::1",
-        "http://u@127.0.0.1", "http://127.0.0.1/?a", "http://[::1"}) {
+        "http://u@127.0.0.1", "http://127.0.0.1/?a", "http://[::1", "http://[]", "http://[a]",
+        "http://[::1]]", "http://[::&]:80"}) {
     EXPECT_FALSE(ParseHttpUrl(url).ok()) << url;
   }
   EXPECT_THAT(Error(R"(alertmanager { resend: "1h" })"), HasSubstr("1s to 10m"));
