@@ -11,6 +11,7 @@
 #include "daemon/export/report.h"
 #include "daemon/review/evidence_calls.h"
 #include "daemon/review/incident_reader.h"
+#include "daemon/review/url_query.h"
 #include "storage/keys.h"
 
 namespace faultline {
@@ -39,62 +40,12 @@ HttpAnswer Refusal(const absl::Status& status) {
           "text/plain; charset=utf-8", absl::StrCat(std::string(status.message()), "\n"), ""};
 }
 
-// Undoes the %xx and + of a query; what is no such code stays.
-std::string Decoded(std::string_view text) {
-  const auto digit = [](char c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    const char lower = static_cast<char>(c | 0x20);
-    return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
-  };
-  std::string out;
-  for (size_t i = 0; i < text.size(); ++i) {
-    const bool code =
-        text[i] == '%' && i + 2 < text.size() && digit(text[i + 1]) >= 0 && digit(text[i + 2]) >= 0;
-    if (code) {
-      out += static_cast<char>(digit(text[i + 1]) * 16 + digit(text[i + 2]));
-      i += 2;
-    } else {
-      out += text[i] == '+' ? ' ' : text[i];
-    }
-  }
-  return out;
-}
-
-std::string Encoded(std::string_view text) {
-  constexpr std::string_view kDigits = "0123456789ABCDEF";
-  std::string out;
-  for (const char c : text) {
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                       c == '-' || c == '_' || c == '.';
-    if (plain) {
-      out += c;
-    } else {
-      const auto byte = static_cast<unsigned char>(c);
-      out.append({'%', kDigits[byte >> 4], kDigits[byte & 15]});
-    }
-  }
-  return out;
-}
-
-// The value of a name in "a=1&b=2"; empty if it is not there.
-std::string QueryValue(std::string_view query, std::string_view name) {
-  while (!query.empty()) {
-    const std::string_view part = query.substr(0, query.find('&'));
-    query.remove_prefix(std::min(query.size(), part.size() + 1));
-    const size_t equals = part.find('=');
-    if (part.substr(0, equals) == name && equals != part.npos) {
-      return Decoded(part.substr(equals + 1));
-    }
-  }
-  return "";
-}
-
 HttpAnswer ListAnswer(const Store& store, std::string_view query) {
   ReportList list;
-  list.model = QueryValue(query, "model");
+  list.model = review::QueryValue(query, "model");
   list.list_url = kRoot;
   uint64_t below = 0;
-  if (const std::string before = QueryValue(query, "before"); !before.empty()) {
+  if (const std::string before = review::QueryValue(query, "before"); !before.empty()) {
     const absl::StatusOr<IncidentIdRange> range = ParseIncidentIdPrefix(before);
     if (!range.ok()) return Refusal(range.status());
     below = range->first;
@@ -106,8 +57,9 @@ HttpAnswer ListAnswer(const Store& store, std::string_view query) {
   if (!page.ok()) return Refusal(page.status());
   list.incidents = std::move(page->incidents);
   if (!page->complete) {
-    list.older_url = absl::StrCat(std::string(kRoot), "?before=", FormatIncidentId(page->last_id),
-                                  list.model.empty() ? "" : "&model=", Encoded(list.model));
+    list.older_url =
+        absl::StrCat(std::string(kRoot), "?before=", FormatIncidentId(page->last_id),
+                     list.model.empty() ? "" : "&model=", review::EncodeQueryValue(list.model));
   }
   return Page(ReportListPage(list));
 }
