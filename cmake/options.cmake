@@ -17,11 +17,17 @@ if(FAULTLINE_SANITIZE)
   add_compile_options(-fsanitize=${FAULTLINE_SANITIZE} -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${FAULTLINE_SANITIZE})
   # GCC 12 sees ghosts in <regex> and std::function once they are instrumented.
-  add_compile_options(-Wno-maybe-uninitialized)
+  if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)
+    add_compile_options(-Wno-maybe-uninitialized)
+  endif()
   if(FAULTLINE_SANITIZE MATCHES thread)
     # Protobuf's headers give maps one member more under it, which the installed library has not.
     add_compile_options(-U__SANITIZE_THREAD__)
   endif()
+endif()
+
+if(FAULTLINE_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link)
 endif()
 
 add_library(faultline_options INTERFACE)

@@ -11,7 +11,8 @@ packages=(
   libyaml-cpp-dev libeigen3-dev libspdlog-dev libcli11-dev libxxhash-dev libjemalloc-dev
   zlib1g-dev libgtest-dev libgmock-dev libbenchmark-dev ccache prometheus
 )
-test_packages=(clang clang-tidy clang-format gzip prometheus-alertmanager time valgrind)
+test_packages=(clang libclang-rt-14-dev clang-tidy clang-format gzip prometheus-alertmanager time
+               valgrind)
 if [[ ${1:-} == --tests ]]; then
   packages+=("${test_packages[@]}")
   # Any Node.js will do for buf; Debian's comes only if there is none.

@@ -4,7 +4,7 @@
 #                          core and the store, format, clang-tidy on the newest changes, contract,
 #                          alert rules, the quickstart
 #   tests/run.sh --long    also the other compiler, the thread sanitizer, clang-tidy on everything,
-#                          long crash runs and the benchmarks
+#                          long crash runs, the fuzz targets and the benchmarks
 # Figures are printed, never judged: no test fails because a machine is slow.
 set -uo pipefail
 cd "$(dirname "$0")/.."
@@ -124,6 +124,8 @@ if ((long == 1)); then
     --timeout 7200 -R 'Crash|Fault|Simulation'
   step soak ./tests/soak.sh 1800
   cat "$logs/soak.log"
+  step fuzz ./tests/fuzz/run.sh 600
+  tail -n 11 "$logs/fuzz.log"
   step bench ./tests/bench/run.sh
   cat "$logs/bench.log"
 fi
