@@ -246,7 +246,8 @@ v1::Verdict VerdictMessage(std::string_view detector, const Verdict& verdict, bo
     *change->mutable_time() = TimeUtil::NanosecondsToTimestamp(verdict.change_ns);
     *change->mutable_earliest() = TimeUtil::NanosecondsToTimestamp(verdict.change_from_ns);
     *change->mutable_latest() = TimeUtil::NanosecondsToTimestamp(verdict.change_to_ns);
-    change->set_basis("posterior of the time of change, two standard deviations");
+    change->set_basis(
+        "posterior of the time of change, two standard deviations and the length of a batch");
   }
   message.set_rows(verdict.rows);
   message.set_reference_rows(verdict.reference_rows);

@@ -15,20 +15,25 @@ struct TimedPane {
   Summary summary;
 };
 
-struct ChangeTime {
+struct ChangeInterval {
   int64_t time_ns = 0;      // where the first changed pane begins
   int64_t earliest_ns = 0;  // where the interval begins
   int64_t latest_ns = 0;    // where it ends
 };
 
-// When the cells of a signal began to be unlike the reference's, from panes in order of time: the
-// place where the likelihood ratio of all cells after it, against the reference's shares (both with
-// half a row added per cell), is largest; the interval holds the places whose log likelihood ratio
-// is less than 2 below (Hinkley 1970; a change of rows inside a pane cannot be told, so it begins
-// with a pane). With many cells it covers less than the 95 % that this would mean for one
-// parameter: how much less is not known, so nobody is told a coverage. nullopt if no place is
-// likelier than none. Pure; O(panes x cells).
-std::optional<ChangeTime> EstimateChange(const Summary& reference,
-                                         std::span<const TimedPane> panes);
+// When the cells of a signal began to be unlike what they were, from panes in order of time: the
+// posterior of a single change of their shares between panes, before which the panes are like the
+// reference's rows. Shares before are unknown (Dirichlet, half a row a cell); those after are near
+// them or far (an even mixture of Dirichlets around them that weigh 8, 64, 512 and 4096 rows). The
+// reference's sampling error is inside it: with its shares taken for the truth, every further pane
+// seems changed, and the estimate too early. `dispersion`: rows per independent row, at least 1;
+// the posterior is flattened by it.
+//
+// time_ns is the likeliest place; the interval holds the likeliest places that make up 95 %, and as
+// rows that change inside a pane cannot be told, also the pane before the first. It covers at least
+// that of abrupt changes that raised an alarm, and less of slow ones (change_time_test.cc). nullopt
+// if no place is likelier than none. Pure; O(panes x cells).
+std::optional<ChangeInterval> EstimateChange(const Summary& reference, std::span<const TimedPane> panes,
+                                         double dispersion);
 
 }  // namespace faultline

@@ -241,9 +241,15 @@ void IncidentBook::Close(uint64_t id, std::string_view why, const Person* actor,
   Retain(kIncidentsRememberedMax);
 }
 
+// What is not told is not stored either.
+v1::Incident* IncidentBook::Explained() {
+  FAULTLINE_CHECK(open_id_ != 0, "only the open incident is explained");
+  if (!OpenChanged()) Changed(open_id_, "seen with more rows");
+  return &held_.at(open_id_).incident;
+}
+
 void IncidentBook::SetTriage(v1::Triage triage) {
-  FAULTLINE_CHECK(OpenChanged(), "what is not told is not stored");
-  v1::Incident& incident = held_.at(open_id_).incident;
+  v1::Incident& incident = *Explained();
   // Alerts alone do not see that a number is in another unit, or that others call.
   if (triage.certainty() >= v1::CERTAINTY_MEDIUM && !triage.hypotheses().empty()) {
     incident.set_failure_mode(triage.hypotheses(0).failure_mode());
@@ -252,8 +258,13 @@ void IncidentBook::SetTriage(v1::Triage triage) {
 }
 
 void IncidentBook::SetChangeTime(const v1::TimeEstimate& change) {
-  FAULTLINE_CHECK(OpenChanged(), "what is not told is not stored");
-  *held_.at(open_id_).incident.mutable_change_time() = change;
+  *Explained()->mutable_change_time() = change;
+}
+
+void IncidentBook::SetEvidence(const v1::SignalEvidence& evidence) {
+  for (v1::SignalEvidence& kept : *Explained()->mutable_evidence()) {
+    if (kept.signal() == evidence.signal()) kept = evidence;
+  }
 }
 
 void IncidentBook::Note(std::string_view text, const Person& actor, int64_t now_ns) {

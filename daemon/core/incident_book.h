@@ -64,10 +64,11 @@ class IncidentBook {
 
   // Whether an incident is open and has a change that is still to be taken.
   bool OpenChanged() const { return pending_.contains(open_id_); }
-  // What the open incident says of itself from now on; only while OpenChanged, as what is not told
-  // is not stored either.
+  // What the open incident says of itself from now on: a change like any other. Evidence only of a
+  // signal that it keeps some of.
   void SetTriage(v1::Triage triage);
   void SetChangeTime(const v1::TimeEstimate& change);
+  void SetEvidence(const v1::SignalEvidence& evidence);
 
   // A person's decisions. NOT_FOUND if this model never had, or no longer has, the incident;
   // FAILED_PRECONDITION saying why if it is resolved (to acknowledge, to resolve) or no longer in
@@ -153,6 +154,7 @@ class IncidentBook {
   void AddEvent(Held* held, std::string text, v1::IncidentEventKind kind, const Person* actor,
                 int64_t now_ns);
   void Changed(uint64_t id, std::string words);
+  v1::Incident* Explained();
 
   std::string model_;
   std::string version_;

@@ -172,8 +172,8 @@ void ModelState::ApplyEdges(const std::vector<AlertEdge>& edges, const OpenPane*
     }
     book_.Apply(edge, context, *settings_, now_ns);
   }
-  if (edges.empty()) return;
   if (pane != nullptr) Triage(*pane, edges);
+  if (edges.empty() && !book_.OpenChanged()) return;
   TakeIncidents(effects);
 }
 

@@ -17,6 +17,7 @@
 
 #include "daemon/core/alert_book.h"
 #include "daemon/core/bundle.h"
+#include "daemon/core/change_time.h"
 #include "daemon/core/command.h"
 #include "daemon/core/derive.h"
 #include "daemon/core/effects.h"
@@ -177,7 +178,12 @@ class ModelState {
   SignalFinding FindingOf(uint32_t signal, const v1::Alert& alert, const v1::Incident& incident,
                           const OpenPane& pane) const;
   void CountModel(const OpenPane& pane, TriageFacts* facts) const;
-  std::optional<v1::TimeEstimate> ChangeOf(uint32_t signal) const;
+  std::vector<uint32_t> FiringSignals(const v1::Incident& incident) const;
+  std::vector<TimedPane> TimedPanesOf(const SignalState& state) const;
+  std::optional<ChangeInterval> ChangeOf(uint32_t signal) const;
+  Summary SinceChange(uint32_t signal, const v1::Incident& incident) const;
+  void DateChange(const std::vector<uint32_t>& signals);
+  size_t PanesSinceStart(const v1::Incident& incident) const;
 
   // model_rolling.cc
   void MoveWindow(uint32_t signal, int64_t number, const OpenPane& pane);

@@ -2,6 +2,7 @@
 #include <google/protobuf/util/time_util.h>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <utility>
 
@@ -9,6 +10,7 @@
 #include "daemon/core/clean_text.h"
 #include "daemon/core/incident_words.h"
 #include "daemon/core/model_state.h"
+#include "daemon/core/signal_evidence.h"
 #include "daemon/core/triage.h"
 
 namespace faultline {
@@ -17,6 +19,8 @@ namespace {
 using google::protobuf::util::TimeUtil;
 
 constexpr size_t kSignalsMax = 16;
+// Strongest signals that are asked when it began.
+constexpr size_t kDatedMax = 8;
 constexpr size_t kDetailBytesMax = 200;
 // Weight of the newest pane in what is known of lost rows.
 constexpr double kNewest = 0.25;
@@ -28,12 +32,12 @@ const v1::SignalEvidence* EvidenceOf(const v1::Incident& incident, const std::st
   return nullptr;
 }
 
-v1::TimeEstimate EstimateMessage(const ChangeTime& change) {
+v1::TimeEstimate EstimateMessage(const ChangeInterval& change) {
   v1::TimeEstimate estimate;
   *estimate.mutable_time() = TimeUtil::NanosecondsToTimestamp(change.time_ns);
   *estimate.mutable_earliest() = TimeUtil::NanosecondsToTimestamp(change.earliest_ns);
   *estimate.mutable_latest() = TimeUtil::NanosecondsToTimestamp(change.latest_ns);
-  estimate.set_basis("likelihood ratio of the panes of the window");
+  estimate.set_basis("95 % of the posterior, from the panes of the window");
   return estimate;
 }
 
@@ -63,7 +67,7 @@ SignalFinding ModelState::FindingOf(uint32_t signal, const v1::Alert& alert,
   if (!state.judged() || state.reference->empty()) return finding;
   const Summary* newest = pane.Find(signal);
   finding.sent = schema_[signal].derived || newest == nullptr || pane.Sent(signal);
-  LookAt(state.reference->summary(), state.window->merged(), newest, &finding);
+  LookAt(state.reference->summary(), SinceChange(signal, incident), newest, &finding);
   return finding;
 }
 
@@ -137,10 +141,7 @@ TriageFacts ModelState::FactsOf(const v1::Incident& incident, const OpenPane& pa
   return facts;
 }
 
-// From the window's panes, whose spans are known.
-std::optional<v1::TimeEstimate> ModelState::ChangeOf(uint32_t signal) const {
-  const SignalState& state = signals_[signal];
-  if (!state.judged() || state.reference->empty()) return std::nullopt;
+std::vector<TimedPane> ModelState::TimedPanesOf(const SignalState& state) const {
   std::vector<TimedPane> panes;
   state.window->ForEach([&](int64_t number, Summary pane) {
     const auto span = spans_.find(number);
@@ -148,32 +149,97 @@ std::optional<v1::TimeEstimate> ModelState::ChangeOf(uint32_t signal) const {
       panes.push_back({span->second.first, span->second.second, std::move(pane)});
     }
   });
-  const std::optional<ChangeTime> change = EstimateChange(state.reference->summary(), panes);
-  if (!change.has_value()) return std::nullopt;
-  return EstimateMessage(*change);
+  return panes;
 }
 
-// After the pane's edges were applied: what the open incident says of itself. When alerts only
-// resolve, the window no longer shows what happened, and what was said stays.
+std::optional<ChangeInterval> ModelState::ChangeOf(uint32_t signal) const {
+  const SignalState& state = signals_[signal];
+  if (!state.judged() || state.reference->empty()) return std::nullopt;
+  double dispersion = 1;
+  for (const FollowState& follow : state.follow) {
+    // NaN where it is not known.
+    if (follow.newest.dispersion > dispersion) dispersion = follow.newest.dispersion;
+  }
+  return EstimateChange(state.reference->summary(), TimedPanesOf(state), dispersion);
+}
+
+// The panes of the window that the change is in: what was before it only waters the change down.
+Summary ModelState::SinceChange(uint32_t signal, const v1::Incident& incident) const {
+  const SignalState& state = signals_[signal];
+  Summary since(&state.reference->summary().shape());
+  if (incident.has_change_time()) {
+    const int64_t change_ns = TimeUtil::TimestampToNanoseconds(incident.change_time().time());
+    for (const TimedPane& pane : TimedPanesOf(state)) {
+      if (pane.first_ns >= change_ns) since.Merge(pane.summary);
+    }
+  }
+  if (since.rows() == 0) since.Merge(state.window->merged());
+  return since;
+}
+
+// The strongest signal says when; a weaker one only if it changed before that beyond doubt.
+void ModelState::DateChange(const std::vector<uint32_t>& signals) {
+  std::optional<ChangeInterval> change;
+  for (size_t i = 0; i < std::min(signals.size(), kDatedMax); ++i) {
+    const std::optional<ChangeInterval> estimate = ChangeOf(signals[i]);
+    if (!estimate.has_value()) continue;
+    if (!change.has_value() || estimate->latest_ns < change->earliest_ns) change = estimate;
+  }
+  if (change.has_value()) book_.SetChangeTime(EstimateMessage(*change));
+}
+
+// Signals of the open incident's firing alerts, the strongest first.
+std::vector<uint32_t> ModelState::FiringSignals(const v1::Incident& incident) const {
+  std::vector<const v1::Alert*> alerts;
+  for (const v1::Alert& alert : incident.alerts()) {
+    if (alert.state() == v1::ALERT_STATE_FIRING) alerts.push_back(&alert);
+  }
+  std::sort(alerts.begin(), alerts.end(),
+            [](const auto* a, const auto* b) { return ComesBefore(*a, *b); });
+  std::vector<uint32_t> signals;
+  for (const v1::Alert* alert : alerts) {
+    const std::optional<uint32_t> signal = schema_.Find(alert->signal());
+    const CatalogEntry* entry = FindKind(std::string_view(alert->detector()));
+    // Those on the rolling reference are not about the window.
+    if (entry != nullptr && entry->on_rolling) continue;
+    if (!signal.has_value() || !signals_[*signal].judged()) continue;
+    if (signals_[*signal].reference->empty() || signals.size() == kSignalsMax) continue;
+    if (std::find(signals.begin(), signals.end(), *signal) == signals.end()) {
+      signals.push_back(*signal);
+    }
+  }
+  return signals;
+}
+
+// Panes that ended since the open incident began, as long as the window reaches further back: of a
+// change in its midst. 0 otherwise.
+size_t ModelState::PanesSinceStart(const v1::Incident& incident) const {
+  const int64_t start_ns = TimeUtil::TimestampToNanoseconds(incident.start_time());
+  if (spans_.empty() || spans_.begin()->second.first >= start_ns) return 0;
+  return static_cast<size_t>(std::count_if(spans_.begin(), spans_.end(), [&](const auto& span) {
+    return span.second.second > start_ns;
+  }));
+}
+
+// After the pane's edges were applied: what the open incident says of itself. When alerts fire or
+// rise, and again with twice the panes each time: the first pane of a change shows little of it.
+// When alerts only resolve, the window no longer shows what happened, and what was said stays.
 void ModelState::Triage(const OpenPane& pane, const std::vector<AlertEdge>& edges) {
+  const v1::Incident* incident = book_.Find(book_.open_id());
+  if (incident == nullptr) return;
   const bool worse = std::any_of(edges.begin(), edges.end(), [](const AlertEdge& edge) {
     return edge.kind != AlertEdge::Kind::kResolved;
   });
+  const size_t panes = PanesSinceStart(*incident);
   // What an alert of an older incident did is not the open one's.
-  if (!worse || !book_.OpenChanged()) return;
-  const v1::Incident* incident = book_.Find(book_.open_id());
-  v1::TimeEstimate change = incident->change_time();
-  for (const AlertEdge& edge : edges) {
-    const std::optional<uint32_t> signal = schema_.Find(edge.key.signal);
-    if (edge.kind != AlertEdge::Kind::kFired || !signal.has_value()) continue;
-    const std::optional<v1::TimeEstimate> estimate = ChangeOf(*signal);
-    if (!estimate.has_value()) continue;
-    if (!change.has_time() || TimeUtil::TimestampToNanoseconds(estimate->time()) <
-                                  TimeUtil::TimestampToNanoseconds(change.time())) {
-      change = *estimate;
-    }
+  if (!(worse && book_.OpenChanged()) && !std::has_single_bit(panes)) return;
+  const std::vector<uint32_t> signals = FiringSignals(*incident);
+  if (signals.empty() && !worse) return;
+  if (panes > 0 || !incident->has_change_time()) DateChange(signals);
+  for (const uint32_t signal : signals) {
+    book_.SetEvidence(MakeEvidence(schema_[signal].name, signals_[signal].reference->summary(),
+                                   SinceChange(signal, *incident)));
   }
-  if (change.has_time()) book_.SetChangeTime(change);
   book_.SetTriage(MakeTriage(FactsOf(*incident, pane)));
 }
 

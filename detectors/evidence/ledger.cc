@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <utility>
 
 #include "base/check.h"
 #include "detectors/evidence/confidence.h"
@@ -46,7 +47,7 @@ void Ledger::Start(const Layout& layout, std::span<std::byte> bytes) {
 }
 
 Ledger::Ledger(const Layout& layout, const FollowInput& input, std::span<std::byte> bytes)
-    : layout_(layout), input_(input), bytes_(bytes) {
+    : layout_(layout), input_(input), bytes_(bytes), batch_from_s_(input.begin_s) {
   FAULTLINE_CHECK(layout.bets <= kBetsMax && layout.extra <= kExtraMax, "kinds keep to the limits");
   FAULTLINE_CHECK(bytes.size() == Bytes(layout), "the caller asks state_bytes()");
   Load(bytes);
@@ -96,6 +97,7 @@ double Ledger::Dispersion(double of_reference) {
 void Ledger::AddBatch(std::span<const double> weights, std::span<const double> log_values,
                       double share, double time_s, bool capped) {
   if (latched()) return;
+  const double from_s = std::exchange(batch_from_s_, time_s);
   const std::span<BetState> bets(bets_.data(), layout_.bets);
   Deposit(DetectorForm::kShiryaevRoberts, weights, share * input_.deposit, time_s, bets);
   std::array<double, kBetsMax> most;
@@ -105,7 +107,7 @@ void Ledger::AddBatch(std::span<const double> weights, std::span<const double> l
     for (size_t k = 0; k < bets.size(); ++k) most[k] = std::min(most[k], cap);
   }
   Multiply({most.data(), bets.size()}, bets);
-  if (TotalMass(bets) >= input_.threshold) Alarm(time_s);
+  if (TotalMass(bets) >= input_.threshold) Alarm(from_s, time_s);
 }
 
 void Ledger::Jump(double share) {
@@ -129,12 +131,15 @@ double Ledger::Score(double mass) const {
   return Log(1 + mass / state_.deposit) / kLn10;
 }
 
-void Ledger::Alarm(double time_s) {
+void Ledger::Alarm(double batch_from_s, double time_s) {
   const std::span<BetState> bets(bets_.data(), layout_.bets);
   const ChangeTime change = EstimateChange(bets);
   state_.alarm_score = Score(TotalMass(bets));
-  state_.change_s = std::min(change.mean_s, time_s);
-  state_.change_deviation_s = change.deviation_s;
+  // Evidence starts with whole batches, and is dated by their ends: the change lies anywhere in the
+  // first unlike one, or late in the one before. So from two batches before to one after.
+  const double batch_s = std::max(0.0, time_s - batch_from_s);
+  state_.change_s = std::min(change.mean_s, time_s) - batch_s / 2;
+  state_.change_deviation_s = change.deviation_s + 1.5 * batch_s / kPosteriorWidths;
   state_.latched = 1;
   state_.looks = 0;
   state_.waiting_panes = 0;

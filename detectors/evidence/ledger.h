@@ -124,7 +124,7 @@ class Ledger {
 
   void Load(std::span<const std::byte> bytes);
   void Save();
-  void Alarm(double time_s);
+  void Alarm(double batch_from_s, double time_s);
   void MoveAlarm(const Effect& effect);
   void MoveSpans(double mean, double rows);
   void NoteSpread(const Waiting& pane);
@@ -139,6 +139,7 @@ class Ledger {
   std::array<double, kExtraMax> extra_{};
   double dispersion_ = 1;
   double deviation_ = 1;
+  double batch_from_s_ = 0;  // where the batch before ended
 };
 
 }  // namespace faultline
