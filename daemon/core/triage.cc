@@ -27,8 +27,11 @@ constexpr int kRepeatedMax = 4;
 constexpr double kHighShare = 0.6;
 constexpr double kMediumShare = 0.4;
 constexpr uint64_t kRowsMin = 20;
-// A factor in the middle and one in the spread that differ by less than this are one.
-constexpr double kSameFactor = 1.35;
+// A factor in the middle and one in the spread are one if they differ by less than this: of few
+// rows, whose spread is not known well, more.
+constexpr double kSameFactor = 1.08;
+constexpr double kSameFactorErrors = 2.5;
+constexpr double kSameFactorMax = 1.35;
 // Smaller factors are drift, not units.
 constexpr double kFactorMin = 1.7;
 constexpr double kStuckShare = 0.995;
@@ -45,8 +48,11 @@ double FactorOf(const Summary& was, const Summary& now) {
   if (was.shape().constant() || was.values() < kRowsMin || now.values() < kRowsMin) return 0;
   const double middle = now.mean() / was.mean();
   const double spread = std::sqrt(now.variance() / was.variance());
-  const auto fits = [](double a, double b) {
-    return a > 0 && b > 0 && std::max(a, b) / std::min(a, b) < kSameFactor &&
+  const double same =
+      std::min(kSameFactorMax,
+               kSameFactor + kSameFactorErrors / std::sqrt(static_cast<double>(now.values())));
+  const auto fits = [same](double a, double b) {
+    return a > 0 && b > 0 && std::max(a, b) / std::min(a, b) < same &&
            (a > kFactorMin || a < 1 / kFactorMin);
   };
   if (fits(middle, spread)) return std::sqrt(middle * spread);

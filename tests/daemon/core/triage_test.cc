@@ -138,6 +138,30 @@ TEST(TriageTest, AUnitThatChangesWithinAPaneIsNamed) {
   EXPECT_EQ(triage.hypotheses(0).cause(), v1::CAUSE_UNIT_CHANGE) << triage.sentence();
 }
 
+// The middle grew by 1.9, the spread by 2.4, in panes that tell them apart.
+TEST(TriageTest, AMiddleAndASpreadThatGrowApartAreNoUnit) {
+  for (const double spread : {1.9, 2.4}) {
+    CoreRun run(MakeSettings(R"(
+      defaults {
+        pane { rows: 1000 } reference { learn_rows: 2000 }
+        alarm_budget { false_alarms: 1 per: "1000000 rows" }
+      })"));
+    Numbers numbers(4);
+    std::vector<double> weight(6'000);
+    for (size_t i = 0; i < weight.size(); ++i) {
+      weight[i] = i < 4'000 ? 10 + numbers.Normal() : 19 + spread * numbers.Normal();
+    }
+    const BatchMaker rows = BatchMaker(6'000).Number("weight", weight);
+    for (uint32_t row = 0; row < 6'000; row += 500) run.Apply(rows.Rows(row, row + 500));
+    run.Cut();
+    ASSERT_EQ(run.incidents().size(), 1u);
+    const v1::Triage& triage = run.incidents().begin()->second.triage();
+    ASSERT_GE(triage.hypotheses_size(), 1) << triage.sentence();
+    EXPECT_EQ(triage.hypotheses(0).cause() == v1::CAUSE_UNIT_CHANGE, spread < 2)
+        << triage.sentence();
+  }
+}
+
 TEST(TriageTest, NewCategoriesExplainWhatTheyMove) {
   SignalFinding channel = Shifted("channel");
   channel.numeric = false;
