@@ -67,8 +67,8 @@ std::pair<size_t, size_t> Covering(std::span<const double> logs, size_t best, do
 
 }  // namespace
 
-std::optional<ChangeInterval> EstimateChange(const Summary& reference, std::span<const TimedPane> panes,
-                                         double dispersion) {
+std::optional<ChangeInterval> EstimateChange(const Summary& reference,
+                                             std::span<const TimedPane> panes, double dispersion) {
   FAULTLINE_CHECK(dispersion >= 1, "rows tell at most as much as independent ones");
   const size_t cells = reference.cells().size();
   if (panes.empty() || reference.rows() == 0 || cells == 0) return std::nullopt;
@@ -96,8 +96,10 @@ std::optional<ChangeInterval> EstimateChange(const Summary& reference, std::span
   const auto best = static_cast<size_t>(std::max_element(logs.begin(), logs.end()) - logs.begin());
   if (!(logs[best] > unchanged)) return std::nullopt;
   const auto [first, last] = Covering(logs, best, dispersion);
-  return ChangeInterval{panes[best].first_ns, panes[first > 0 ? first - 1 : 0].first_ns,
-                    panes[last].last_ns};
+  return ChangeInterval{.time_ns = panes[best].first_ns,
+                        .earliest_ns = panes[first > 0 ? first - 1 : 0].first_ns,
+                        .latest_ns = panes[last].last_ns,
+                        .may_be_older = first <= 1};
 }
 
 }  // namespace faultline

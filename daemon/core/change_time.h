@@ -16,9 +16,10 @@ struct TimedPane {
 };
 
 struct ChangeInterval {
-  int64_t time_ns = 0;      // where the first changed pane begins
-  int64_t earliest_ns = 0;  // where the interval begins
-  int64_t latest_ns = 0;    // where it ends
+  int64_t time_ns = 0;        // where the first changed pane begins
+  int64_t earliest_ns = 0;    // where the interval begins
+  int64_t latest_ns = 0;      // where it ends
+  bool may_be_older = false;  // the interval begins with the first pane: it may reach further back
 };
 
 // When the cells of a signal began to be unlike what they were, from panes in order of time: the
@@ -33,7 +34,7 @@ struct ChangeInterval {
 // rows that change inside a pane cannot be told, also the pane before the first. It covers at least
 // that of abrupt changes that raised an alarm, and less of slow ones (change_time_test.cc). nullopt
 // if no place is likelier than none. Pure; O(panes x cells).
-std::optional<ChangeInterval> EstimateChange(const Summary& reference, std::span<const TimedPane> panes,
-                                         double dispersion);
+std::optional<ChangeInterval> EstimateChange(const Summary& reference,
+                                             std::span<const TimedPane> panes, double dispersion);
 
 }  // namespace faultline

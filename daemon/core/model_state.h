@@ -180,9 +180,11 @@ class ModelState {
   void CountModel(const OpenPane& pane, TriageFacts* facts) const;
   std::vector<uint32_t> FiringSignals(const v1::Incident& incident) const;
   std::vector<TimedPane> TimedPanesOf(const SignalState& state) const;
-  std::optional<ChangeInterval> ChangeOf(uint32_t signal) const;
+  std::optional<ChangeInterval> WindowChangeOf(uint32_t signal) const;
+  std::optional<ChangeInterval> ChangeOf(uint32_t signal, const v1::Incident& incident) const;
   Summary SinceChange(uint32_t signal, const v1::Incident& incident) const;
-  void DateChange(const std::vector<uint32_t>& signals);
+  void DateChange(const std::vector<uint32_t>& signals, const v1::Incident& incident);
+  bool SeesBefore(const v1::Incident& incident) const;
   size_t PanesSinceStart(const v1::Incident& incident) const;
 
   // model_rolling.cc

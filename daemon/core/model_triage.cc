@@ -152,7 +152,7 @@ std::vector<TimedPane> ModelState::TimedPanesOf(const SignalState& state) const 
   return panes;
 }
 
-std::optional<ChangeInterval> ModelState::ChangeOf(uint32_t signal) const {
+std::optional<ChangeInterval> ModelState::WindowChangeOf(uint32_t signal) const {
   const SignalState& state = signals_[signal];
   if (!state.judged() || state.reference->empty()) return std::nullopt;
   double dispersion = 1;
@@ -177,11 +177,34 @@ Summary ModelState::SinceChange(uint32_t signal, const v1::Incident& incident) c
   return since;
 }
 
+// What the window does not reach, the evidence of the signal's strongest alert does, less sharply.
+std::optional<ChangeInterval> ModelState::ChangeOf(uint32_t signal,
+                                                   const v1::Incident& incident) const {
+  std::optional<ChangeInterval> change = WindowChangeOf(signal);
+  if (change.has_value() && !change->may_be_older) return change;
+  const v1::Alert* strongest = nullptr;
+  for (const v1::Alert& alert : incident.alerts()) {
+    const bool dated = alert.signal() == schema_[signal].name && alert.peak().has_change_time();
+    if (dated && (strongest == nullptr || Strength(alert) > Strength(*strongest))) {
+      strongest = &alert;
+    }
+  }
+  if (strongest == nullptr) return change;
+  const v1::TimeEstimate& estimate = strongest->peak().change_time();
+  const ChangeInterval older = {TimeUtil::TimestampToNanoseconds(estimate.time()),
+                                TimeUtil::TimestampToNanoseconds(estimate.earliest()),
+                                TimeUtil::TimestampToNanoseconds(estimate.latest()), true};
+  if (!change.has_value()) return older;
+  change->time_ns = std::min(change->time_ns, older.time_ns);
+  change->earliest_ns = std::min(change->earliest_ns, older.earliest_ns);
+  return change;
+}
+
 // The strongest signal says when; a weaker one only if it changed before that beyond doubt.
-void ModelState::DateChange(const std::vector<uint32_t>& signals) {
+void ModelState::DateChange(const std::vector<uint32_t>& signals, const v1::Incident& incident) {
   std::optional<ChangeInterval> change;
   for (size_t i = 0; i < std::min(signals.size(), kDatedMax); ++i) {
-    const std::optional<ChangeInterval> estimate = ChangeOf(signals[i]);
+    const std::optional<ChangeInterval> estimate = ChangeOf(signals[i], incident);
     if (!estimate.has_value()) continue;
     if (!change.has_value() || estimate->latest_ns < change->earliest_ns) change = estimate;
   }
@@ -221,6 +244,13 @@ size_t ModelState::PanesSinceStart(const v1::Incident& incident) const {
   }));
 }
 
+// Whether the window reaches back to before what is known of the change.
+bool ModelState::SeesBefore(const v1::Incident& incident) const {
+  if (!incident.has_change_time()) return true;
+  return !spans_.empty() && spans_.begin()->second.first <
+                                TimeUtil::TimestampToNanoseconds(incident.change_time().time());
+}
+
 // After the pane's edges were applied: what the open incident says of itself. When alerts fire or
 // rise, and again with twice the panes each time: the first pane of a change shows little of it.
 // When alerts only resolve, the window no longer shows what happened, and what was said stays.
@@ -235,7 +265,7 @@ void ModelState::Triage(const OpenPane& pane, const std::vector<AlertEdge>& edge
   if (!(worse && book_.OpenChanged()) && !std::has_single_bit(panes)) return;
   const std::vector<uint32_t> signals = FiringSignals(*incident);
   if (signals.empty() && !worse) return;
-  if (panes > 0 || !incident->has_change_time()) DateChange(signals);
+  if (SeesBefore(*incident)) DateChange(signals, *incident);
   for (const uint32_t signal : signals) {
     book_.SetEvidence(MakeEvidence(schema_[signal].name, signals_[signal].reference->summary(),
                                    SinceChange(signal, *incident)));

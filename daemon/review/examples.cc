@@ -28,7 +28,61 @@ struct Place {
   int64_t time_ns = 0;
   double distance = 0;  // from the reference
   double value = 0;     // what is typical is near the middle of these
+  int cell = 0;
 };
+
+// Cells that are no bin or category of the reference.
+enum OtherCell { kMissing = -1, kInvalid = -2, kUnder = -3, kOver = -4, kNoCategory = -5 };
+
+int CellOf(const Shape& shape, const RecordedValue& value) {
+  if (value.missing) return kMissing;
+  if (shape.type == SignalType::kCategorical) {
+    const auto known = std::find(shape.categories.begin(), shape.categories.end(), value.text);
+    if (known == shape.categories.end()) return kNoCategory;
+    return static_cast<int>(known - shape.categories.begin());
+  }
+  if (!std::isfinite(value.number)) return kInvalid;
+  if (shape.edges.empty() || value.number > shape.edges.back()) return kOver;
+  if (value.number < shape.edges.front()) return kUnder;
+  const auto above = std::upper_bound(shape.edges.begin(), shape.edges.end(), value.number);
+  return static_cast<int>(std::min<int64_t>(above - shape.edges.begin(), shape.bins())) - 1;
+}
+
+double ReferenceShare(const Summary& reference, int cell) {
+  uint64_t rows = 0;
+  switch (cell) {
+    case kMissing:
+      rows = reference.missing();
+      break;
+    case kInvalid:
+      rows = reference.invalid();
+      break;
+    case kUnder:
+      rows = reference.under();
+      break;
+    case kOver:
+      rows = reference.over();
+      break;
+    case kNoCategory:
+      rows = reference.other() + reference.unseen();
+      break;
+    default:
+      rows = reference.cells()[static_cast<size_t>(cell)];
+  }
+  return static_cast<double>(rows) / static_cast<double>(std::max<uint64_t>(1, reference.rows()));
+}
+
+// The cells that plainly more rows are in than were: theirs are the rows that show the change.
+std::set<int> GrownCells(const Summary& reference, const std::vector<Place>& places) {
+  std::map<int, uint64_t> rows;
+  for (const Place& place : places) ++rows[place.cell];
+  std::set<int> grown;
+  for (const auto& [cell, count] : rows) {
+    const double share = static_cast<double>(count) / static_cast<double>(places.size());
+    if (share >= 1.5 * ReferenceShare(reference, cell) + 0.01) grown.insert(cell);
+  }
+  return grown;
+}
 
 const EvidencePin* PinOf(const StoredEvidence& evidence, const std::string& signal) {
   for (const EvidencePin& pin : evidence.pins) {
@@ -137,8 +191,12 @@ absl::Status Read(const v1::Incident& incident, const StoredEvidence& evidence,
           if (row < batch.prediction_ids_size()) ids.push_back(batch.prediction_ids(row));
           for (size_t i = 0; i < pins.size(); ++i) {
             const v1::Column* column = ColumnOf(batch, pins[i]->facts.name);
-            Place place{number, row, time_ns, 0, std::nan("")};
-            if (column != nullptr) Measure(*pins[i], ValueOf(*column, row), &place);
+            Place place{number, row, time_ns, 0, std::nan(""), kMissing};
+            if (column != nullptr) {
+              const RecordedValue value = ValueOf(*column, row);
+              Measure(*pins[i], value, &place);
+              place.cell = CellOf(pins[i]->reference->shape(), value);
+            }
             recorded->places[i].push_back(place);
           }
         }
@@ -213,8 +271,13 @@ void AddExamples(const v1::Incident& incident, const StoredEvidence& evidence,
     const auto off = [middle](const Place& place) {
       return std::isfinite(place.value) ? std::abs(place.value - middle) : 1e300;
     };
+    const std::set<int> grown = GrownCells(pins[i]->reference->summary(), places);
+    const auto shows = [&](const Place& place) { return grown.contains(place.cell); };
     Choose(
-        places, [](const Place& a, const Place& b) { return a.time_ns < b.time_ns; },
+        places,
+        [&](const Place& a, const Place& b) {
+          return std::pair(!shows(a), a.time_ns) < std::pair(!shows(b), b.time_ns);
+        },
         v1::EXAMPLE_KIND_FIRST_AFTER_CHANGE, signal, first, recorded, &taken, bundle);
     Choose(
         places, [](const Place& a, const Place& b) { return a.distance > b.distance; },

@@ -17,10 +17,11 @@ inline constexpr int kPredictionIdsMax = 100;
 inline constexpr int kExampleRowsMax = 50'000;
 
 // Chooses recorded events of the incident's time, as they were recorded, which is redacted: for its
-// strongest signals the first ones after the change began, typical ones (nearest to the middle of
-// what came since), and extreme ones (farthest from the reference), each at most
-// kExamplesOfKindMax; and the prediction ids of the newest ones. Sets examples_missing if there are
-// none. `recorder` may be null. Equal recordings give equal examples.
+// strongest signals the first ones after the change began that show it (whose values, or lack of
+// them, are plainly more frequent than in the reference; for want of these, any), typical ones
+// (nearest to the middle of what came since), and extreme ones (farthest from the reference), each
+// at most kExamplesOfKindMax; and the prediction ids of the newest ones. Sets examples_missing if
+// there are none. `recorder` may be null. Equal recordings give equal examples.
 void AddExamples(const v1::Incident& incident, const StoredEvidence& evidence,
                  const Recorder* recorder, v1::EvidenceBundle* bundle);
 

@@ -136,10 +136,12 @@ void Ledger::Alarm(double batch_from_s, double time_s) {
   const ChangeTime change = EstimateChange(bets);
   state_.alarm_score = Score(TotalMass(bets));
   // Evidence starts with whole batches, and is dated by their ends: the change lies anywhere in the
-  // first unlike one, or late in the one before. So from two batches before to one after.
+  // first unlike one, late in the one before, or in those from which the bets first had to learn.
+  // So from two batches and the lag before to one after.
   const double batch_s = std::max(0.0, time_s - batch_from_s);
-  state_.change_s = std::min(change.mean_s, time_s) - batch_s / 2;
-  state_.change_deviation_s = change.deviation_s + 1.5 * batch_s / kPosteriorWidths;
+  const double before_s = (2.0 + layout_.lag) * batch_s;
+  state_.change_s = std::min(change.mean_s, time_s) - (before_s - batch_s) / 2;
+  state_.change_deviation_s = change.deviation_s + (before_s + batch_s) / 2 / kPosteriorWidths;
   state_.latched = 1;
   state_.looks = 0;
   state_.waiting_panes = 0;

@@ -36,6 +36,7 @@ class Ledger {
     uint32_t tag = 0;  // of the kind and its state version
     uint32_t bets = 0;
     uint32_t extra = 0;  // numbers of its own
+    uint32_t lag = 0;    // batches that its bets may need to learn of a change before they earn
   };
   static size_t Bytes(const Layout& layout);
   static void Start(const Layout& layout, std::span<std::byte> bytes);

@@ -101,7 +101,7 @@ class DistributionChange final : public FollowDetector {
 
  private:
   static constexpr Ledger::Layout kLayout = {
-      .tag = 0x6463'0001, .bets = kBets, .extra = kMemories.size() * kCells};
+      .tag = 0x6463'0001, .bets = kBets, .extra = kMemories.size() * kCells, .lag = 4};
 
   static Cells CellsOf(const FollowInput& input) {
     const FewCells few(input.reference);

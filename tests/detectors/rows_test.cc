@@ -192,7 +192,7 @@ TEST(WeekOfRates, KeepsRatesAndBelievesTheLowerOne) {
   std::array<double, WeekOfRates::kNumbers> numbers{};
   week.Write(numbers);
   WeekOfRates again;
-  again.Read(numbers);
+  EXPECT_TRUE(again.Read(numbers));
   EXPECT_EQ(again.RateAt(24, third), week.RateAt(24, third));
   for (uint32_t hour = 49; hour < 337; ++hour) hour_of(begin + 3'600 * hour, hour == 171 ? 0 : 4);
   EXPECT_EQ(week.season(), 168);
