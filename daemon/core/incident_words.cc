@@ -214,6 +214,10 @@ std::string Finding(const v1::Alert& alert, const v1::SignalEvidence* evidence) 
     if (finding.empty()) finding = ShapeFinding(*evidence);
   }
   if (!finding.empty()) return finding;
+  // Of signals without values of their own.
+  if (evidence == nullptr && !alert.peak().detail().empty()) {
+    return absl::StrCat("is in alarm: ", alert.peak().detail());
+  }
   const std::string score = ScoreWords(alert.peak());
   if (score.empty()) return absl::StrCat("is in alarm (", alert.detector(), ")");
   return absl::StrCat("has ", alert.detector(), score);

@@ -172,7 +172,7 @@ void ModelState::ApplyEdges(const std::vector<AlertEdge>& edges, const OpenPane*
     }
     book_.Apply(edge, context, *settings_, now_ns);
   }
-  if (pane != nullptr) Triage(*pane, edges);
+  Triage(pane, edges);
   if (edges.empty() && !book_.OpenChanged()) return;
   TakeIncidents(effects);
 }

@@ -173,11 +173,12 @@ class ModelState {
 
   // model_triage.cc
   void CountLosses();
-  void Triage(const OpenPane& pane, const std::vector<AlertEdge>& edges);
-  TriageFacts FactsOf(const v1::Incident& incident, const OpenPane& pane) const;
+  // `pane`: the one that closed, or null.
+  void Triage(const OpenPane* pane, const std::vector<AlertEdge>& edges);
+  TriageFacts FactsOf(const v1::Incident& incident, const OpenPane* pane) const;
   SignalFinding FindingOf(uint32_t signal, const v1::Alert& alert, const v1::Incident& incident,
-                          const OpenPane& pane) const;
-  void CountModel(const OpenPane& pane, TriageFacts* facts) const;
+                          const OpenPane* pane) const;
+  void CountModel(const OpenPane* pane, TriageFacts* facts) const;
   std::vector<uint32_t> FiringSignals(const v1::Incident& incident) const;
   std::vector<TimedPane> TimedPanesOf(const SignalState& state) const;
   std::optional<ChangeInterval> WindowChangeOf(uint32_t signal) const;

@@ -41,6 +41,28 @@ v1::TimeEstimate EstimateMessage(const ChangeInterval& change) {
   return estimate;
 }
 
+// What kinds say that see a cause by themselves.
+void NoteDetail(const CatalogEntry& entry, const v1::Alert& alert, SignalFinding* finding) {
+  const std::string detail = CleanText(alert.peak().detail(), kDetailBytesMax);
+  switch (entry.kind) {
+    case v1::DetectorSpec::kUnitChange:
+      finding->unit = detail;
+      break;
+    case v1::DetectorSpec::kRowRateDrop:
+      finding->silence = detail;
+      break;
+    case v1::DetectorSpec::kRepeatChange:
+      finding->repeats = detail;
+      break;
+    case v1::DetectorSpec::kDependencyChange:
+    case v1::DetectorSpec::kCorrelationChange:
+      finding->relation = detail;
+      break;
+    default:
+      break;
+  }
+}
+
 }  // namespace
 
 // Rows lost since the last pane, as shares of all that came, evened out over panes.
@@ -57,7 +79,7 @@ void ModelState::CountLosses() {
 }
 
 SignalFinding ModelState::FindingOf(uint32_t signal, const v1::Alert& alert,
-                                    const v1::Incident& incident, const OpenPane& pane) const {
+                                    const v1::Incident& incident, const OpenPane* pane) const {
   SignalFinding finding;
   finding.name = schema_[signal].name;
   finding.role = schema_[signal].role;
@@ -65,13 +87,13 @@ SignalFinding ModelState::FindingOf(uint32_t signal, const v1::Alert& alert,
   finding.finding = Finding(alert, EvidenceOf(incident, finding.name));
   const SignalState& state = signals_[signal];
   if (!state.judged() || state.reference->empty()) return finding;
-  const Summary* newest = pane.Find(signal);
-  finding.sent = schema_[signal].derived || newest == nullptr || pane.Sent(signal);
+  const Summary* newest = pane == nullptr ? nullptr : pane->Find(signal);
+  finding.sent = schema_[signal].derived || newest == nullptr || pane->Sent(signal);
   LookAt(state.reference->summary(), SinceChange(signal, incident), newest, &finding);
   return finding;
 }
 
-void ModelState::CountModel(const OpenPane& pane, TriageFacts* facts) const {
+void ModelState::CountModel(const OpenPane* pane, TriageFacts* facts) const {
   const auto alarming = [&](uint32_t signal) {
     return std::any_of(facts->signals.begin(), facts->signals.end(),
                        [&](const auto& finding) { return finding.name == schema_[signal].name; });
@@ -80,7 +102,8 @@ void ModelState::CountModel(const OpenPane& pane, TriageFacts* facts) const {
     const SignalFacts& of = schema_[signal];
     if (!signals_[signal].judged()) continue;
     const bool moved = alarming(signal);
-    if (!of.derived && pane.Find(signal) != nullptr && !pane.Sent(signal)) ++facts->unsent;
+    const bool counted = pane != nullptr && pane->Find(signal) != nullptr;
+    if (!of.derived && counted && !pane->Sent(signal)) ++facts->unsent;
     if (of.name == kRowScoreSignal || of.owned()) continue;
     switch (of.role) {
       case v1::COLUMN_ROLE_TAG:
@@ -101,7 +124,7 @@ void ModelState::CountModel(const OpenPane& pane, TriageFacts* facts) const {
   }
 }
 
-TriageFacts ModelState::FactsOf(const v1::Incident& incident, const OpenPane& pane) const {
+TriageFacts ModelState::FactsOf(const v1::Incident& incident, const OpenPane* pane) const {
   TriageFacts facts;
   facts.summary = SummarySentence(incident);
   facts.change_time = incident.change_time();
@@ -123,9 +146,7 @@ TriageFacts ModelState::FactsOf(const v1::Incident& incident, const OpenPane& pa
     const CatalogEntry* entry = FindKind(std::string_view(alert->detector()));
     const Concern concern = entry == nullptr ? Concern::kShift : entry->concern;
     const bool anomaly = concern == Concern::kAnomaly || alert->signal() == kRowScoreSignal;
-    if (entry != nullptr && entry->kind == v1::DetectorSpec::kUnitChange) {
-      found->unit = CleanText(alert->peak().detail(), kDetailBytesMax);
-    }
+    if (entry != nullptr) NoteDetail(*entry, *alert, &*found);
     found->anomaly |= anomaly;
     found->quality |= concern == Concern::kQuality;
     found->shift |= !anomaly && concern != Concern::kQuality;
@@ -254,13 +275,13 @@ bool ModelState::SeesBefore(const v1::Incident& incident) const {
 // After the pane's edges were applied: what the open incident says of itself. When alerts fire or
 // rise, and again with twice the panes each time: the first pane of a change shows little of it.
 // When alerts only resolve, the window no longer shows what happened, and what was said stays.
-void ModelState::Triage(const OpenPane& pane, const std::vector<AlertEdge>& edges) {
+void ModelState::Triage(const OpenPane* pane, const std::vector<AlertEdge>& edges) {
   const v1::Incident* incident = book_.Find(book_.open_id());
   if (incident == nullptr) return;
   const bool worse = std::any_of(edges.begin(), edges.end(), [](const AlertEdge& edge) {
     return edge.kind != AlertEdge::Kind::kResolved;
   });
-  const size_t panes = PanesSinceStart(*incident);
+  const size_t panes = pane == nullptr ? 0 : PanesSinceStart(*incident);
   // What an alert of an older incident did is not the open one's.
   if (!(worse && book_.OpenChanged()) && !std::has_single_bit(panes)) return;
   const std::vector<uint32_t> signals = FiringSignals(*incident);

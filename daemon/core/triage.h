@@ -30,6 +30,8 @@ struct SignalFinding {
   double factor = 0;                    // `now` is the reference times this; 0: it is not
   std::string unit;                     // what unit_change, in alarm, says of it
   std::string written_was, written_is;  // a category that is now written otherwise
+  // What row_rate_drop, repeat_change, and dependency_change or correlation_change, in alarm, say.
+  std::string silence, repeats, relation;
 };
 
 // Everything triage knows. A plain value, so that rules can be tried on any.

@@ -189,8 +189,20 @@ std::string OnlyOutputsMoved(const TriageFacts& facts, const SignalFinding*) {
   return absl::StrCat("none of the ", facts.inputs, " inputs moved");
 }
 
+std::string RowsStopped(const TriageFacts&, const SignalFinding* signal) { return signal->silence; }
+
+std::string RowsRepeat(const TriageFacts&, const SignalFinding* signal) {
+  return signal->repeats.empty() ? std::string()
+                                 : absl::StrCat(signal->name, ": ", signal->repeats);
+}
+
+std::string RelationBroken(const TriageFacts&, const SignalFinding* signal) {
+  return signal->relation.empty() ? std::string()
+                                  : absl::StrCat(signal->name, ": ", signal->relation);
+}
+
 std::string ServiceChanged(const TriageFacts&, const SignalFinding* signal) {
-  if (!IsService(*signal)) return {};
+  if (!IsService(*signal) || !signal->silence.empty()) return {};
   return Says(signal);
 }
 
@@ -264,6 +276,9 @@ constexpr TriageRule kRules[] = {
   {v1::CAUSE_OPERATIONAL,      kFor,     2,      kModel,  OnlyService},
   {v1::CAUSE_MONITOR_BLIND,    kFor,     4,      kModel,  RowsLost},
   {v1::CAUSE_MONITOR_BLIND,    kFor,     2,      kModel,  ManyUnsent},
+  {v1::CAUSE_TRAFFIC_STOPPED,  kFor,     4,      kSignal, RowsStopped},
+  {v1::CAUSE_REPEATED_ROWS,    kFor,     5,      kSignal, RowsRepeat},
+  {v1::CAUSE_RELATION_BROKEN,  kFor,     4,      kSignal, RelationBroken},
   {v1::CAUSE_DEPLOYMENT,       kFor,     2,      kModel,  Deployed},
   {v1::CAUSE_DEPLOYMENT,       kFor,     3,      kModel,  DeployedAndOutputs},
 };
@@ -291,6 +306,12 @@ constexpr CauseWords kWords[] = {
    "look at the model server: its load, its errors, its last restart"},
   {v1::CAUSE_MONITOR_BLIND, v1::FAILURE_MODE_MONITOR_BLIND, "the monitor lacks what it needs",
    "look at the senders: their clocks, their buffers and their errors"},
+  {v1::CAUSE_TRAFFIC_STOPPED, v1::FAILURE_MODE_OPERATIONAL, "rows come more slowly, or no more",
+   "look at the callers, at what routes to the model server, and at the sender of its rows"},
+  {v1::CAUSE_REPEATED_ROWS, v1::FAILURE_MODE_DATA_QUALITY, "the same rows come again",
+   "see who sends them twice: retries, a log that is replayed, or a caller that probes the model"},
+  {v1::CAUSE_RELATION_BROKEN, v1::FAILURE_MODE_DATA_QUALITY, "columns no longer go together",
+   "look at the join or the mapping that brings the two together"},
   {v1::CAUSE_DEPLOYMENT, v1::FAILURE_MODE_PREDICTION_DRIFT, "a new version was deployed",
    "compare with the version before it, or roll back"},
 };

@@ -62,7 +62,12 @@ TEST(CoreRowRateTest, SilenceIsSeenWhileNoRowComesAndEndsWithThem) {
   EXPECT_LE(run.Snapshot()->totals.panes_closed, panes + 2) << "silent panes are none";
   EXPECT_LE(run.Snapshot()->totals.budget_deposited, 760 / (30 * 86'400.0));
   ASSERT_EQ(run.incidents().size(), 1u);
-  EXPECT_EQ(run.incidents().begin()->second.failure_mode(), v1::FAILURE_MODE_OPERATIONAL);
+  const v1::Incident& incident = run.incidents().begin()->second;
+  EXPECT_EQ(incident.failure_mode(), v1::FAILURE_MODE_OPERATIONAL);
+  ASSERT_GE(incident.triage().hypotheses_size(), 1);
+  EXPECT_EQ(incident.triage().hypotheses(0).cause(), v1::CAUSE_TRAFFIC_STOPPED);
+  EXPECT_NE(incident.triage().sentence().find("no row for "), std::string::npos)
+      << incident.triage().sentence();
 
   // Rows of the silent panes that were held back are not late.
   BatchMaker held(10, kStart + 612 * kSecond);

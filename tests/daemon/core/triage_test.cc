@@ -172,6 +172,54 @@ TEST(TriageTest, NewCategoriesExplainWhatTheyMove) {
   EXPECT_EQ(triage.certainty(), v1::CERTAINTY_HIGH);
 }
 
+TEST(TriageTest, KindsThatSeeACauseNameIt) {
+  SignalFinding silent = Shifted("row_rate", v1::COLUMN_ROLE_STATUS);
+  silent.silence = "no row for 90 seconds";
+  EXPECT_EQ(Leading(Facts({silent})), v1::CAUSE_TRAFFIC_STOPPED);
+  SignalFinding repeats = Finding("repeats");
+  repeats.quality = true;
+  repeats.repeats = "rows that came before: 40 %";
+  EXPECT_EQ(Leading(Facts({repeats, Shifted("income")})), v1::CAUSE_REPEATED_ROWS);
+  SignalFinding relation = Finding("zip decides city");
+  relation.quality = true;
+  relation.relation = "broken in 12 % of rows";
+  const v1::Triage triage = MakeTriage(Facts({relation}));
+  EXPECT_EQ(triage.hypotheses(0).cause(), v1::CAUSE_RELATION_BROKEN);
+  EXPECT_EQ(triage.hypotheses(0).arguments_for(0).text(),
+            "zip decides city: broken in 12 % of rows");
+}
+
+// The first pane of a change shows a third of it: 12 % of 35 % missing.
+TEST(TriageTest, AnIncidentIsSeenAgainWithMoreRows) {
+  std::vector<std::string> said;
+  for (const bool restart : {false, true}) {
+    CoreRun run(MakeSettings(R"(
+      defaults {
+        pane { rows: 300 } window_panes: 20 reference { learn_rows: 2000 }
+        alarm_budget { false_alarms: 1 per: "1000000 rows" }
+      })"));
+    Numbers numbers(4);
+    std::vector<double> income(9'000);
+    std::vector<uint32_t> missing;
+    for (uint32_t i = 0; i < income.size(); ++i) {
+      income[i] = numbers.Normal();
+      if (numbers.Uniform() < 0.35 && i >= 6'200) missing.push_back(i);
+    }
+    const BatchMaker rows = BatchMaker(9'000).Number("income", income).Missing(missing);
+    for (uint32_t row = 0; row < 9'000; row += 100) {
+      run.Apply(rows.Rows(row, row + 100));
+      if (restart) run.Restart();
+    }
+    run.Cut();
+    ASSERT_EQ(run.incidents().size(), 1u);
+    said.push_back(run.incidents().begin()->second.triage().sentence());
+    const size_t at = said.back().find("is missing in ");
+    ASSERT_NE(at, std::string::npos) << said.back();
+    EXPECT_NEAR(std::stod(said.back().substr(at + 14)), 35, 4) << said.back();
+  }
+  EXPECT_EQ(said[0], said[1]);
+}
+
 // As with features that changed places: one of them looks as if it were in another unit.
 TEST(TriageTest, AFactorAmongManyThatMovedIsNoUnit) {
   SignalFinding scaled = Shifted("f11");
