@@ -9,6 +9,7 @@
 #include "daemon/board.h"
 #include "daemon/committer.h"
 #include "daemon/core/shard.h"
+#include "daemon/helper_threads.h"
 #include "daemon/planted_bug.h"
 #include "daemon/row_totals.h"
 #include "daemon/shard_thread.h"
@@ -16,6 +17,9 @@
 
 namespace faultline {
 namespace {
+
+// One model's batches are counted by at most this many threads besides its shard's.
+constexpr uint32_t kHelpersMax = 3;
 
 absl::Status NameKey(const absl::Status& status, std::string_view key) {
   if (status.ok()) return status;
@@ -46,6 +50,7 @@ struct Pipeline::Impl {
   mutable std::mutex mutex;
   std::shared_ptr<const Settings> settings;
   Store* const store;
+  std::unique_ptr<HelperThreads> helpers;  // of the shards, which are gone before it
   std::vector<std::unique_ptr<ShardThread>> shards;
   std::unique_ptr<AdmissionGate> gate;
   Board board;
@@ -171,7 +176,12 @@ absl::Status Pipeline::Start() {
     for (const auto& shard : impl_->shards) shard->StartWithoutThread(charge);
     return absl::OkStatus();
   }
-  for (const auto& shard : impl_->shards) shard->Start(charge);
+  const uint32_t cores = std::thread::hardware_concurrency();
+  impl_->helpers = std::make_unique<HelperThreads>(std::clamp(cores, 1u, kHelpersMax + 1) - 1);
+  for (const auto& shard : impl_->shards) {
+    shard->shard().SetHelpers(impl_->helpers.get());
+    shard->Start(charge);
+  }
   impl_->committer->Start();
   impl_->board.WaitForFirst();
   return absl::OkStatus();

@@ -9,6 +9,10 @@
 namespace faultline {
 namespace {
 
+// Values of a run from which it is worth to wake others, and that they take at a time.
+constexpr uint64_t kValuesForHelp = 16'384;
+constexpr uint64_t kValuesOfPart = 4'096;
+
 const char* WhyRefused(int64_t time_ns) {
   if (time_ns < kEventTimeMinNs) return "event time is before 2000";
   return time_ns > kEventTimeMaxNs ? "event time is after 2100"
@@ -203,6 +207,7 @@ void ModelState::CountRun(const EventBatch& batch, RowRange run, int64_t index, 
       LearnSignal(signal, run);
     }
   }
+  CountParts(run);
   if (pane != nullptr) pane->AddRows(run.end - run.begin, *least, *greatest);
   if (!learners_.empty()) FinishLearning(batch.received_ns, effects);
   if (pane != nullptr && !clock_.by_time() && pane->header().rows >= clock_.pane_rows()) {
@@ -220,12 +225,36 @@ void ModelState::CountSignal(uint32_t signal, RowRange run, OpenPane* pane) {
     summary.CountMissing(run.end - run.begin);
     return;
   }
-  if (schema_[signal].numeric()) {
-    summary.CountNumbers(column.numbers, column.nulls, run);
+  const CategoryMap* map = nullptr;
+  if (!schema_[signal].numeric()) map = &shard_->columns.MapOnto(column, reference.shape());
+  shard_->counting.push_back({&column, map, &summary});
+}
+
+// Signals share nothing while they count, so whoever counts them, the bytes are the same.
+void ModelState::CountParts(RowRange run) {
+  std::vector<CountingPart>& counting = shard_->counting;
+  const auto count = [&](size_t first, size_t last) {
+    for (size_t i = first; i < last; ++i) {
+      const CountingPart& part = counting[i];
+      if (part.map == nullptr) {
+        part.summary->CountNumbers(part.column->numbers, part.column->nulls, run);
+      } else {
+        part.summary->CountCategories(part.column->codes, *part.map, part.column->nulls, run);
+      }
+    }
+  };
+  const uint64_t rows = run.end - run.begin;
+  const uint64_t values = rows * counting.size();
+  if (shard_->helpers == nullptr || values < kValuesForHelp) {
+    count(0, counting.size());
   } else {
-    summary.CountCategories(column.codes, shard_->columns.MapOnto(column, reference.shape()),
-                            column.nulls, run);
+    const size_t each = std::max<uint64_t>(1, kValuesOfPart / rows);
+    const auto parts = static_cast<uint32_t>((counting.size() + each - 1) / each);
+    shard_->helpers->Run(parts, [&](uint32_t part) {
+      count(part * each, std::min(counting.size(), (part + 1) * each));
+    });
   }
+  counting.clear();
 }
 
 void ModelState::LearnSignal(uint32_t signal, RowRange run) {

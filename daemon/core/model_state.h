@@ -26,6 +26,7 @@
 #include "daemon/core/limits.h"
 #include "daemon/core/open_pane.h"
 #include "daemon/core/pane_clock.h"
+#include "daemon/core/parallel.h"
 #include "daemon/core/schema.h"
 #include "daemon/core/score_history.h"
 #include "daemon/core/settings.h"
@@ -37,6 +38,13 @@
 
 namespace faultline {
 
+// A signal that counts a run of rows, and into what.
+struct CountingPart {
+  const SignalColumn* column = nullptr;
+  const CategoryMap* map = nullptr;  // null: numbers
+  Summary* summary = nullptr;
+};
+
 // What the models of a shard share.
 struct ShardShare {
   std::shared_ptr<const Settings> settings;
@@ -44,6 +52,8 @@ struct ShardShare {
   uint64_t learning_bytes = 0;         // of all signals that learn
   BatchColumns columns;                // of the batch at hand
   std::vector<RowColumn> row_columns;  // of the row detector at hand
+  Parallel* helpers = nullptr;         // may be null
+  std::vector<CountingPart> counting;  // of the run at hand
 
   // A shard's part of a limit on all shards.
   uint64_t PartOf(uint64_t limit) const {
@@ -144,6 +154,7 @@ class ModelState {
   uint32_t EndOfRun(const EventBatch& batch, uint32_t begin, int64_t index) const;
   void CountRun(const EventBatch& batch, RowRange run, int64_t index, Effects* effects);
   void CountSignal(uint32_t signal, RowRange run, OpenPane* pane);
+  void CountParts(RowRange run);
   void LearnSignal(uint32_t signal, RowRange run);
 
   // model_panes.cc

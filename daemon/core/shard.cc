@@ -182,6 +182,8 @@ void Shard::Apply(const std::shared_ptr<const EventBatch>& batch, BatchResult* r
   impl_->Register(*std::move(made), batch->received_ns, effects)->CountRows(batch, result, effects);
 }
 
+void Shard::SetHelpers(Parallel* helpers) { impl_->share.helpers = helpers; }
+
 void Shard::Resume() {
   for (auto& [hash, model] : impl_->models) model->Resume();
 }

@@ -20,6 +20,7 @@ namespace faultline {
 inline constexpr int64_t kUnwatchedNs = 3'000'000'000;
 
 class ModelState;
+class Parallel;
 
 // The core: owns the state of the models that hash to it and folds events, commands and ticks into
 // it, one after the other.
@@ -44,6 +45,8 @@ class Shard {
   absl::Status Restore(std::string_view key, std::string_view value);
   absl::Status FinishRestore();
 
+  // Who helps to count large batches; must outlive it. Null: nobody.
+  void SetHelpers(Parallel* helpers);
   // Folds in a batch. It is kept alive by the caller until the next Cut's effects are done with.
   void Apply(const std::shared_ptr<const EventBatch>& batch, BatchResult* result, Effects* effects);
   void Apply(Command command, CommandResult* result, Effects* effects);
