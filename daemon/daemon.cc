@@ -124,6 +124,7 @@ struct Daemon::Parts {
   ServeOptions options;
   LoadedConfig config;
   int64_t start_ns = WallNowNs();
+  int64_t config_ns = 0;  // when the configuration was read at the start
   std::unique_ptr<Store> store;
   std::unique_ptr<Recorder> recorder;
   std::unique_ptr<review::WatchHub> watch_hub;
@@ -235,6 +236,7 @@ absl::Status Daemon::Parts::Listen() {
   edge.recorder = recorder.get();
   edge.alert_poster = alert_poster.get();
   edge.start_ns = start_ns;
+  edge.config_ns = config_ns;
   edge.connections = [this] { return grpc->connections(); };
   edge.watchers = [this] { return watch_hub->watchers(); };
   edge.reload = reload;
@@ -266,6 +268,7 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const ServeOptions& option
   absl::StatusOr<LoadedConfig> config = Load(options);
   if (!config.ok()) return config.status();
   auto parts = std::make_unique<Parts>();
+  parts->config_ns = WallNowNs();
   parts->options = options;
   parts->config = *std::move(config);
   ApplyLog(*parts->config.settings);

@@ -47,7 +47,7 @@ struct HttpEdge::Impl {
   std::string address;
   std::atomic<bool> retired = false;
   std::atomic<bool> reload_successful = true;
-  std::atomic<int64_t> reload_time_ns = 0;
+  std::atomic<int64_t> reload_time_ns = parts.config_ns;
   std::mutex page_mutex;
   PageWriter page_writer;
   DaemonMetrics metrics;

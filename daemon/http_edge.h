@@ -23,6 +23,7 @@ struct HttpEdgeParts {
   Recorder* recorder = nullptr;         // null: nothing is recorded
   AlertPoster* alert_poster = nullptr;  // null: nothing is posted
   int64_t start_ns = 0;
+  int64_t config_ns = 0;                          // when the configuration was read at the start
   std::function<ConnectionCounts()> connections;  // of gRPC
   std::function<uint32_t()> watchers;
   std::function<absl::StatusOr<std::vector<std::string>>()> reload;

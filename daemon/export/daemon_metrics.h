@@ -22,7 +22,7 @@ struct DaemonReading {
   uint64_t log_lines_dropped = 0;
   // The configuration file.
   bool reload_successful = true;
-  double reload_success_time = 0;  // seconds since 1970; 0 = never reloaded
+  double reload_success_time = 0;  // seconds since 1970; at the start or since
   // The recorder.
   bool recorder_enabled = false;
   uint64_t recorder_bytes = 0;

@@ -5,6 +5,7 @@
 #include <string>
 #include <thread>
 
+#include "base/clock.h"
 #include "tests/support/daemon_calls.h"
 #include "tests/support/daemon_child.h"
 #include "tests/support/daemon_load.h"
@@ -133,18 +134,25 @@ TEST(Daemon, IncidentsSurviveKill) {
 }
 
 TEST(Daemon, ReloadsOnHangupAndKeepsTheOldConfigurationIfTheNewOneIsWrong) {
+  constexpr const char* kReadAt = "faultline_config_last_reload_success_timestamp_seconds";
   DaemonChild daemon(FAULTLINE_BINARY, kConfig);
+  const double before = static_cast<double>(WallNowNs()) * 1e-9;
   ASSERT_TRUE(daemon.Start()) << daemon.log();
+  const double started = Series(Scrape(daemon), kReadAt);
+  EXPECT_GE(started, before) << "the start reads it, too";
+  EXPECT_LE(started, static_cast<double>(WallNowNs()) * 1e-9);
   daemon.Reconfigure("defaults: {windw_panes: 3}");
   kill(daemon.pid(), SIGHUP);
   ASSERT_TRUE(WaitUntil([&] { return daemon.log().find("windw_panes") != std::string::npos; }));
   EXPECT_EQ(Series(Scrape(daemon), "faultline_config_last_reload_successful"), 0);
+  EXPECT_EQ(Series(Scrape(daemon), kReadAt), started) << "the old one is in use";
   std::string answer;
   EXPECT_EQ(HttpRequest(daemon.http_address(), "POST", "/-/reload", "", &answer), 400);
   EXPECT_NE(answer.find("config.yaml:1:"), std::string::npos) << answer;
   daemon.Reconfigure(kConfig);
   EXPECT_EQ(HttpRequest(daemon.http_address(), "POST", "/-/reload", "", &answer), 200) << answer;
   EXPECT_EQ(Series(Scrape(daemon), "faultline_config_last_reload_successful"), 1);
+  EXPECT_GT(Series(Scrape(daemon), kReadAt), started);
 }
 
 TEST(Misuse, AConfigurationWithATypoIsRefusedWithFileAndLine) {
