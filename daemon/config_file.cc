@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <fstream>
 #include <initializer_list>
+#include <optional>
 #include <set>
 #include <sstream>
 #include <system_error>
@@ -19,6 +20,7 @@
 #include <vector>
 
 #include "base/check.h"
+#include "base/nearest.h"
 #include "base/utf8.h"
 
 namespace faultline {
@@ -68,36 +70,6 @@ std::string Shown(std::string_view text) {
 // "line:column", from 1.
 std::string PlaceText(const YAML::Mark& mark) {
   return Cat({std::to_string(mark.line + 1), ":", std::to_string(mark.column + 1)});
-}
-
-size_t EditDistance(std::string_view a, std::string_view b) {
-  std::vector<size_t> row(b.size() + 1);
-  for (size_t j = 0; j <= b.size(); ++j) row[j] = j;
-  for (size_t i = 1; i <= a.size(); ++i) {
-    size_t diagonal = row[0];
-    row[0] = i;
-    for (size_t j = 1; j <= b.size(); ++j) {
-      const size_t substituted = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-      diagonal = row[j];
-      row[j] = std::min({row[j] + 1, row[j - 1] + 1, substituted});
-    }
-  }
-  return row[b.size()];
-}
-
-// The candidate that a typing error may have meant, or nothing.
-std::string_view Nearest(std::string_view text, const std::vector<std::string>& candidates) {
-  if (text.size() > 64) return "";
-  std::string_view best;
-  size_t best_distance = std::max<size_t>(1, text.size() / 3) + 1;
-  for (const std::string& candidate : candidates) {
-    const size_t distance = EditDistance(text, candidate);
-    if (distance < best_distance) {
-      best_distance = distance;
-      best = candidate;
-    }
-  }
-  return best;
 }
 
 // "warning" for SEVERITY_WARNING: without the type's name; empty for the unspecified one.
@@ -351,6 +323,22 @@ YAML::Mark MarkOf(std::string_view text, size_t offset) {
   return mark;
 }
 
+// The first tab that indents the line of the mark, if one does.
+std::optional<YAML::Mark> IndentingTab(std::string_view text, const YAML::Mark& mark) {
+  for (int line = 0; line < mark.line; ++line) {
+    const size_t end = text.find('\n');
+    if (end == std::string_view::npos) return std::nullopt;
+    text.remove_prefix(end + 1);
+  }
+  const std::string_view indent = text.substr(0, text.find_first_not_of(" \t"));
+  const size_t tab = indent.find('\t');
+  if (tab == std::string_view::npos) return std::nullopt;
+  YAML::Mark found;
+  found.line = mark.line;
+  found.column = static_cast<int>(tab);
+  return found;
+}
+
 // Finds where documents begin, and nothing else.
 class DocumentProbe : public YAML::EventHandler {
  public:
@@ -429,6 +417,10 @@ absl::StatusOr<ParsedConfig> ParseConfig(std::string_view text, std::string_view
     if (absl::Status read = ReadDocument(text, &parsed); !read.ok()) return read;
   } catch (const YAML::Exception& error) {
     const YAML::Mark mark = error.mark.is_null() ? YAML::Mark() : error.mark;
+    // What the parser says of them is about what it took them for.
+    if (const auto tab = IndentingTab(text, mark); tab.has_value()) {
+      return Refuse(file, *tab, "tabs cannot indent YAML; use spaces");
+    }
     return Refuse(file, mark, Cat({error.msg, ", expected YAML"}));
   }
   return parsed;

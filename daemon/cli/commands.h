@@ -30,7 +30,7 @@ std::span<const CommandEntry> Commands();
 void RegisterCommands(CLI::App* app, int* exit_code);
 
 // Parses the command line, which runs the command it names. Returns *exit_code, or kExitUsage with
-// one line on standard error.
+// one line on standard error; of a word that is no command, it says which one is nearest.
 int RunCommandLine(CLI::App* app, int argc, const char* const* argv, const int* exit_code);
 
 // One function per command; each in the source file of its name.

@@ -1,5 +1,6 @@
 #include "daemon/review/incident_reader.h"
 
+#include <absl/strings/escaping.h>
 #include <absl/strings/str_cat.h>
 
 #include <algorithm>
@@ -11,6 +12,10 @@ namespace faultline::review {
 namespace {
 
 constexpr size_t kPrefixMin = 4;
+// What to give instead of an id that is none.
+constexpr std::string_view kIdWords =
+    "an incident's id has 13 digits and small letters, such as 6amzh02dbsqqg, of which the first 4 "
+    "or more do; 'faultline incidents list' shows them";
 
 // The first key after all of [first, last].
 std::string EndOfIncidents(uint64_t last) {
@@ -62,11 +67,14 @@ absl::StatusOr<bool> AddToPage(std::string_view value, const IncidentFilter& fil
 
 absl::StatusOr<FoundIncident> FindIncident(const Store& store, std::string_view id) {
   if (id.size() < kPrefixMin) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("id: give at least the first ", kPrefixMin, " characters"));
+    return absl::InvalidArgumentError(absl::StrCat("id: give at least the first ", kPrefixMin,
+                                                   " characters: ", std::string(kIdWords)));
   }
   const absl::StatusOr<IncidentIdRange> range = ParseIncidentIdPrefix(id);
-  if (!range.ok()) return range.status();
+  if (!range.ok()) {
+    return absl::InvalidArgumentError(absl::StrCat("id: '", absl::CHexEscape(std::string(id)),
+                                                   "' is none: ", std::string(kIdWords)));
+  }
   FoundIncident found;
   std::vector<uint64_t> ids;
   absl::Status status;
@@ -83,7 +91,10 @@ absl::StatusOr<FoundIncident> FindIncident(const Store& store, std::string_view 
                  });
   if (!scanned.ok()) return scanned;
   if (!status.ok()) return status;
-  if (ids.empty()) return absl::NotFoundError("there is no incident " + std::string(id));
+  if (ids.empty()) {
+    return absl::NotFoundError(absl::StrCat("there is no incident ", std::string(id),
+                                            "; 'faultline incidents list' shows those there are"));
+  }
   if (ids.size() > 1) {
     return absl::InvalidArgumentError(absl::StrCat(
         "id: ", std::string(id), " fits more than one incident, for example ",

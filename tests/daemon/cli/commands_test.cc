@@ -140,8 +140,17 @@ TEST_F(CommandsTest, AnIncidentFromTestAlertToResolution) {
   EXPECT_EQ(Ask({"incidents", "list", "--state", "resolved"}).out, "No incidents.\n");
   EXPECT_EQ(Ask({"incidents", "resolve", id}).code, kExitOk);
   EXPECT_EQ(Ask({"incidents", "resolve", id}).code, kExitFailed);
-  EXPECT_EQ(Ask({"incidents", "show", "zzzz"}).code, kExitFailed) << "no such id can be";
-  EXPECT_EQ(Ask({"incidents", "show", "0000"}).code, kExitNotFound);
+  const Ran none = Ask({"incidents", "show", "nope"});
+  EXPECT_EQ(none.code, kExitFailed) << "no such id can be";
+  EXPECT_EQ(none.err,
+            "faultline: id: 'nope' is none: an incident's id has 13 digits and small letters, such "
+            "as 6amzh02dbsqqg, of which the first 4 or more do; 'faultline incidents list' shows "
+            "them\n");
+  const Ran missing = Ask({"incidents", "show", "0000"});
+  EXPECT_EQ(missing.code, kExitNotFound);
+  EXPECT_EQ(missing.err,
+            "faultline: there is no incident 0000; 'faultline incidents list' shows those there "
+            "are\n");
 }
 
 TEST_F(CommandsTest, StateAndItsErrors) {
@@ -172,6 +181,21 @@ TEST(Commands, UsageErrorsAreOneLine) {
     EXPECT_EQ(ran.out, "");
   }
   EXPECT_EQ(Faultline({"--help"}).code, kExitOk);
+}
+
+TEST(Commands, AMistypedCommandIsMetWithTheOneThatWasMeant) {
+  EXPECT_EQ(Faultline({"incident", "list"}).err,
+            "faultline: there is no command 'incident', did you mean 'incidents'?\n");
+  EXPECT_EQ(Faultline({"incidents", "shwo", "--output", "json", "0000"}).err,
+            "faultline: there is no command 'incidents shwo', did you mean 'incidents show'?\n");
+  EXPECT_EQ(Faultline({"incidents", "acknowledge"}).err,
+            "faultline: there is no command 'incidents acknowledge', did you mean 'incidents "
+            "ack'?\n");
+  EXPECT_EQ(Faultline({"alert", "xyz"}).err,
+            "faultline: there is no command 'alert xyz', expected one of: test\n");
+  EXPECT_EQ(Faultline({"incidents", "show", "shwo", "list"}).err.find("no command"),
+            std::string::npos)
+      << "what a command takes may be named like one";
 }
 
 TEST(Commands, TheAddressComesFromTheEnvironment) {
