@@ -210,10 +210,28 @@ std::string TimeText(int64_t ns) {
                          utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec);
 }
 
+Cell TimeCell(int64_t ns) {
+  Cell cell(TimeText(ns));
+  constexpr size_t kToTheMinute = 16;  // "2026-01-31 12:34"
+  if (ns != 0) cell.brief = cell.text.substr(0, kToTheMinute) + "Z";
+  return cell;
+}
+
+std::vector<size_t> Grid::BriefWidths() const {
+  std::vector<size_t> widths(rows_[0].size());
+  for (const auto& row : rows_) {
+    for (size_t i = 0; i < row.size(); ++i) {
+      widths[i] = std::max(widths[i], DisplayWidth(row[i].brief));
+    }
+  }
+  return widths;
+}
+
 std::vector<size_t> Grid::Widths(size_t room) const {
   constexpr size_t kWidthLast = 16;
   constexpr size_t kWidthLeast = 8;
-  std::vector<size_t> widths(rows_[0].size());
+  const std::vector<size_t> briefs = BriefWidths();
+  std::vector<size_t> widths(briefs.size());
   for (const auto& row : rows_) {
     for (size_t i = 0; i < row.size(); ++i) {
       widths[i] = std::max(widths[i], DisplayWidth(row[i].text));
@@ -221,18 +239,28 @@ std::vector<size_t> Grid::Widths(size_t room) const {
   }
   size_t total = kGap * (widths.size() - 1);
   for (const size_t width : widths) total += width;
-  const auto narrow = [&](size_t* width, size_t least) {
-    const size_t less = std::min(total - std::min(total, room), *width - std::min(*width, least));
-    *width -= less;
+  const auto narrow = [&](size_t column, size_t least) {
+    const size_t wanted = total - std::min(total, room);
+    const size_t less = std::min(wanted, widths[column] - std::min(widths[column], least));
+    widths[column] -= less;
     total -= less;
-    return less > 0;
   };
-  narrow(&widths.back(), kWidthLast);
-  while (total > room && whole_ < widths.size()) {
-    const auto widest =
-        std::max_element(widths.begin() + static_cast<ptrdiff_t>(whole_), widths.end());
-    if (!narrow(&*widest, std::max(kWidthLeast, *widest - 1))) break;
-  }
+  // By one at a time, so that columns of about the same width stay so.
+  const auto narrow_widest = [&](bool briefly) {
+    while (total > room) {
+      size_t widest = widths.size();
+      for (size_t i = whole_; i < widths.size(); ++i) {
+        const size_t least = briefly ? briefs[i] : kWidthLeast;
+        if ((briefs[i] > 0) != briefly || widths[i] <= least) continue;
+        if (widest == widths.size() || widths[i] > widths[widest]) widest = i;
+      }
+      if (widest == widths.size()) return;
+      narrow(widest, widths[widest] - 1);
+    }
+  };
+  if (briefs.back() == 0) narrow(widths.size() - 1, kWidthLast);
+  narrow_widest(false);
+  narrow_widest(true);
   return widths;
 }
 
@@ -244,8 +272,10 @@ std::string Grid::Text(const Style& style) const {
     for (size_t i = 0; i < rows_[r].size(); ++i) {
       const Cell& cell = rows_[r][i];
       const bool last = i + 1 == rows_[r].size();
+      const bool briefly = !cell.brief.empty() && DisplayWidth(cell.text) > widths[i];
+      const std::string& whole = briefly ? cell.brief : cell.text;
       const std::string text =
-          last ? Cut(cell.text, widths[i]) : Fit(cell.text, widths[i]) + std::string(kGap, ' ');
+          last ? Cut(whole, widths[i]) : Fit(whole, widths[i]) + std::string(kGap, ' ');
       if (r == 0) {
         line += Paint(style, Colour::kDim, text);
       } else {

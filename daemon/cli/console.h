@@ -51,7 +51,7 @@ std::string ShortBytes(uint64_t bytes);
 // Nanoseconds since 1970 as "2026-01-31 12:34:56Z"; "-" for 0.
 std::string TimeText(int64_t ns);
 
-// One cell of a grid: printable text.
+// One cell of a grid: printable text, and what stands for it where there is too little room.
 struct Cell {
   Cell(std::string cell_text,  // NOLINT(google-explicit-constructor): a cell is text
        std::optional<Colour> cell_colour = std::nullopt)
@@ -59,11 +59,15 @@ struct Cell {
   Cell(const char* cell_text) : text(cell_text) {}  // NOLINT(google-explicit-constructor)
   std::string text;
   std::optional<Colour> colour;
+  std::string brief;  // empty: the text is cut
 };
 
+// TimeText, which a narrow column shows to the minute.
+Cell TimeCell(int64_t ns);
+
 // Rows of cells, each column as wide as its widest cell, two spaces between. If they do not fit the
-// style's width, the last column gives way first, then the widest one; the first `whole` columns
-// never do.
+// style's width, the last column gives way first, then the widest one, and at last the columns of
+// cells that have a brief form, down to that and never below; the first `whole` columns never do.
 class Grid {
  public:
   explicit Grid(std::vector<Cell> header, size_t whole = 0)
@@ -74,6 +78,8 @@ class Grid {
 
  private:
   std::vector<size_t> Widths(size_t room) const;
+  // The widest brief form of each column, 0 without any.
+  std::vector<size_t> BriefWidths() const;
 
   size_t whole_;
   std::vector<std::vector<Cell>> rows_;

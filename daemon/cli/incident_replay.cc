@@ -4,6 +4,7 @@
 #include <absl/strings/str_split.h>
 #include <google/protobuf/util/time_util.h>
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <utility>
@@ -63,8 +64,15 @@ const char* BasisWords(v1::ReplayBasis basis) {
   }
 }
 
-std::string AlarmText(bool has, const google::protobuf::Timestamp& time) {
-  return has ? TimeText(ToNs(time)) : "never";
+// Nothing could be computed for any series.
+bool HasNoAnswer(const v1::ReplayIncidentResponse& response) {
+  return std::all_of(
+      response.series().begin(), response.series().end(),
+      [](const v1::ReplaySeries& series) { return series.basis() == v1::REPLAY_BASIS_NONE; });
+}
+
+Cell AlarmCell(bool has, const google::protobuf::Timestamp& time) {
+  return has ? TimeCell(ToNs(time)) : Cell("never");
 }
 
 std::string ReplayText(const v1::ReplayIncidentResponse& response, const Style& style) {
@@ -73,12 +81,15 @@ std::string ReplayText(const v1::ReplayIncidentResponse& response, const Style& 
   if (!response.daemon_then().empty()) {
     text += Wrap(absl::StrCat("Version ", response.daemon_then(), " gave them."), style.width, "");
   }
-  Grid grid({"signal", "detector", "equal", "alarm was", "alarm is", "from"}, 2);
+  Grid grid({"signal", "detector", "equal", "alarm was", "alarm is", "from"}, /*whole=*/1);
   for (const v1::ReplaySeries& series : response.series()) {
     grid.Add({Printable(series.signal()), Printable(series.detector()),
               absl::StrCat(Grouped(series.equal()), " of ", Grouped(series.verdicts())),
-              AlarmText(series.has_alarm_was(), series.alarm_was()),
-              AlarmText(series.has_alarm_is(), series.alarm_is()), BasisWords(series.basis())});
+              AlarmCell(series.has_alarm_was(), series.alarm_was()),
+              series.basis() == v1::REPLAY_BASIS_NONE
+                  ? Cell("-")
+                  : AlarmCell(series.has_alarm_is(), series.alarm_is()),
+              BasisWords(series.basis())});
   }
   absl::StrAppend(&text, "\n", grid.Text(style));
   std::string last;
@@ -110,9 +121,10 @@ int Replay(const ReviewOptions& options) {
   if (!status.ok()) return Report(status, options.client);
   const bool as_it_was =
       options.budget.empty() && options.config.empty() && options.reference.empty();
+  const bool came_out = as_it_was ? response.identical() : !HasNoAnswer(response);
   const bool printed =
       Print(options.client.json() ? ToJson(response, true) : ReplayText(response, TerminalStyle()));
-  return printed && (!as_it_was || response.identical()) ? kExitOk : kExitFailed;
+  return printed && came_out ? kExitOk : kExitFailed;
 }
 
 int Export(const ReviewOptions& options) {

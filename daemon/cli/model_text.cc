@@ -37,6 +37,10 @@ std::string Silence(const v1::Model& model) {
   return model.has_silenced_until() ? TimeText(ToNs(model.silenced_until())) : "";
 }
 
+Cell SilenceCell(const v1::Model& model) {
+  return model.has_silenced_until() ? TimeCell(ToNs(model.silenced_until())) : Cell("");
+}
+
 // How near a verdict is to an alarm; those that cannot alarm come last.
 double Nearness(const v1::Verdict& verdict) {
   if (!verdict.has_score() || !verdict.has_threshold() || verdict.threshold() <= 0) return -1;
@@ -139,7 +143,7 @@ std::string ModelsText(const v1::ListModelsResponse& models, const Style& style)
   for (const v1::Model& model : models.models()) {
     grid.Add({Printable(model.name()), Printable(model.version()), Grouped(model.applied_rows()),
               Grouped(model.late_rows()), Grouped(model.rejected_rows()),
-              TimeText(ToNs(model.last_event_time())), Silence(model)});
+              TimeCell(ToNs(model.last_event_time())), SilenceCell(model)});
   }
   return grid.Text(style);
 }
@@ -179,7 +183,7 @@ std::string ReferencesText(const v1::ListReferencesResponse& references, const S
               reference.active()     ? "yes"
               : reference.previous() ? "by rollback"
                                      : "",
-              TimeText(ToNs(reference.has_activate_time() ? reference.activate_time()
+              TimeCell(ToNs(reference.has_activate_time() ? reference.activate_time()
                                                           : reference.create_time())),
               Printable(reference.actor())});
   }

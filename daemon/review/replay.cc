@@ -231,27 +231,62 @@ absl::Status ReplayRows(const v1::Incident& incident, const StoredEvidence& evid
   return absl::OkStatus();
 }
 
-uint64_t NoAnswers(const v1::ReplayIncidentResponse& response) {
-  return static_cast<uint64_t>(
-      std::count_if(response.series().begin(), response.series().end(), [](const auto& series) {
-        return series.basis() == v1::REPLAY_BASIS_NONE || series.recomputed() == 0;
-      }));
+bool HasAnswer(const v1::ReplaySeries& series) { return series.basis() != v1::REPLAY_BASIS_NONE; }
+
+// Series, and how many of them were in alarm then.
+struct Unanswered {
+  uint64_t series = 0;
+  uint64_t alarms = 0;
+};
+
+Unanswered CountUnanswered(const v1::ReplayIncidentResponse& response) {
+  Unanswered count;
+  for (const v1::ReplaySeries& series : response.series()) {
+    if (HasAnswer(series)) continue;
+    ++count.series;
+    count.alarms += series.has_alarm_was() ? 1 : 0;
+  }
+  return count;
+}
+
+const char* WasOrWere(uint64_t count) { return count == 1 ? " was" : " were"; }
+
+// Why nothing came out: what the series say, each thing once.
+std::string NothingComputed(const v1::ReplayIncidentResponse& response) {
+  std::string why;
+  for (const v1::ReplaySeries& series : response.series()) {
+    if (series.note().empty() || why.find(series.note()) != std::string::npos) continue;
+    absl::StrAppend(&why, why.empty() ? ": " : "; ", series.note());
+  }
+  return "nothing could be computed, so this is no word about alarms" + why;
 }
 
 std::string WhatIfAnswer(const v1::ReplayIncidentResponse& response) {
   uint64_t was = 0;
   uint64_t is = 0;
   for (const v1::ReplaySeries& series : response.series()) {
+    if (!HasAnswer(series)) continue;
     was += series.has_alarm_was() ? 1 : 0;
     is += series.has_alarm_is() ? 1 : 0;
   }
-  const std::string then = absl::StrCat(was, was == 1 ? " detector" : " detectors");
-  if (is == 0) return absl::StrCat("no detector would have been in alarm, where ", then, " was");
-  return absl::StrCat(is, is == 1 ? " detector" : " detectors", " would have been in alarm, where ",
-                      then, " was");
+  const Unanswered none = CountUnanswered(response);
+  if (none.series == static_cast<uint64_t>(response.series_size())) {
+    return NothingComputed(response);
+  }
+  std::string answer = absl::StrCat(
+      is == 0 ? "no" : absl::StrCat(is), is > 1 ? " detectors" : " detector",
+      " would have been in alarm, where ", was == 0 ? "none" : absl::StrCat(was), WasOrWere(was));
+  if (none.series > 0) {
+    absl::StrAppend(&answer, "; there is no answer for ", none.series, " more");
+    if (none.alarms > 0) {
+      absl::StrAppend(&answer, ", of which ", none.alarms, WasOrWere(none.alarms), " in alarm");
+    }
+  }
+  return answer;
 }
 
 std::string ExactAnswer(const v1::ReplayIncidentResponse& response) {
+  if (response.verdicts() == 0) return NothingComputed(response);
   if (response.equal() == response.verdicts()) {
     return absl::StrCat("all ", response.verdicts(),
                         " verdicts were recomputed from stored panes and are equal bit for bit");
@@ -275,7 +310,7 @@ std::string Exactness(const StoredEvidence& evidence, const WhatIf& what_if,
     absl::StrAppend(&words, "; the recorder holds ", share.found, " of the ", share.counted,
                     " rows that were counted in them");
   }
-  if (const uint64_t none = NoAnswers(response); none > 0) {
+  if (const uint64_t none = CountUnanswered(response).series; none > 0) {
     absl::StrAppend(&words, "; ", none, none == 1 ? " series has" : " series have",
                     " no answer: see their notes");
   }
@@ -340,8 +375,8 @@ absl::StatusOr<v1::ReplayIncidentResponse> ReplayIncident(const v1::Incident& in
     response.set_equal(response.equal() + series.equal());
     *response.add_series() = std::move(series);
   }
-  response.set_identical(what_if.nothing() && response.equal() == response.verdicts() &&
-                         evidence.panes_left_out == 0);
+  response.set_identical(what_if.nothing() && response.verdicts() > 0 &&
+                         response.equal() == response.verdicts() && evidence.panes_left_out == 0);
   response.set_answer(what_if.nothing() ? ExactAnswer(response) : WhatIfAnswer(response));
   response.set_exactness(Exactness(evidence, what_if, share, response));
   if (what_if.other_reference() && share.counted > 0) {

@@ -31,6 +31,8 @@ struct WhatIf {
 // far as panes are kept; what a follow detector remembers goes on if its options are the same, else
 // it begins anew with the first pane, and the answer says so. With another reference the rows of
 // recorder (may be null) are counted again; the answer says how many of the rows there were.
+// What has no answer is neither in alarm nor quiet: it is counted apart, and if nothing has one the
+// answer says that nothing could be computed.
 // DATA_LOSS if the evidence is damaged; FAILED_PRECONDITION if there is nothing to replay.
 absl::StatusOr<v1::ReplayIncidentResponse> ReplayIncident(const v1::Incident& incident,
                                                           const StoredEvidence& evidence,

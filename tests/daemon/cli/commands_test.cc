@@ -13,6 +13,7 @@
 
 #include "daemon/cli/client.h"
 #include "tests/daemon/review/review_server.h"
+#include "tests/support/wait.h"
 
 namespace faultline::cli {
 namespace {
@@ -151,6 +152,28 @@ TEST_F(CommandsTest, AnIncidentFromTestAlertToResolution) {
   EXPECT_EQ(missing.err,
             "faultline: there is no incident 0000; 'faultline incidents list' shows those there "
             "are\n");
+}
+
+TEST_F(CommandsTest, AReplayThatComputesNothingFails) {
+  server_.Feed("credit", 500);
+  server_.Feed("credit", 400, 1'000);
+  std::string id;
+  ASSERT_TRUE(testing::WaitUntil([&] {
+    id = Ask({"incidents", "list"}).out;
+    id = id.substr(std::min(id.find('\n') + 1, id.size())).substr(0, 13);
+    return id.size() == 13;
+  }));
+  server_.Feed("credit", 200, 1'000);
+  const Ran as_it_was = Ask({"incidents", "replay", id});
+  EXPECT_EQ(as_it_was.code, kExitOk) << as_it_was.out << as_it_was.err;
+  EXPECT_EQ(Ask({"incidents", "replay", id, "--budget", "0 per 30d"}).code, kExitOk);
+  for (const char* format : {"text", "json"}) {
+    const Ran ran = Ask({"incidents", "replay", id, "--reference",
+                         "2023-11-14T22:00:00Z..2023-11-14T22:13:20Z", "--output", format});
+    EXPECT_EQ(ran.code, kExitFailed);
+    EXPECT_NE(ran.out.find("nothing could be computed"), std::string::npos) << ran.out;
+    EXPECT_EQ(ran.out.find("no detector would have been"), std::string::npos) << ran.out;
+  }
 }
 
 TEST_F(CommandsTest, StateAndItsErrors) {

@@ -68,6 +68,26 @@ TEST(Console, ANarrowGridKeepsItsGapsAndWholeColumns) {
             "aaaaaaaaaaaaaaaa  bbbbbbb…  ccccccc…\n");
 }
 
+TEST(Console, ATimeGivesWayLastAndNeverBelowTheMinute) {
+  constexpr int64_t kTimeNs = 1'700'000'000'000'000'000;
+  Grid grid({"signal", "detector", "since"});
+  grid.Add({"the_income_of_the_applicant", "distribution_change", TimeCell(kTimeNs)});
+  grid.Add({"age", "psi", TimeCell(0)});
+  EXPECT_EQ(grid.Text({.width = 55, .colour = false}),
+            "signal           detector          since\n"
+            "the_income_of_…  distribution_ch…  2023-11-14 22:13:20Z\n"
+            "age              psi               -\n");
+  EXPECT_EQ(grid.Text({.width = 38, .colour = false}),
+            "signal    detector  since\n"
+            "the_inc…  distrib…  2023-11-14 22:13Z\n"
+            "age       psi       -\n");
+  EXPECT_EQ(grid.Text({.width = 20, .colour = false}),
+            "signal    detector  since\n"
+            "the_inc…  distrib…  2023-11-14 22:13Z\n"
+            "age       psi       -\n")
+      << "rather too wide than a time that is none";
+}
+
 TEST(Console, ColoursOnlyWhereAskedFor) {
   EXPECT_EQ(Paint({.width = 80, .colour = false}, Colour::kRed, "x"), "x");
   EXPECT_EQ(Paint({.width = 80, .colour = true}, Colour::kRed, "x"), "\x1b[31mx\x1b[0m");

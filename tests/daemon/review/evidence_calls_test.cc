@@ -86,8 +86,17 @@ TEST_F(EvidenceCallsTest, WhatIfAnswersForAnotherBudgetOrConfiguration) {
   v1::ReplayIncidentResponse lenient;
   const grpc::Status status = Call(&Stub::ReplayIncident, request, &lenient);
   ASSERT_TRUE(status.ok()) << status.error_message();
-  EXPECT_TRUE(lenient.answer().starts_with("no detector would have been in alarm"))
-      << lenient.answer();
+  EXPECT_EQ(lenient.answer(), "no detector would have been in alarm, where 1 was");
+
+  // psi, which was in alarm, is in no place of the other configuration.
+  defaults->clear_detectors();
+  defaults->add_detectors()->mutable_mean_change();
+  v1::ReplayIncidentResponse other;
+  ASSERT_TRUE(Call(&Stub::ReplayIncident, request, &other).ok());
+  EXPECT_EQ(other.answer(),
+            "no detector would have been in alarm, where none were; there is no answer for 1 more, "
+            "of which 1 was in alarm")
+      << other.DebugString();
 
   for (const char* budget : {"nonsense", "1 per", "x per 30d", "1 per forever"}) {
     auto wrong = Of<v1::ReplayIncidentRequest>();
@@ -110,6 +119,9 @@ TEST_F(EvidenceCallsTest, AnotherReferenceNeedsRecordedEventsAndSaysSo) {
   EXPECT_EQ(response.series(0).basis(), v1::REPLAY_BASIS_NONE);
   EXPECT_NE(response.series(0).note().find("nothing is recorded"), std::string::npos);
   EXPECT_FALSE(response.identical());
+  EXPECT_EQ(response.answer(),
+            "nothing could be computed, so this is no word about alarms: nothing is recorded: set "
+            "recorder.enabled to answer this another time");
 }
 
 TEST_F(EvidenceCallsTest, TheBundleHoldsWhatWasSeen) {
