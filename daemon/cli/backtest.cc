@@ -120,9 +120,15 @@ absl::Status Backtest::Prepare() {
   options_ = *std::move(options);
   const absl::StatusOr<int64_t> spacing = ParseDuration(flags_.spacing);
   if (!spacing.ok() || *spacing <= 0) {
-    return absl::InvalidArgumentError("--spacing: expected a duration such as 100ms, 1s or 5m");
+    return absl::InvalidArgumentError(
+        "--spacing: expected a duration such as 100ms, 1s, 5m, 2h or 1d");
   }
   spacing_ns_ = *spacing;
+  if (options_.time_column.empty()) {
+    progress_.Say(absl::StrCat("no time column: times are invented, rows ",
+                               Short(static_cast<double>(spacing_ns_) / 1e6),
+                               " ms apart; --time-column or --spacing to change"));
+  }
   if (!flags_.changes.empty()) {
     auto changes = ReadChanges(flags_.changes);
     if (!changes.ok()) return changes.status();

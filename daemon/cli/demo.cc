@@ -23,6 +23,7 @@
 #include "daemon/cli/producer.h"
 #include "daemon/cli/progress.h"
 #include "daemon/cli/table_report.h"
+#include "daemon/export/incident_sentence.h"
 
 namespace faultline::cli {
 namespace {
@@ -229,7 +230,8 @@ void Demo::Tell(const v1::WatchIncidentsResponse& change) {
   std::string line = absl::StrCat("  incident ", incident.id(), " ",
                                   Paint(style_, resolved ? Colour::kGreen : Colour::kRed, what));
   if (!resolved) {
-    absl::StrAppend(&line, " ", mode, "\n", Wrap(incident.summary(), style_.width, "    "));
+    absl::StrAppend(&line, " ", mode, "\n",
+                    Wrap(Printable(Headline(incident)), style_.width, "    "));
     line.pop_back();
   }
   told = now;
@@ -264,7 +266,7 @@ std::string Demo::Text() const {
   std::string text = absl::StrCat("\n", grid.Text(style_));
   for (const v1::Incident& incident : early_) {
     absl::StrAppend(&text, "incident ", incident.id(),
-                    " opened while the model behaved: ", Printable(incident.summary()), "\n");
+                    " opened while the model behaved: ", Printable(Headline(incident)), "\n");
   }
   const ProducerTotals totals = producer_->totals();
   absl::StrAppend(&text, Grouped(totals.sent_rows), " rows sent, ", Grouped(totals.applied_rows),

@@ -11,6 +11,8 @@
 
 #include "daemon/cli/client.h"
 #include "daemon/cli/plot.h"
+#include "daemon/core/incident_words.h"
+#include "daemon/export/incident_sentence.h"
 
 namespace faultline::cli {
 namespace {
@@ -61,6 +63,59 @@ std::string Section(const std::string& title, const Style& style) {
   return absl::StrCat("\n", Paint(style, Colour::kBold, title), "\n");
 }
 
+// Text with a dim word before its first line; the others begin below the text.
+std::string Entry(const std::string& indent, const std::string& word, const std::string& text,
+                  const Style& style) {
+  const std::string below(indent.size() + word.size(), ' ');
+  std::string lines = Wrap(text, style.width, below);
+  if (!lines.empty()) lines.replace(0, below.size(), indent + Paint(style, Colour::kDim, word));
+  return lines;
+}
+
+// When the change began, as well as it is known.
+std::string BeganText(const v1::Incident& incident, const Style& style) {
+  const v1::TimeEstimate& change = incident.change_time();
+  const std::string began = TimeText(ToNs(BeganTime(incident)));
+  if (!change.has_time()) return Field("began", began + " (event time)", style);
+  std::string out = Field("began", began + " (event time, estimated)", style);
+  if (change.has_earliest() && change.has_latest()) {
+    out += Field("earliest", TimeText(ToNs(change.earliest())), style);
+    out += Field("latest", TimeText(ToNs(change.latest())), style);
+  }
+  return out + Field("known from", change.basis(), style);
+}
+
+// The causes that the triage ranks, each with what speaks for and against it and what to do next.
+std::string CausesText(const v1::Incident& incident, const Style& style) {
+  constexpr int kArgumentsMax = 3;
+  constexpr const char* kIndent = "     ";
+  const v1::Triage& triage = incident.triage();
+  if (triage.sentence().empty() && triage.hypotheses().empty()) return "";
+  std::string out = Section("What it may be", style);
+  if (triage.hypotheses().empty()) {
+    return out + Wrap("No known cause fits. Next: read the evidence.", style.width, "  ");
+  }
+  out += Wrap(CertaintySentence(triage.certainty()), style.width, "  ");
+  for (int i = 0; i < triage.hypotheses_size(); ++i) {
+    const v1::Hypothesis& cause = triage.hypotheses(i);
+    const auto say = [&](const char* word, const std::string& text) {
+      out += Entry(kIndent, word, Printable(text), style);
+    };
+    out += Entry(
+        "  ", absl::StrCat(i + 1, ". "),
+        absl::StrCat(Printable(cause.title()), " (", ShareWords(cause.share()), " of the weight)"),
+        style);
+    for (int a = 0; a < std::min(kArgumentsMax, cause.arguments_for_size()); ++a) {
+      say("for      ", cause.arguments_for(a).text());
+    }
+    for (int a = 0; a < std::min(kArgumentsMax, cause.arguments_against_size()); ++a) {
+      say("against  ", cause.arguments_against(a).text());
+    }
+    say("next     ", cause.next_step());
+  }
+  return out;
+}
+
 std::string LabelsText(const v1::Incident& incident) {
   std::vector<std::string> labels;
   for (const auto& [name, value] : incident.labels()) {
@@ -101,7 +156,7 @@ std::string AlertsText(const v1::Incident& incident, const Style& style) {
               ScoreText(alert.verdict()),
               alert.peak().has_score() ? Short(alert.peak().score()) : "-",
               Grouped(alert.verdict().rows()),
-              TimeText(ToNs(alert.start_time()))});
+              TimeCell(ToNs(alert.start_time()))});
     for (const std::string& detail : {alert.verdict().detail(), BudgetText(alert)}) {
       if (detail.empty()) continue;
       details += Wrap(Printable(alert.signal() + ": " + detail), style.width, "  ");
@@ -116,11 +171,7 @@ std::string TimelineText(const v1::Incident& incident, const Style& style) {
   for (const v1::IncidentEvent& event : incident.timeline()) {
     std::string text = Printable(event.text());
     if (!event.actor().empty()) absl::StrAppend(&text, " (", Printable(event.actor()), ")");
-    const std::string time = TimeText(ToNs(event.time()));
-    const std::string indent(time.size() + 4, ' ');
-    std::string lines = Wrap(text, style.width, indent);
-    lines.replace(0, indent.size(), "  " + Paint(style, Colour::kDim, time) + "  ");
-    out += lines;
+    out += Entry("  ", TimeText(ToNs(event.time())) + "  ", text, style);
   }
   return out;
 }
@@ -157,12 +208,12 @@ std::string ListText(const v1::ListIncidentsResponse& incidents, const Style& st
     std::vector<Cell> row = {Printable(incident.id()),
                              {StateWord(incident.state()), ColourOf(incident.state())},
                              ModelText(incident.model(), incident.version()),
-                             TimeText(ToNs(incident.start_time()))};
+                             TimeCell(ToNs(BeganTime(incident)))};
     if (wide) {
       row.emplace_back(SeverityWord(incident.severity()), ColourOf(incident.severity()));
       row.emplace_back(ModeWords(incident.failure_mode()));
     }
-    row.emplace_back(Printable(incident.summary()));
+    row.emplace_back(Printable(TimelessHeadline(incident)));
     grid.Add(std::move(row));
   }
   return grid.Text(style);
@@ -174,10 +225,10 @@ std::string IncidentText(const v1::Incident& incident, const Style& style) {
       PaintIf(style, ColourOf(incident.state()), StateWord(incident.state())), "  ",
       PaintIf(style, ColourOf(incident.severity()), SeverityWord(incident.severity())), "  ",
       ModeWords(incident.failure_mode()), incident.test() ? "  (test)" : "", "\n");
-  out += Wrap(Printable(incident.summary()), style.width, "  ");
+  out += Wrap(Printable(Headline(incident)), style.width, "  ");
   out += "\n";
   out += Field("model", ModelText(incident.model(), incident.version()), style);
-  out += Field("began", TimeText(ToNs(incident.start_time())) + " (event time)", style);
+  out += BeganText(incident, style);
   out += Field("opened", TimeText(ToNs(incident.open_time())), style);
   if (incident.has_resolve_time()) {
     out += Field("resolved", TimeText(ToNs(incident.resolve_time())), style);
@@ -187,6 +238,7 @@ std::string IncidentText(const v1::Incident& incident, const Style& style) {
   if (incident.unbudgeted()) {
     out += Field("unbudgeted", "raised by fixed thresholds: no promise about false alarms", style);
   }
+  out += CausesText(incident, style);
   out += AlertsText(incident, style);
   if (!incident.evidence().empty()) {
     out += Section("Reference against window", style);
@@ -204,7 +256,7 @@ std::string ChangeText(const v1::WatchIncidentsResponse& change, const Style& st
       PaintIf(style, ColourOf(incident.state()), Fit(StateWord(incident.state()), 12)), "  ");
   std::string text =
       ModelText(incident.model(), incident.version()) + ": " + Printable(change.change());
-  if (!incident.summary().empty()) text += "; " + Printable(incident.summary());
+  if (!incident.summary().empty()) text += "; " + Printable(Headline(incident));
   const size_t used = DisplayWidth(Printable(incident.id())) + 16;
   const size_t room = style.width > used + 20 ? style.width - used : 20;
   return head + Cut(text, room) + "\n";

@@ -231,7 +231,7 @@ absl::Status Replay::PlanTimes() {
     const absl::StatusOr<int64_t> spacing = ParseDuration(flags_.spacing);
     if (!spacing.ok() || *spacing <= 0) {
       return absl::InvalidArgumentError("--spacing " + flags_.spacing +
-                                        ": expected a duration such as 100ms, 1s or 5m");
+                                        ": expected a duration such as 100ms, 1s, 5m, 2h or 1d");
     }
     spacing_ns = *spacing;
     if (options_.path == "-") {
@@ -240,7 +240,9 @@ absl::Status Replay::PlanTimes() {
     }
   }
   // Rows that are paced, or come from elsewhere bit by bit, have the time of their arrival.
-  if (!options_.time_column.empty() || options_.path == "-" || (flags_.rate > 0 && !asked)) {
+  if (!options_.time_column.empty()) return absl::OkStatus();
+  if (options_.path == "-" || (flags_.rate > 0 && !asked)) {
+    progress_.Say("no time column: rows get the time of their arrival; --time-column to change");
     return absl::OkStatus();
   }
   const absl::StatusOr<uint64_t> lines = CountLines(options_.path);
@@ -254,7 +256,7 @@ absl::Status Replay::PlanTimes() {
         absl::StrCat("--spacing: ", Grouped(rows), " rows would span more than ten years"));
   }
   times_.emplace(rows, spacing_ns, WallNowNs(), asked ? 0 : NewestRowNs());
-  progress_.Say(absl::StrCat("no time column: rows are taken as ",
+  progress_.Say(absl::StrCat("no time column: times are invented, rows ",
                              Short(times_->spacing_ns() / 1e6), " ms apart, ",
                              times_->spacing_ns() < static_cast<double>(spacing_ns)
                                  ? "after the newest row the model has and "

@@ -13,6 +13,7 @@
 #include "daemon/core/clean_text.h"
 #include "daemon/core/incident_words.h"
 #include "daemon/core/limits.h"
+#include "daemon/export/incident_sentence.h"
 
 namespace faultline {
 namespace {
@@ -122,7 +123,7 @@ bool PostedAlerts::Apply(const v1::Incident& incident, int64_t steady_ns, int64_
   const bool begins = fresh || posted.end_ns != 0;
   posted.incident = incident.id();
   posted.labels = std::move(labels);
-  posted.annotations = {{"summary", CleanText(incident.summary(), kAnnotationBytesMax)},
+  posted.annotations = {{"summary", CleanText(Headline(incident), kAnnotationBytesMax)},
                         {"description", Description(incident)},
                         {"incident_id", incident.id()}};
   if (!incident.runbook_url().empty()) {

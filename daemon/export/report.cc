@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "daemon/export/html.h"
+#include "daemon/export/incident_sentence.h"
 #include "daemon/export/report_parts.h"
 #include "daemon/export/report_style.h"
 
@@ -57,8 +58,7 @@ std::string SpanText(int64_t ns) {
 
 std::string BeganHtml(const v1::Incident& incident) {
   const v1::TimeEstimate& change = incident.change_time();
-  if (!change.has_time()) return TimeHtml(incident.start_time()) + " (event time)";
-  std::string text = TimeHtml(change.time());
+  std::string text = TimeHtml(BeganTime(incident));
   if (change.has_earliest() && change.has_latest()) {
     absl::StrAppend(&text, ", between ", TimeHtml(change.earliest()), " and ",
                     TimeHtml(change.latest()));
@@ -102,15 +102,14 @@ std::string Facts(const v1::Incident& incident, const v1::EvidenceBundle& bundle
 }
 
 std::string Sentence(const v1::Incident& incident) {
-  const std::string& sentence = incident.triage().sentence();
-  if (!sentence.empty()) return Html(sentence);
-  return incident.summary().empty() ? "Nothing is known yet" : Html(incident.summary());
+  const std::string sentence = WholeSentence(incident);
+  return sentence.empty() ? "Nothing is known yet" : Html(sentence);
 }
 
 std::string ListItem(const v1::Incident& incident, const std::string& list_url) {
   return absl::StrCat("<li><a href=\"", Html(list_url), "/", Html(incident.id()), "\">",
-                      Badges(incident), "<span class=\"what\">", Html(incident.summary()),
-                      "</span><span class=\"note\">", TimeHtml(incident.open_time()), " · ",
+                      Badges(incident), "<span class=\"what\">", Html(Headline(incident)),
+                      "</span><span class=\"note\">opened ", TimeHtml(incident.open_time()), " · ",
                       Html(incident.id()), "</span></a></li>\n");
 }
 

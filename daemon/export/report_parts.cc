@@ -10,6 +10,8 @@
 
 #include "daemon/core/incident_words.h"
 #include "daemon/export/html.h"
+#include "daemon/export/incident_sentence.h"
+#include "daemon/export/report_figures.h"
 #include "daemon/export/report_plot.h"
 
 namespace faultline {
@@ -23,26 +25,6 @@ int64_t Ns(const google::protobuf::Timestamp& time) {
 
 std::string Paragraph(const char* style, const std::string& html) {
   return html.empty() ? "" : absl::StrCat("<p class=\"", style, "\">", html, "</p>\n");
-}
-
-// Rows of cells; the head says which columns are numbers with a leading '#'. Cells are HTML.
-std::string Table(const std::vector<std::string>& head,
-                  const std::vector<std::vector<std::string>>& rows) {
-  const auto is_number = [&](size_t i) { return head[i].starts_with('#'); };
-  std::string out = "<div class=\"scroll\"><table>\n<thead><tr>";
-  for (size_t i = 0; i < head.size(); ++i) {
-    absl::StrAppend(&out, "<th scope=\"col\"", is_number(i) ? " class=\"number\">" : ">",
-                    head[i].substr(is_number(i) ? 1 : 0), "</th>");
-  }
-  out += "</tr></thead>\n<tbody>\n";
-  for (const std::vector<std::string>& row : rows) {
-    out += "<tr>";
-    for (size_t i = 0; i < row.size(); ++i) {
-      absl::StrAppend(&out, is_number(i) ? "<td class=\"number\">" : "<td>", row[i], "</td>");
-    }
-    out += "</tr>\n";
-  }
-  return out + "</tbody></table></div>\n";
 }
 
 std::string Argument(const v1::Argument& argument, bool supports) {
@@ -106,55 +88,6 @@ std::string FindingOf(const v1::Incident& incident, const v1::SignalEvidence& ev
     if (alert.signal() == evidence.signal()) return Finding(alert, &evidence);
   }
   return "";
-}
-
-const char* ColumnName(size_t i) {
-  constexpr const char* kNames[] = {"reference", "when it opened", "at its worst", "at the end"};
-  return kNames[i];
-}
-
-// Figures of the reference and of the windows, one column each.
-std::string FiguresHtml(const v1::ContributingSignal& signal) {
-  const v1::Distribution* all[] = {&signal.reference(), &signal.at_open(), &signal.at_peak(),
-                                   &signal.latest()};
-  std::vector<const v1::Distribution*> shown;
-  std::vector<std::string> head = {""};
-  for (size_t i = 0; i < std::size(all); ++i) {
-    if (all[i]->rows() == 0) continue;
-    shown.push_back(all[i]);
-    head.push_back(std::string("#") + ColumnName(i));
-  }
-  if (shown.empty()) return "";
-  std::vector<std::vector<std::string>> rows;
-  const auto add = [&](const std::string& name, auto value) {
-    std::vector<std::string> row = {name};
-    bool any = false;
-    for (const v1::Distribution* distribution : shown) {
-      row.push_back(value(*distribution));
-      any = any || row.back() != "–";
-    }
-    if (any) rows.push_back(std::move(row));
-  };
-  const auto number = [](bool known, double value) {
-    return known ? NumberText(value) : std::string("–");
-  };
-  add("rows", [](const v1::Distribution& d) { return absl::StrCat(d.rows()); });
-  add("missing", [](const v1::Distribution& d) {
-    return ShareWords(static_cast<double>(d.missing()) / static_cast<double>(d.rows()));
-  });
-  add("mean", [&](const v1::Distribution& d) { return number(d.has_mean(), d.mean()); });
-  add("standard deviation", [&](const v1::Distribution& d) {
-    return number(d.has_standard_deviation(), d.standard_deviation());
-  });
-  for (const double probability : {0.05, 0.5, 0.95}) {
-    add(absl::StrCat("quantile ", probability), [&](const v1::Distribution& d) {
-      for (const v1::Quantile& quantile : d.quantiles()) {
-        if (quantile.probability() == probability) return NumberText(quantile.value());
-      }
-      return std::string("–");
-    });
-  }
-  return Table(head, rows);
 }
 
 std::string UnseenHtml(const v1::Distribution& window) {
@@ -280,6 +213,25 @@ std::string Section(const std::string& title, const std::string& content) {
   return absl::StrCat("<section>\n<h2>", title, "</h2>\n", content, "</section>\n");
 }
 
+std::string Table(const std::vector<std::string>& head,
+                  const std::vector<std::vector<std::string>>& rows) {
+  const auto is_number = [&](size_t i) { return head[i].starts_with('#'); };
+  std::string out = "<div class=\"scroll\"><table>\n<thead><tr>";
+  for (size_t i = 0; i < head.size(); ++i) {
+    absl::StrAppend(&out, "<th scope=\"col\"", is_number(i) ? " class=\"number\">" : ">",
+                    head[i].substr(is_number(i) ? 1 : 0), "</th>");
+  }
+  out += "</tr></thead>\n<tbody>\n";
+  for (const std::vector<std::string>& row : rows) {
+    out += "<tr>";
+    for (size_t i = 0; i < row.size(); ++i) {
+      absl::StrAppend(&out, is_number(i) ? "<td class=\"number\">" : "<td>", row[i], "</td>");
+    }
+    out += "</tr>\n";
+  }
+  return out + "</tbody></table></div>\n";
+}
+
 std::string TimeHtml(const google::protobuf::Timestamp& time) {
   return Ns(time) == 0 ? "–" : TimeWords(Ns(time));
 }
@@ -294,15 +246,7 @@ std::string WordsOf(const std::string& name, std::string_view prefix) {
 std::string HypothesesHtml(const v1::Incident& incident) {
   const v1::Triage& triage = incident.triage();
   if (triage.hypotheses().empty()) return "";
-  std::string content;
-  if (triage.certainty() != v1::CERTAINTY_UNSPECIFIED) {
-    const char* words = triage.certainty() == v1::CERTAINTY_HIGH
-                            ? "The findings fit the first one, and nothing speaks against it."
-                        : triage.certainty() == v1::CERTAINTY_MEDIUM
-                            ? "The first one leads; others are possible."
-                            : "Hardly anything speaks for one rather than another.";
-    content += Paragraph("note", words);
-  }
+  std::string content = Paragraph("note", CertaintySentence(triage.certainty()));
   for (const v1::Hypothesis& hypothesis : triage.hypotheses()) {
     content += HypothesisHtml(hypothesis);
   }

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "faultline/v1/incident.pb.h"
 
@@ -25,6 +27,9 @@ std::string VersionsHtml(const v1::EvidenceBundle& bundle);
 
 // A section of the page with its title.
 std::string Section(const std::string& title, const std::string& content);
+// Rows of cells; the head says which columns are numbers with a leading '#'. Cells are HTML.
+std::string Table(const std::vector<std::string>& head,
+                  const std::vector<std::vector<std::string>>& rows);
 // "2026-11-23 22:31:26 UTC", or a dash for no time.
 std::string TimeHtml(const google::protobuf::Timestamp& time);
 // "FAILURE_MODE_INPUT_DRIFT" as "input drift".

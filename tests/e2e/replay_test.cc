@@ -35,6 +35,10 @@ TEST_F(ReplayTest, TheSameFileIsAppliedOnce) {
   const std::vector<std::string> first_rows = {"--first-rows-as-reference", "300"};
   CommandOutcome outcome = Replay(first_rows);
   ASSERT_EQ(outcome.exit_code, 0) << outcome.output;
+  EXPECT_NE(
+      outcome.output.find("no time column: times are invented, rows 100 ms apart, ending now"),
+      std::string::npos)
+      << outcome.output;
   EXPECT_EQ(Applied(), 700u);
 
   outcome = Replay(first_rows);
@@ -64,6 +68,9 @@ TEST_F(ReplayTest, GoesOnWhereItWasInterrupted) {
   CommandOutcome outcome =
       RunCommand({"bash", "-c", script, file_}, {"FAULTLINE_ADDRESS=" + daemon_.socket_address()});
   EXPECT_NE(outcome.output.find("interrupted; what was sent is answered; to go on"),
+            std::string::npos)
+      << outcome.output;
+  EXPECT_NE(outcome.output.find("no time column: rows get the time of their arrival"),
             std::string::npos)
       << outcome.output;
   EXPECT_LT(Applied(), 1'000u);

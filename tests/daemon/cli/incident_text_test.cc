@@ -7,6 +7,9 @@
 #include <vector>
 
 #include "daemon/cli/plot.h"
+#include "daemon/core/triage.h"
+#include "daemon/export/incident_sentence.h"
+#include "daemon/export/report.h"
 #include "tests/daemon/cli/golden.h"
 #include "tests/daemon/review/review_server.h"
 
@@ -120,9 +123,32 @@ TEST(Plot, LabelsThatAreNoNumbersAreCategories) {
   EXPECT_NE(PlotSignal(ViewOf(evidence), kPlain).find("5 .. nonsense"), std::string::npos);
 }
 
+// When it began and what it may be, with a sentence as the daemon makes it.
+void Explain(v1::Incident* incident) {
+  v1::TimeEstimate* change = incident->mutable_change_time();
+  change->mutable_time()->set_seconds(1'699'999'800);
+  change->mutable_earliest()->set_seconds(1'699'999'740);
+  change->mutable_latest()->set_seconds(1'699'999'920);
+  change->set_basis("likelihood ratio of the panes of the window");
+  TriageFacts facts;
+  facts.summary = "age of credit 3 is missing in 24 % of rows since 2023-11-14 22:13:20 UTC";
+  facts.change_time = *change;
+  SignalFinding& age = facts.signals.emplace_back();
+  age.name = "age";
+  age.strength = 2;
+  age.quality = true;
+  age.finding = "is missing in 24 % of rows";
+  age.missing_was = 0.01;
+  age.missing_is = 0.24;
+  facts.inputs = 2;
+  facts.inputs_moved = 1;
+  *incident->mutable_triage() = MakeTriage(facts);
+}
+
 TEST(IncidentText, ShowsEverything) {
   v1::Incident incident =
       testing::MakeIncident(uint64_t{7} << 40, "credit", v1::INCIDENT_STATE_ACKNOWLEDGED);
+  Explain(&incident);
   incident.clear_evidence();
   *incident.add_evidence() = Numbers();
   *incident.add_evidence() = Categories();
@@ -155,6 +181,49 @@ TEST(IncidentText, OneLinePerChange) {
             "0000700000000  open          credit 3: psi of income fired\\x07; income moved aw…\n");
 }
 
+// Wherever it is read, an incident is about one signal and began at one time.
+TEST(IncidentText, SaysTheSameEverywhere) {
+  v1::Incident incident =
+      testing::MakeIncident(uint64_t{7} << 40, "credit", v1::INCIDENT_STATE_OPEN);
+  Explain(&incident);
+  const std::string headline =
+      "age of credit 3 is missing in 24 % of rows since 2023-11-14 22:10:00 UTC";
+  EXPECT_EQ(Headline(incident), headline);
+  EXPECT_EQ(TimelessHeadline(incident), "age of credit 3 is missing in 24 % of rows");
+  EXPECT_EQ(WholeSentence(incident).substr(0, headline.size() + 19),
+            headline + " (it began between ");
+  const Style wide{.width = 200, .colour = false};
+  EXPECT_NE(IncidentText(incident, wide).find("  " + headline + "\n"), std::string::npos);
+  v1::WatchIncidentsResponse change;
+  *change.mutable_incident() = incident;
+  EXPECT_NE(ChangeText(change, wide).find("; " + headline + "\n"), std::string::npos);
+  EXPECT_NE(ReportPage(incident, {}, "").find("<h1>" + headline), std::string::npos);
+  // Lists come without triage: what the summary says, and the time in its own column.
+  incident.clear_triage();
+  incident.set_summary("age of credit 3 is missing in 24 % of rows since 2023-11-14 22:13:20 UTC");
+  EXPECT_EQ(Headline(incident), headline);
+  v1::ListIncidentsResponse list;
+  *list.add_incidents() = incident;
+  const std::string listed = ListText(list, wide);
+  EXPECT_NE(listed.find("2023-11-14 22:10:00Z"), std::string::npos) << listed;
+  EXPECT_EQ(listed.find("22:13:20"), std::string::npos) << listed;
+  incident.clear_change_time();
+  EXPECT_EQ(Headline(incident), incident.summary());
+}
+
+TEST(IncidentText, ACauseThatIsNotKnownIsSaidToBeNone) {
+  v1::Incident incident =
+      testing::MakeIncident(uint64_t{7} << 40, "credit", v1::INCIDENT_STATE_OPEN);
+  EXPECT_EQ(IncidentText(incident, kPlain).find("What it may be"), std::string::npos);
+  TriageFacts facts;
+  facts.summary = "income moved";
+  *incident.mutable_triage() = MakeTriage(facts);
+  EXPECT_NE(IncidentText(incident, kPlain)
+                .find("What it may be\n  No known cause fits. Next: read the evidence.\n"),
+            std::string::npos);
+  EXPECT_EQ(Headline(incident), "income moved");
+}
+
 TEST(IncidentText, NothingUnprintableComesThrough) {
   v1::Incident incident =
       testing::MakeIncident(uint64_t{7} << 40, "\x1b[31mm", v1::INCIDENT_STATE_OPEN);
@@ -166,6 +235,14 @@ TEST(IncidentText, NothingUnprintableComesThrough) {
   incident.mutable_alerts(0)->set_signal(evil);
   incident.mutable_alerts(0)->set_detector(evil);
   incident.mutable_alerts(0)->mutable_verdict()->set_detail(evil);
+  incident.mutable_triage()->set_sentence(evil);
+  v1::Hypothesis* cause = incident.mutable_triage()->add_hypotheses();
+  cause->set_title(evil);
+  cause->set_next_step(evil);
+  cause->add_arguments_for()->set_text(evil);
+  cause->add_arguments_against()->set_text(evil);
+  incident.mutable_change_time()->mutable_time()->set_seconds(1);
+  incident.mutable_change_time()->set_basis(evil);
   incident.mutable_timeline(0)->set_text(evil);
   incident.mutable_timeline(0)->set_actor(evil);
   incident.mutable_evidence(0)->set_signal(evil);

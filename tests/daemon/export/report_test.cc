@@ -6,6 +6,7 @@
 #include <string>
 
 #include "daemon/export/html.h"
+#include "daemon/export/report_figures.h"
 
 namespace faultline {
 namespace {
@@ -149,6 +150,62 @@ TEST(Report, SaysWhatTheIncidentSays) {
         "(missing)", "Nobody has looked at it yet", "alarm budget"}) {
     EXPECT_THAT(page, HasSubstr(text));
   }
+}
+
+v1::DistributionBin* AddBin(const char* label, uint64_t count, v1::Distribution* out) {
+  v1::DistributionBin* bin = out->add_bins();
+  bin->set_label(label);
+  bin->set_count(count);
+  return bin;
+}
+
+void AddQuantile(double probability, double value, v1::Distribution* out) {
+  v1::Quantile* quantile = out->add_quantiles();
+  quantile->set_probability(probability);
+  quantile->set_value(value);
+}
+
+// Half of 100 values within 0 to 120, 20 below and 30 above.
+v1::Distribution MakeWindow() {
+  v1::Distribution window;
+  window.set_rows(100);
+  window.set_least(-1'000);
+  window.set_largest(5'120);
+  for (int i = 0; i < 2; ++i) {
+    v1::DistributionBin* bin = AddBin(i == 0 ? "0 .. 60" : "60 .. 120", 25, &window);
+    bin->set_low(i * 60);
+    bin->set_high(i * 60 + 60);
+  }
+  AddBin("(under)", 20, &window);
+  AddBin("(over)", 30, &window);
+  AddBin("(missing)", 7, &window);
+  return window;
+}
+
+TEST(Report, AQuantileBeyondTheRangeOfTheReferenceIsNotInvented) {
+  v1::Distribution window = MakeWindow();
+  AddQuantile(0.05, -750, &window);  // a quarter of the way from -1000 to 0
+  AddQuantile(0.5, 72, &window);     // within
+  AddQuantile(0.95, 120 + 5'000 * (25.0 / 30), &window);
+  EXPECT_EQ(QuantileText(window, 0.05), "below 0");
+  EXPECT_EQ(QuantileText(window, 0.5), "72");
+  EXPECT_EQ(QuantileText(window, 0.95), "above 120");
+  EXPECT_EQ(QuantileText(window, 0.99), "–") << "not there";
+  v1::EvidenceBundle bundle;
+  v1::ContributingSignal* signal = bundle.add_signals();
+  signal->set_signal("income");
+  *signal->mutable_at_open() = window;
+  const std::string page = ReportPage(MakeIncident(), bundle, "");
+  EXPECT_THAT(page, HasSubstr("<td class=\"number\">above 120</td>"));
+  EXPECT_THAT(page, Not(HasSubstr("4287")));
+}
+
+TEST(Report, AQuantileThatASketchKnowsIsShown) {
+  v1::Distribution window = MakeWindow();
+  AddQuantile(0.05, -20, &window);
+  AddQuantile(0.95, 130, &window);
+  EXPECT_EQ(QuantileText(window, 0.05), "-20");
+  EXPECT_EQ(QuantileText(window, 0.95), "130");
 }
 
 TEST(Report, FixedThresholdsPromiseNothing) {
