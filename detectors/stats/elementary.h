@@ -17,6 +17,13 @@ double Exp(double x);
 // NaN.
 void ExpAll(std::span<double> x);
 
+// Sine and cosine of x radians, to 4e-16 while |x| is at most 1e6. NaN beyond 1e9.
+struct SineAndCosine {
+  double sine;
+  double cosine;
+};
+SineAndCosine SinCos(double x);
+
 // ln of the gamma function, x > 0; to 2e-14 relative or absolute, whichever is larger.
 double LogGamma(double x);
 

@@ -346,4 +346,10 @@ double EnergyDistance(std::span<const double> p, std::span<const double> q) {
   return std::sqrt(2 * AreaBetween(p, q, [](double off) { return off * off; }));
 }
 
+double EnergyStatistic(std::span<const double> p, std::span<const double> q) {
+  const double n = D(p.size());
+  const double m = D(q.size());
+  return n * m / (n + m) * 2 * AreaBetween(p, q, [](double off) { return off * off; });
+}
+
 }  // namespace faultline

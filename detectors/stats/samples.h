@@ -39,11 +39,24 @@ TestResult AndersonDarling(std::span<const double> p, std::span<const double> q)
 // chance that a value of the first is the larger one.
 TestResult MannWhitney(std::span<const double> p, std::span<const double> q);
 
+// Distance of the empirical characteristic functions at 0.4 and 0.8 over half the interquartile
+// range of all values, in units of its covariance (Epps, Singleton 1986), with the correction for
+// sides of fewer than 25; p-value from chi-square with 4 degrees of freedom, fewer if the
+// covariance is singular. It sees what ranks do not, and takes ties.
+// scipy.stats.epps_singleton_2samp. At least five values each; NaN if the interquartile range is 0,
+// or if values lie further apart than 1e9 of them.
+TestResult EppsSingleton(std::span<const double> p, std::span<const double> q);
+
 // Area between the distribution functions, in the unit of the values.
 // scipy.stats.wasserstein_distance.
 double Wasserstein(std::span<const double> p, std::span<const double> q);
 
 // Root of twice the area between them squared. scipy.stats.energy_distance.
 double EnergyDistance(std::span<const double> p, std::span<const double> q);
+
+// Its square times n m / (n + m), in the unit of the values: Szekely and Rizzo's E statistic (2004)
+// in the scale of R's energy::eqdist.etest and of dcor.homogeneity.energy_test_statistic. Their
+// energy distance is the square of scipy's.
+double EnergyStatistic(std::span<const double> p, std::span<const double> q);
 
 }  // namespace faultline

@@ -3,7 +3,8 @@
 
 Run once, in an environment of its own; the result is committed:
     python3 -m venv /tmp/oracle && /tmp/oracle/bin/pip install numpy==2.4.6 scipy==1.17.1 \\
-        pandas==3.1.1 statsmodels==0.15.0
+        pandas==3.1.1 statsmodels==0.15.0 dcor==0.7 \\
+        mpmath==1.4.1
     /tmp/oracle/bin/pip install --no-deps evidently==0.7.23 nannyml==0.13.1
     /tmp/oracle/bin/python tests/detectors/oracle/make_samples.py > tests/detectors/oracle/samples.txt
 
@@ -19,10 +20,10 @@ import warnings
 from collections import Counter, defaultdict
 from copy import copy
 
+import dcor
+import mpmath as mp
 import numpy as np
 import pandas as pd
-import scipy
-import statsmodels
 from scipy import stats
 from scipy.spatial import distance
 from scipy.stats import chisquare, norm
@@ -146,6 +147,77 @@ def nannyml_large(run):
          wasserstein=run("WassersteinDistance", p, q))
 
 
+def scipy_large():
+    """Beyond where scipy is exact; values follow from their number."""
+    p = [((i * 7919) % 20011) / 1000 for i in range(12000)]
+    for shift, rows in [(0.3, 900), (1.5, 250), (0.05, 11000), (4.0, 700)]:
+        q = [((i * 104729) % 20011) / 1000 + shift for i in range(rows)]
+        ks = stats.ks_2samp(p, q)
+        line("scipy_large", shift=shift, rows=rows, ks=ks.statistic, ks_p=ks.pvalue)
+
+
+def epps_singleton(p, q):
+    """scipy's statistic and p-value in 60 digits, and the condition of the covariance: the inverse
+    of a bad one costs doubles digits, scipy's too."""
+    mp.mp.dps = 60
+    p, q = ([mp.mpf(float(v)) for v in side] for side in (p, q))
+    n, m, pooled = len(p), len(q), sorted(p + q)
+
+    def quantile(share):
+        below, rest = divmod(mp.mpf(share) * (n + m - 1), 1)
+        upper = pooled[min(int(below) + 1, n + m - 1)]
+        return pooled[int(below)] + rest * (upper - pooled[int(below)])
+
+    unit = (quantile(0.75) - quantile(0.25)) / 2
+
+    def transform(values):
+        parts = [[of(mp.mpf(t) * v / unit) for v in values]
+                 for of in (mp.cos, mp.sin) for t in (0.4, 0.8)]
+        mean = [mp.fsum(part) / len(values) for part in parts]
+        return mp.matrix(mean), mp.matrix(4, 4) + mp.matrix(
+            [[mp.fsum((a - mean[i]) * (b - mean[j]) for a, b in zip(parts[i], parts[j])) / len(values)
+              for j in range(4)] for i in range(4)])
+
+    (p_mean, p_cov), (q_mean, q_cov) = transform(p), transform(q)
+    covariance = p_cov * (n + m) / n + q_cov * (n + m) / m
+    off = p_mean - q_mean
+    statistic = (n + m) * (off.T * mp.lu_solve(covariance, off))[0]
+    if max(n, m) < 25:
+        power = mp.mpf(-1.7)
+        statistic /= (1 + mp.mpf(n + m)**mp.mpf(-0.45)
+                      + mp.mpf(10.1) * (mp.mpf(n)**power + mp.mpf(m)**power))
+    p_value = mp.gammainc(2, statistic / 2, mp.inf, regularized=True)
+    theirs = stats.epps_singleton_2samp([float(v) for v in p], [float(v) for v in q])
+    assert abs(theirs.statistic / statistic - 1) < 1e-11 and abs(theirs.pvalue - p_value) < 1e-11
+    return {"es": float(statistic), "es_p": float(p_value), "condition": float(mp.cond(covariance))}
+
+
+def whole_laws(random):
+    """Scores of the law as a whole: what ranks do not see."""
+    for n, m in [(5, 5), (8, 6), (24, 24), (25, 10), (24, 30), (60, 40), (300, 200), (1000, 70)]:
+        for law in range(4):
+            if law == 0:
+                p, q = random.normal(0, 1, n), random.normal(0.3, 1.5, m)
+            elif law == 1:
+                p, q = random.lognormal(0, 1.5, n), random.lognormal(0.2, 1.5, m)
+            elif law == 2:  # ties
+                p, q = random.poisson(4, n) + 0.0, random.poisson(5, m) + 0.0
+            else:  # far from 0
+                p, q = random.normal(1e4, 3, n), random.normal(1e4, 3, m)
+            p, q = np.round(p, 4), np.round(q, 4)
+            line("whole_law", p=p, q=q, **epps_singleton(p, q),
+                 energy=dcor.energy_distance(p, q), scipy_energy=stats.energy_distance(p, q),
+                 e_statistic=dcor.homogeneity.energy_test_statistic(p, q))
+
+
+def evidently_large(scope):
+    """A cell that holds less than 0.0001 of its side: empty ones count as a millionth of it."""
+    p = [((i * 7919) % 12007) / 1000 for i in range(12006)] + [14.0]
+    q = [((i * 104729) % 9001) / 1000 + 1 for i in range(900)]
+    line("evidently_large", psi=scope["_psi"](pd.Series(p), pd.Series(q), ColumnType.Numerical, 0.1)[0],
+         kl=scope["_kl_div"](pd.Series(p), pd.Series(q), ColumnType.Numerical, 0.1)[0])
+
+
 def tables(random):
     for _ in range(30):
         cells = int(random.integers(2, 6))
@@ -182,7 +254,7 @@ def tables(random):
 
 def main():
     versions = {name: importlib.metadata.version(name) for name in
-                ["scipy", "numpy", "pandas", "statsmodels", "evidently", "nannyml"]}
+                ["scipy", "numpy", "pandas", "statsmodels", "dcor", "mpmath", "evidently", "nannyml"]}
     print("#", ", ".join(f"{k} {v}" for k, v in versions.items()) + ": see make_samples.py")
     random = np.random.default_rng(20261125)
 
@@ -213,6 +285,11 @@ def main():
         nannyml_case(run, p, np.minimum(q + (levels > 2), 4))
     nannyml_large(run)
     tables(random)
+    scipy_large()
+    whole_laws(random)
+    evidently_large(scope)
+    # Published: P(D >= 14/30), P(D >= 13/30) of 30 values each.
+    scipy_case(d, np.concatenate([d[:17] + 0.5, d[:13] - 100]))
 
 
 if __name__ == "__main__":

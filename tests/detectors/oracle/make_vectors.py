@@ -107,6 +107,23 @@ def main():
         line("kolmogorov_q", x=x, value=special.kolmogorov(x))
     for k in [1, 2, 3, 10, 59, 63, 259]:
         line("chi_mean", freedom=k, value=stats.chi.mean(k))
+    kolmogorov_laws()
+    for x in [0.0, 1e-300, -0.3, 0.7853, 0.7854, 1.0, -2.0, 3.14159265, 22.0, 355.0, -1000.25,
+              52174.0, 999999.5]:
+        line("sine", x=x, sine=float(np.sin(x)), cosine=float(np.cos(x)))
+
+
+def kolmogorov_laws():
+    """At finite n, over the places where scipy itself changes its method; and its inverse limit."""
+    for p in [1e-12, 1e-6, 1e-3, 0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99, 0.999]:
+        line("kolmogorov_inverse", x=float(special.kolmogi(p)), value=p)
+    for n in [1, 2, 5, 15, 16, 30, 99, 140, 141, 488, 837, 5217, 60000, 200000]:
+        roots = [0.3, 0.5, 0.7, 0.86, 1.0, 1.2, 1.358, 1.48, 1.49, 1.63, 2.0, 2.01, 3.0, 6.0, 12.0]
+        places = {0.4 / n, 0.6 / n, 0.9 / n, 1 / n, 1.5 / n, 0.3, 0.5, 0.8, 0.999}
+        places |= {root / n**0.5 for root in roots}
+        for x in sorted(x for x in places if x < 1):
+            line("kolmogorov_law", n=n, x=x, smirnov=float(special.smirnov(n, x)),
+                 value=float(stats.kstwo.sf(x, n)))
 
 
 if __name__ == "__main__":
