@@ -7,7 +7,7 @@
 
 #include "base/check.h"
 #include "detectors/stats/conventions.h"
-#include "detectors/stats/samples.h"
+#include "detectors/stats/kolmogorov_law.h"
 
 namespace faultline::cli {
 namespace {
@@ -18,15 +18,14 @@ constexpr double kPsiLimit = 0.2;
 constexpr double kLevel = 0.05;
 constexpr double kComparisonThreshold = 0.1;  // of SageMaker Model Monitor
 
-// Exact up to where scipy is; beyond, the limit law's 5 % point.
-bool FailsKolmogorovSmirnov(std::span<const double> reference, std::span<const double> window) {
-  constexpr size_t kExactMost = 10'000;
-  constexpr double kLimitPoint = 1.3581;
-  const uint64_t steps = KolmogorovSmirnovSteps(reference, window);
-  const uint64_t n = reference.size(), m = window.size();
-  if (std::max(n, m) <= kExactMost) return KolmogorovSmirnovExactPValue(steps, n, m) <= kLevel;
-  const auto pairs = static_cast<double>(n * m);
-  return static_cast<double>(steps) / std::sqrt(pairs * static_cast<double>(n + m)) >= kLimitPoint;
+// Values in any order.
+double KolmogorovSmirnovPValueOf(std::span<const double> reference,
+                                 std::span<const double> window) {
+  std::vector<double> p(reference.begin(), reference.end());
+  std::vector<double> q(window.begin(), window.end());
+  std::sort(p.begin(), p.end());
+  std::sort(q.begin(), q.end());
+  return KolmogorovSmirnovTest(p, q).p_value;
 }
 
 bool FailsEvidently(bool categorical, uint64_t distinct, std::span<const double> reference,
@@ -34,8 +33,7 @@ bool FailsEvidently(bool categorical, uint64_t distinct, std::span<const double>
   const evidently::DefaultRule rule = evidently::RuleFor(categorical, reference.size(), distinct);
   double score = 0;
   if (rule.name == "ks") {
-    score = KolmogorovSmirnovExactPValue(KolmogorovSmirnovSteps(reference, window),
-                                         reference.size(), window.size());
+    score = KolmogorovSmirnovPValueOf(reference, window);
   } else if (rule.name == "wasserstein") {
     score = evidently::WassersteinNormed(reference, window);
   } else if (rule.name == "chisquare") {
@@ -129,7 +127,7 @@ bool WindowTrial::Fails(std::string_view rule, const Values& values) const {
     return score > values.upper || score < values.lower;
   }
   if (values.categorical) return false;
-  if (rule == "ks_0.05") return FailsKolmogorovSmirnov(reference, window);
+  if (rule == "ks_0.05") return KolmogorovSmirnovPValueOf(reference, window) <= kLevel;
   return sagemaker::Robust(reference, window) > kComparisonThreshold;
 }
 

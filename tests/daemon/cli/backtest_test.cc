@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <memory>
@@ -108,11 +109,17 @@ TEST(WindowTrialTest, JudgesWholeWindowsOfEachColumnAsTheToolDoes) {
     const auto window = std::span(live).subspan(at, 100);
     const BacktestAlarm alarm = {5'000 + at + 99, "x", 0};
     if (evidently::Psi(reference, window) > 0.2) psi.push_back(alarm);
-    const uint64_t steps = KolmogorovSmirnovSteps(reference, window);
+    const auto sorted = [](std::span<const double> values) {
+      std::vector<double> copy(values.begin(), values.end());
+      std::sort(copy.begin(), copy.end());
+      return copy;
+    };
+    const uint64_t steps = KolmogorovSmirnovSteps(sorted(reference), sorted(window));
     if (KolmogorovSmirnovExactPValue(steps, 800, 100) <= 0.05) ks.push_back(alarm);
     if (sagemaker::Robust(reference, window) > 0.1) sagemaker.push_back(alarm);
   }
   ASSERT_GE(sagemaker.size(), 5u);
+  EXPECT_EQ(ks.size(), 5u) << "the five windows behind the change, and none of the unchanged";
   ASSERT_GT(psi.size(), sagemaker.size()) << "its cut knows nothing of how few rows a window has";
   for (const BacktestRule& rule : trial.rules()) {
     EXPECT_EQ(rule.run, "windows");
