@@ -10,11 +10,15 @@
 #include <map>
 #include <string>
 
+#include "tests/detectors/oracle_cases.h"
+
 // The scores of the field against their published formulas, and against rows that NAB published.
 
 namespace faultline {
 namespace {
 
+using testing::OracleCase;
+using testing::OracleCases;
 using Rows = std::vector<uint64_t>;
 using Lists = std::vector<Rows>;
 
@@ -44,6 +48,35 @@ TEST(Nab, NeverIsZeroAndPerfectIsHundred) {
   EXPECT_DOUBLE_EQ(NabScore(7, 7), 100);
   EXPECT_DOUBLE_EQ(NabScore(-14, 7, kNabRewardLowMisses), 0);
   EXPECT_TRUE(std::isnan(NabScore(-1, 0)));
+}
+
+// Rows of alarms and windows, and the points, as NAB published them for one of its detectors.
+TEST(Nab, EqualsThePublishedScoreOfAll58Files) {
+  const std::pair<const char*, NabProfile> profiles[] = {
+      {"standard", kNabStandard},
+      {"reward_low_FP_rate", kNabRewardLowFalseAlarms},
+      {"reward_low_FN_rate", kNabRewardLowMisses}};
+  const std::vector<OracleCase> files = OracleCases("nab.txt", "file");
+  EXPECT_EQ(files.size(), 58u);
+  const OracleCase total = OracleCases("nab.txt", "total").front();
+  for (const auto& [name, profile] : profiles) {
+    double points = 0;
+    uint64_t count = 0;
+    for (const OracleCase& file : files) {
+      const Rows edges = file.Counts("windows");
+      std::vector<RowSpan> windows;
+      for (size_t i = 0; i < edges.size(); i += 2) windows.push_back({edges[i], edges[i + 1]});
+      const double ours =
+          NabPoints(file.Counts("alarms"), windows, file.Counts("rows")[0], profile);
+      // Published to 12 digits.
+      EXPECT_NEAR(ours, file.Number(name), 1e-11 * std::max(1.0, std::fabs(ours)))
+          << name << " " << file.line;
+      points += ours;
+      count += windows.size();
+    }
+    EXPECT_EQ(count, 116u);
+    EXPECT_NEAR(NabScore(points, count, profile), total.Number(name), 1e-10) << name;
+  }
 }
 
 // file -> windows as pairs of times.
