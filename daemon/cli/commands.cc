@@ -57,8 +57,8 @@ std::string UnknownCommand(const CLI::App& root, std::span<const char* const> wo
   std::string before;
   for (const std::string_view word : words) {
     const std::vector<std::string> names = NamesOf(*app);
-    if (names.empty()) return "";  // The rest is what the command takes.
-    if (word.empty() || word.starts_with('-')) continue;
+    // What the command takes follows, or an option and perhaps its value.
+    if (names.empty() || word.starts_with('-')) return "";
     if (std::find(names.begin(), names.end(), word) == names.end()) {
       const std::string_view meant = Meant(word, names);
       return absl::StrCat("there is no command '", before, std::string(word), "'",

@@ -142,7 +142,12 @@ void Explain(v1::Incident* incident) {
   age.missing_is = 0.24;
   facts.inputs = 2;
   facts.inputs_moved = 1;
+  facts.deployed = true;
+  facts.deployed_before_ns = 120'000'000'000;
   *incident->mutable_triage() = MakeTriage(facts);
+  ASSERT_EQ(incident->triage().hypotheses_size(), 2);
+  v1::Hypothesis* deployed = incident->mutable_triage()->mutable_hypotheses(1);
+  deployed->add_arguments_against()->set_text("no output changed");
 }
 
 TEST(IncidentText, ShowsEverything) {
