@@ -8,20 +8,24 @@
 
 namespace faultline {
 
-// Levenshtein's distance, in bytes.
+// Bytes inserted, left out, exchanged for others, or swapped with their neighbour (optimal string
+// alignment).
 inline size_t EditDistance(std::string_view a, std::string_view b) {
-  std::vector<size_t> row(b.size() + 1);
-  for (size_t j = 0; j <= b.size(); ++j) row[j] = j;
+  const size_t width = b.size() + 1;
+  std::vector<size_t> from((a.size() + 1) * width);
+  for (size_t j = 0; j <= b.size(); ++j) from[j] = j;
   for (size_t i = 1; i <= a.size(); ++i) {
-    size_t diagonal = row[0];
+    size_t* const row = &from[i * width];
+    const size_t* const above = row - width;
     row[0] = i;
     for (size_t j = 1; j <= b.size(); ++j) {
-      const size_t substituted = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-      diagonal = row[j];
-      row[j] = std::min({row[j] + 1, row[j - 1] + 1, substituted});
+      const size_t exchanged = above[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1);
+      row[j] = std::min({above[j] + 1, row[j - 1] + 1, exchanged});
+      const bool swapped = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
+      if (swapped) row[j] = std::min(row[j], from[(i - 2) * width + j - 2] + 1);
     }
   }
-  return row[b.size()];
+  return from.back();
 }
 
 // The candidate that a typing error may have meant: the first of those that are nearest to `text`

@@ -78,8 +78,9 @@ std::set<int> GrownCells(const Summary& reference, const std::vector<Place>& pla
   for (const Place& place : places) ++rows[place.cell];
   std::set<int> grown;
   for (const auto& [cell, count] : rows) {
-    const double share = static_cast<double>(count) / static_cast<double>(places.size());
-    if (share >= 1.5 * ReferenceShare(reference, cell) + 0.01) grown.insert(cell);
+    const double expected = ReferenceShare(reference, cell) * static_cast<double>(places.size());
+    const double plainly = 1.5 * expected + 3 * std::sqrt(expected) + 2;
+    if (static_cast<double>(count) > plainly) grown.insert(cell);
   }
   return grown;
 }

@@ -105,7 +105,8 @@ class UnitChange final : public FollowDetector {
  private:
   // extra: how far the newest pane's mean lies from the reference's; the unit it alarmed with, and
   // its offset.
-  static constexpr Ledger::Layout kLayout = {.tag = 0x756e'6974, .bets = kBets, .extra = 3, .lag = 4};
+  static constexpr Ledger::Layout kLayout = {
+      .tag = 0x756e'6974, .bets = kBets, .extra = 3, .lag = 4};
 
   static double Moved(const FewCells& few, const FewCells::Counts& counts,
                       const FewCells::Counts& before) {
