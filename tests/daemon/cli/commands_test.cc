@@ -209,8 +209,8 @@ TEST(Commands, UsageErrorsAreOneLine) {
 TEST(Commands, AMistypedCommandIsMetWithTheOneThatWasMeant) {
   EXPECT_EQ(Faultline({"incident", "list"}).err,
             "faultline: there is no command 'incident', did you mean 'incidents'?\n");
-  EXPECT_EQ(Faultline({"incidents", "shwo", "--output", "json", "0000"}).err,
-            "faultline: there is no command 'incidents shwo', did you mean 'incidents show'?\n");
+  EXPECT_EQ(Faultline({"incidents", "shw", "--output", "json", "0000"}).err,
+            "faultline: there is no command 'incidents shw', did you mean 'incidents show'?\n");
   EXPECT_EQ(Faultline({"incidents", "acknowledge"}).err,
             "faultline: there is no command 'incidents acknowledge', did you mean 'incidents "
             "ack'?\n");
