@@ -248,6 +248,8 @@ v1::Incident* IncidentBook::Explained() {
   return &held_.at(open_id_).incident;
 }
 
+void IncidentBook::Sort() { Refresh(Explained()); }
+
 void IncidentBook::SetTriage(v1::Triage triage) {
   v1::Incident& incident = *Explained();
   // Alerts alone do not see that a number is in another unit, or that others call.

@@ -66,6 +66,8 @@ class IncidentBook {
   bool OpenChanged() const { return pending_.contains(open_id_); }
   // What the open incident says of itself from now on: a change like any other. Evidence only of a
   // signal that it keeps some of.
+  // Sort first: then its alerts and evidence are in order.
+  void Sort();
   void SetTriage(v1::Triage triage);
   void SetChangeTime(const v1::TimeEstimate& change);
   void SetEvidence(const v1::SignalEvidence& evidence);

@@ -286,12 +286,16 @@ void ModelState::Triage(const OpenPane* pane, const std::vector<AlertEdge>& edge
   if (!(worse && book_.OpenChanged()) && !std::has_single_bit(panes)) return;
   const std::vector<uint32_t> signals = FiringSignals(*incident);
   if (signals.empty() && !worse) return;
+  book_.Sort();
   if (SeesBefore(*incident)) DateChange(signals, *incident);
   for (const uint32_t signal : signals) {
     book_.SetEvidence(MakeEvidence(schema_[signal].name, signals_[signal].reference->summary(),
                                    SinceChange(signal, *incident)));
   }
+  // The failure mode chooses the signal that the sentence begins with, and triage the mode.
+  const v1::FailureMode mode = incident->failure_mode();
   book_.SetTriage(MakeTriage(FactsOf(*incident, pane)));
+  if (incident->failure_mode() != mode) book_.SetTriage(MakeTriage(FactsOf(*incident, pane)));
 }
 
 }  // namespace faultline

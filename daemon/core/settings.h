@@ -93,7 +93,7 @@ struct AlertmanagerSettings {
 class Settings {
  public:
   // INVALID_ARGUMENT naming the field by its path, for example
-  // "models[0].pane.length: 5 minutes: expected a duration such as 10s, 5m, 2h".
+  // "models[0].pane.length: 5 minutes: expected a duration such as 10s, 5m, 2h, 7d".
   // `cores`: of this machine; decides the number of shards if the configuration does not.
   static absl::StatusOr<std::shared_ptr<const Settings>> Make(
       const v1::Config& config, uint32_t cores = std::thread::hardware_concurrency());

@@ -80,8 +80,8 @@ bool MatchesPattern(std::string_view pattern, std::string_view text) {
 absl::StatusOr<int64_t> ParseDuration(std::string_view text) {
   const auto ns = ParseQuantity(text, kDurationUnits, std::numeric_limits<int64_t>::max());
   if (ns.has_value()) return static_cast<int64_t>(*ns);
-  return absl::InvalidArgumentError(
-      absl::StrCat(CleanText(text, kShownBytesMax), ": expected a duration such as 10s, 5m, 2h"));
+  return absl::InvalidArgumentError(absl::StrCat(CleanText(text, kShownBytesMax),
+                                                 ": expected a duration such as 10s, 5m, 2h, 7d"));
 }
 
 absl::StatusOr<uint64_t> ParseBytes(std::string_view text) {

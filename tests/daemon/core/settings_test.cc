@@ -224,7 +224,7 @@ INSTANTIATE_TEST_SUITE_P(
     Errors, SettingsRefuse,
     testing::Values(
         Refused{R"(models { name: "m" pane { length: "5 minutes" } })",
-                "models[0].pane.length: 5 minutes: expected a duration such as 10s, 5m, 2h"},
+                "models[0].pane.length: 5 minutes: expected a duration such as 10s, 5m, 2h, 7d"},
         Refused{R"(models { name: "m" pane { length: "2h" } })",
                 "models[0].pane.length: 2h: expected 1s to 1h"},
         Refused{R"(models { name: "m" pane { length: "10s" rows: 10 } })",
