@@ -375,6 +375,19 @@ def river_cases():
              {"short_window_size": 20}, upside_down=True, warnings=False)
 
 
+def clipped_page_hinkley(values, threshold=50, delta=0.005, alpha=0.9999, least=30):
+    """As river had it when its tests said [1020, 1991]."""
+    count, mean, total, changes = 1, 0.0, 0.0, []
+    for i, x in enumerate(values):
+        mean += (x - mean) / count
+        total = max(0.0, alpha * total + x - mean - delta)
+        count += 1
+        if count >= least and total > threshold:
+            changes.append(i)
+            count, mean, total = 1, 0.0, 0.0
+    return changes
+
+
 def river_test_cases():
     """What river's own tests hold of its streams: 0.26.1 says the same."""
     def held(kind, number, detector, indices, **options):
@@ -393,6 +406,7 @@ def river_test_cases():
          two_sided_test=1)
     held("hddm_w", 26, drift.binary.HDDMW(two_sided_test=True), [507, 1032, 1508],
          two_sided_test=1)
+    assert clipped_page_hinkley(streams[25]) == [1020, 1991]  # see charts_and_their_oracles.md
     case("page_hinkley", 25, drift.PageHinkley(), warnings=False)
     case("page_hinkley", 25, drift.PageHinkley(mode="up"), {"mode": 1}, warnings=False)
 
