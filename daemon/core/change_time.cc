@@ -15,6 +15,8 @@ namespace {
 constexpr double kHalf = 0.5;
 constexpr std::array<double, 4> kWeights = {8, 64, 512, 4096};
 constexpr double kCovered = 0.95;
+// What the first two places may have of the posterior without that it may have begun before them.
+constexpr double kOlder = 0.002;
 
 // Log probability of the rows' cells, whatever their shares.
 double LogOfUnknown(std::span<const double> cells, double rows) {
@@ -45,7 +47,12 @@ double LogOfNear(std::span<const double> cells, double rows, std::span<const dou
 }
 
 // The likeliest places that make up kCovered: the first and the last of them.
-std::pair<size_t, size_t> Covering(std::span<const double> logs, size_t best, double dispersion) {
+struct Places {
+  size_t first = 0;
+  size_t last = 0;
+  bool older = false;  // what comes before the panes cannot be left out
+};
+Places Covering(std::span<const double> logs, size_t best, double dispersion) {
   std::vector<double> shares(logs.size());
   double total = 0;
   for (size_t k = 0; k < logs.size(); ++k) {
@@ -55,13 +62,16 @@ std::pair<size_t, size_t> Covering(std::span<const double> logs, size_t best, do
   std::iota(order.begin(), order.end(), size_t{0});
   std::stable_sort(order.begin(), order.end(),
                    [&](size_t a, size_t b) { return shares[a] > shares[b]; });
-  std::pair<size_t, size_t> range = {best, best};
+  Places range = {best, best, false};
   double covered = 0;
   for (const size_t k : order) {
-    range = {std::min(range.first, k), std::max(range.second, k)};
+    range.first = std::min(range.first, k);
+    range.last = std::max(range.last, k);
     covered += shares[k];
     if (covered >= kCovered * total) break;
   }
+  const double oldest = shares[0] + (shares.size() > 1 ? shares[1] : 0);
+  range.older = range.first <= 1 || oldest > kOlder * total;
   return range;
 }
 
@@ -95,11 +105,11 @@ std::optional<ChangeInterval> EstimateChange(const Summary& reference,
   }
   const auto best = static_cast<size_t>(std::max_element(logs.begin(), logs.end()) - logs.begin());
   if (!(logs[best] > unchanged)) return std::nullopt;
-  const auto [first, last] = Covering(logs, best, dispersion);
+  const auto [first, last, older] = Covering(logs, best, dispersion);
   return ChangeInterval{.time_ns = panes[best].first_ns,
                         .earliest_ns = panes[first > 0 ? first - 1 : 0].first_ns,
                         .latest_ns = panes[last].last_ns,
-                        .may_be_older = first <= 1};
+                        .may_be_older = older};
 }
 
 }  // namespace faultline

@@ -19,7 +19,7 @@ struct ChangeInterval {
   int64_t time_ns = 0;        // where the first changed pane begins
   int64_t earliest_ns = 0;    // where the interval begins
   int64_t latest_ns = 0;      // where it ends
-  bool may_be_older = false;  // the interval begins with the first pane: it may reach further back
+  bool may_be_older = false;  // than the panes: the first ones cannot be left out
 };
 
 // When the cells of a signal began to be unlike what they were, from panes in order of time: the

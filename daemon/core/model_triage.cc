@@ -22,6 +22,9 @@ constexpr size_t kSignalsMax = 16;
 // Strongest signals that are asked when it began.
 constexpr size_t kDatedMax = 8;
 constexpr size_t kDetailBytesMax = 200;
+// How the time of a change is known.
+constexpr char kFromWindow[] = "95 % of the posterior, from the panes of the window";
+constexpr char kFromAlert[] = "the evidence of its alert, as the window may not reach it";
 // Weight of the newest pane in what is known of lost rows.
 constexpr double kNewest = 0.25;
 
@@ -37,7 +40,7 @@ v1::TimeEstimate EstimateMessage(const ChangeInterval& change) {
   *estimate.mutable_time() = TimeUtil::NanosecondsToTimestamp(change.time_ns);
   *estimate.mutable_earliest() = TimeUtil::NanosecondsToTimestamp(change.earliest_ns);
   *estimate.mutable_latest() = TimeUtil::NanosecondsToTimestamp(change.latest_ns);
-  estimate.set_basis("95 % of the posterior, from the panes of the window");
+  estimate.set_basis(change.may_be_older ? kFromAlert : kFromWindow);
   return estimate;
 }
 
@@ -176,10 +179,11 @@ std::vector<TimedPane> ModelState::TimedPanesOf(const SignalState& state) const 
 std::optional<ChangeInterval> ModelState::WindowChangeOf(uint32_t signal) const {
   const SignalState& state = signals_[signal];
   if (!state.judged() || state.reference->empty()) return std::nullopt;
+  // Of what moves with the whole distribution; rare events are another matter. NaN: not known.
   double dispersion = 1;
   for (const FollowState& follow : state.follow) {
-    // NaN where it is not known.
-    if (follow.newest.dispersion > dispersion) dispersion = follow.newest.dispersion;
+    const bool whole = follow.detector == "distribution_change" || follow.detector == "mean_change";
+    if (whole && follow.newest.dispersion > dispersion) dispersion = follow.newest.dispersion;
   }
   return EstimateChange(state.reference->summary(), TimedPanesOf(state), dispersion);
 }
@@ -229,7 +233,10 @@ void ModelState::DateChange(const std::vector<uint32_t>& signals, const v1::Inci
     if (!estimate.has_value()) continue;
     if (!change.has_value() || estimate->latest_ns < change->earliest_ns) change = estimate;
   }
-  if (change.has_value()) book_.SetChangeTime(EstimateMessage(*change));
+  // One that leaves the window tells less than what is known already.
+  const bool known = incident.change_time().basis() == kFromWindow;
+  if (!change.has_value() || (change->may_be_older && known)) return;
+  book_.SetChangeTime(EstimateMessage(*change));
 }
 
 // Signals of the open incident's firing alerts, the strongest first.
