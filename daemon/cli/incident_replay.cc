@@ -198,11 +198,20 @@ void AddIncidentReview(CLI::App* incidents, int* exit_code) {
   const auto options = std::make_shared<ReviewOptions>();
   CLI::App* replay = AddOne(incidents, "replay", "Recomputes its verdicts, or asks what if",
                             options, Replay, exit_code);
-  replay->add_option("--budget", options->budget,
-                     "What if the alarm budget were, for example, \"1 per 7d\"");
-  replay->add_option("--config", options->config, "What if this configuration file were in force");
-  replay->add_option("--reference", options->reference,
-                     "What if the reference were the traffic of BEGIN..END");
+  // As of a shell's variable that is not set: no question is not the one that was meant.
+  const auto given = [](const std::string& value) {
+    return value.empty() ? std::string("it is empty") : std::string();
+  };
+  replay
+      ->add_option("--budget", options->budget,
+                   "What if the alarm budget were, for example, \"1 per 7d\"")
+      ->check(given, "");
+  replay->add_option("--config", options->config, "What if this configuration file were in force")
+      ->check(given, "");
+  replay
+      ->add_option("--reference", options->reference,
+                   "What if the reference were the traffic of BEGIN..END")
+      ->check(given, "");
   CLI::App* file =
       AddOne(incidents, "export", "Everything known of it, as a file", options, Export, exit_code);
   file->add_option("--format", options->format, "json, or the verdicts over time as csv")

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/utf8.h"
 #include "daemon/cli/client.h"
 #include "daemon/cli/commands.h"
 #include "daemon/cli/console.h"
@@ -116,21 +117,22 @@ int Watch(const IncidentsOptions& options) {
   uint64_t changes = 0;
   v1::WatchIncidentsResponse change;
   bool read_by_nobody = false;
-  while (reader->Read(&change)) {
+  bool enough = false;
+  while (!enough && reader->Read(&change)) {
     if (!change.resume_token().empty()) token = change.resume_token();
     if (!Print(options.client.json() ? ToJson(change, false) : ChangeText(change, style))) {
       read_by_nobody = true;
-      break;
     }
-    if (++changes == options.changes_max) break;
+    enough = read_by_nobody || ++changes == options.changes_max;
   }
-  context.TryCancel();
+  // A stream that ended by itself says why.
+  if (enough) context.TryCancel();
   while (reader->Read(&change)) {
   }
   const grpc::Status status = reader->Finish();
   if (options.changes_max != 0 && changes == options.changes_max) return kExitOk;
   if (read_by_nobody) return kExitFailed;
-  if (!token.empty() && !options.client.json()) {
+  if (token != options.resume_token && !options.client.json()) {
     Complain("go on from here with --resume " + token, kExitOk);
   }
   return interrupt.happened() ? kExitOk : Report(status, options.client);
@@ -180,11 +182,17 @@ void AddId(CLI::App* command, IncidentsOptions* options) {
 
 void AddDecision(CLI::App* command, IncidentsOptions* options, bool comment_required) {
   AddId(command, options);
-  command->add_option("--actor", options->actor, "Who you are")->capture_default_str();
+  // The library that sends it would print words of its own, and send nothing.
+  const auto text = [](const std::string& value) {
+    return Utf8PrefixBytes(value) == value.size() ? std::string() : "it is no UTF-8 text";
+  };
+  command->add_option("--actor", options->actor, "Who you are")
+      ->check(text, "")
+      ->capture_default_str();
   if (comment_required) {
-    command->add_option("comment", options->comment, "The comment")->required();
+    command->add_option("comment", options->comment, "The comment")->required()->check(text, "");
   } else {
-    command->add_option("--comment", options->comment, "A remark");
+    command->add_option("--comment", options->comment, "A remark")->check(text, "");
   }
 }
 

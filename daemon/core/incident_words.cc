@@ -231,9 +231,10 @@ std::string SummarySentence(const v1::Incident& incident) {
   const v1::Alert& leading = LeadingAlert(incident);
   const std::vector<std::string> names = SignalNames(incident, leading.signal());
   const std::string finding = Finding(leading, EvidenceOf(incident, leading.signal()));
+  const google::protobuf::Timestamp& began =
+      incident.has_change_time() ? incident.change_time().time() : incident.start_time();
   const std::string since = absl::StrCat(
-      " since ",
-      TimeWords(google::protobuf::util::TimeUtil::TimestampToNanoseconds(incident.start_time())));
+      " since ", TimeWords(google::protobuf::util::TimeUtil::TimestampToNanoseconds(began)));
   if (names.size() == 1) {
     return absl::StrCat(leading.signal(), " of ", model, " ", finding, since);
   }

@@ -38,11 +38,14 @@ std::string Statement(const v1::Incident& incident) {
   return statement;
 }
 
-// The alerts know of the start time only; the estimate may have come later.
+// Told by an older daemon, it may be the start of the first alert.
 std::string WithSince(std::string text, const v1::Incident& incident, const std::string& since) {
-  const std::string told = SinceWords(incident.start_time());
-  const size_t place = text.find(told);
-  return place == std::string::npos ? text : text.replace(place, told.size(), since);
+  for (const google::protobuf::Timestamp* time : {&BeganTime(incident), &incident.start_time()}) {
+    const std::string told = SinceWords(*time);
+    const size_t place = text.find(told);
+    if (place != std::string::npos) return text.replace(place, told.size(), since);
+  }
+  return text;
 }
 
 }  // namespace

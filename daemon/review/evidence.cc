@@ -15,6 +15,7 @@
 #include "daemon/core/incident_words.h"
 #include "daemon/review/answer.h"
 #include "detectors/catalog.h"
+#include "detectors/stats/distances.h"
 
 namespace faultline::review {
 namespace {
@@ -62,7 +63,9 @@ absl::Status AddPin(const StoredEvidence& evidence, size_t pin, const std::strin
   const EvidencePin& of = evidence.pins[pin];
   *signal->mutable_reference() = MakeDistribution(of.reference->summary());
   signal->set_reference_version(of.reference->version());
-  double peak = -1;
+  // Evidence keeps its score while an alarm stands: of equal ones the window that lies farthest
+  // off.
+  std::pair<double, double> peak = {-1, -1};
   bool first = true;
   return ForEachPane(evidence, pin, [&](const SeenPane& seen) {
     if (first) *signal->mutable_at_open() = WindowAt(*seen.window, *seen.pane);
@@ -71,8 +74,10 @@ absl::Status AddPin(const StoredEvidence& evidence, size_t pin, const std::strin
       if (!leading.empty() && detector != leading) continue;
       if (IsKnown(verdict.ratio())) strongest = std::max(strongest, verdict.ratio());
     }
-    if (strongest > peak) {
-      peak = strongest;
+    const std::pair<double, double> worst = {
+        strongest, TotalVariation(of.reference->summary().cells(), seen.window->cells())};
+    if (worst > peak) {
+      peak = worst;
       *signal->mutable_at_peak() = WindowAt(*seen.window, *seen.pane);
     }
     *signal->mutable_latest() = WindowAt(*seen.window, *seen.pane);

@@ -176,6 +176,22 @@ TEST_F(CommandsTest, AReplayThatComputesNothingFails) {
   }
 }
 
+TEST_F(CommandsTest, WhatCannotBeMeantIsRefusedInOneSentence) {
+  for (const char* option : {"--budget", "--config", "--reference"}) {
+    const Ran ran = Ask({"incidents", "replay", "6p2", option, ""});
+    EXPECT_EQ(ran.code, kExitUsage) << option;
+    EXPECT_NE(ran.err.find("it is empty"), std::string::npos) << ran.err;
+  }
+  const Ran bytes = Ask({"incidents", "comment", "6p2", "bad \xff\xfe"});
+  EXPECT_EQ(bytes.code, kExitUsage);
+  EXPECT_NE(bytes.err.find("it is no UTF-8 text"), std::string::npos) << bytes.err;
+  const Ran watch = Ask({"incidents", "watch", "--resume", "garbage"});
+  EXPECT_NE(watch.code, kExitOk);
+  EXPECT_EQ(watch.err.find("CANCELLED"), std::string::npos) << watch.err;
+  EXPECT_EQ(watch.err.find("go on from here"), std::string::npos) << watch.err;
+  EXPECT_NE(watch.err.find("token"), std::string::npos) << watch.err;
+}
+
 TEST_F(CommandsTest, StateAndItsErrors) {
   const Ran digest = Ask({"state", "digest"});
   EXPECT_EQ(digest.code, kExitOk) << digest.err;
