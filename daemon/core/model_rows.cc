@@ -200,14 +200,16 @@ void ModelState::CountRun(const EventBatch& batch, RowRange run, int64_t index, 
     }
     DeriveRows(run);
   }
+  const uint64_t values = uint64_t{run.end - run.begin} * signals_.size();
+  const bool helped = shard_->helpers != nullptr && values >= kValuesForHelp;
   for (uint32_t signal = 0; signal < signals_.size(); ++signal) {
     if (signals_[signal].judged()) {
-      CountSignal(signal, run, pane);
+      CountSignal(signal, run, pane, helped);
     } else if (signals_[signal].learns()) {
       LearnSignal(signal, run);
     }
   }
-  CountParts(run);
+  if (helped) CountParts(run);
   if (pane != nullptr) pane->AddRows(run.end - run.begin, *least, *greatest);
   if (!learners_.empty()) FinishLearning(batch.received_ns, effects);
   if (pane != nullptr && !clock_.by_time() && pane->header().rows >= clock_.pane_rows()) {
@@ -215,7 +217,8 @@ void ModelState::CountRun(const EventBatch& batch, RowRange run, int64_t index, 
   }
 }
 
-void ModelState::CountSignal(uint32_t signal, RowRange run, OpenPane* pane) {
+// If helped, only gathers what is to be counted.
+void ModelState::CountSignal(uint32_t signal, RowRange run, OpenPane* pane, bool helped) {
   const SignalReference& reference = *signals_[signal].reference;
   const SignalColumn& column = shard_->columns[signal];
   Summary& summary = pane->SummaryOf(signal, reference);
@@ -227,33 +230,19 @@ void ModelState::CountSignal(uint32_t signal, RowRange run, OpenPane* pane) {
   }
   const CategoryMap* map = nullptr;
   if (!schema_[signal].numeric()) map = &shard_->columns.MapOnto(column, reference.shape());
-  shard_->counting.push_back({&column, map, &summary});
+  const CountingPart part = {&column, map, &summary};
+  helped ? shard_->counting.push_back(part) : part.Count(run);
 }
 
 // Signals share nothing while they count, so whoever counts them, the bytes are the same.
 void ModelState::CountParts(RowRange run) {
   std::vector<CountingPart>& counting = shard_->counting;
-  const auto count = [&](size_t first, size_t last) {
-    for (size_t i = first; i < last; ++i) {
-      const CountingPart& part = counting[i];
-      if (part.map == nullptr) {
-        part.summary->CountNumbers(part.column->numbers, part.column->nulls, run);
-      } else {
-        part.summary->CountCategories(part.column->codes, *part.map, part.column->nulls, run);
-      }
-    }
-  };
-  const uint64_t rows = run.end - run.begin;
-  const uint64_t values = rows * counting.size();
-  if (shard_->helpers == nullptr || values < kValuesForHelp) {
-    count(0, counting.size());
-  } else {
-    const size_t each = std::max<uint64_t>(1, kValuesOfPart / rows);
-    const auto parts = static_cast<uint32_t>((counting.size() + each - 1) / each);
-    shard_->helpers->Run(parts, [&](uint32_t part) {
-      count(part * each, std::min(counting.size(), (part + 1) * each));
-    });
-  }
+  const size_t each = std::max<uint64_t>(1, kValuesOfPart / (run.end - run.begin));
+  const auto parts = static_cast<uint32_t>((counting.size() + each - 1) / each);
+  shard_->helpers->Run(parts, [&](uint32_t part) {
+    const size_t last = std::min(counting.size(), (part + 1) * each);
+    for (size_t i = part * each; i < last; ++i) counting[i].Count(run);
+  });
   counting.clear();
 }
 

@@ -43,6 +43,14 @@ struct CountingPart {
   const SignalColumn* column = nullptr;
   const CategoryMap* map = nullptr;  // null: numbers
   Summary* summary = nullptr;
+
+  void Count(RowRange run) const {
+    if (map == nullptr) {
+      summary->CountNumbers(column->numbers, column->nulls, run);
+    } else {
+      summary->CountCategories(column->codes, *map, column->nulls, run);
+    }
+  }
 };
 
 // What the models of a shard share.
@@ -153,7 +161,7 @@ class ModelState {
                    BatchResult* result) const;
   uint32_t EndOfRun(const EventBatch& batch, uint32_t begin, int64_t index) const;
   void CountRun(const EventBatch& batch, RowRange run, int64_t index, Effects* effects);
-  void CountSignal(uint32_t signal, RowRange run, OpenPane* pane);
+  void CountSignal(uint32_t signal, RowRange run, OpenPane* pane, bool helped);
   void CountParts(RowRange run);
   void LearnSignal(uint32_t signal, RowRange run);
 

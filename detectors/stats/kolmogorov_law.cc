@@ -20,7 +20,7 @@ constexpr double kHalfLnTwoPi = 0.91893853320467274178;
 double StirlingError(double k) {
   if (k < 16) {
     double factorial = 1;
-    for (double i = 2; i <= k; i += 1) factorial *= i;
+    for (uint32_t i = 2; i <= static_cast<uint32_t>(k); ++i) factorial *= i;
     return Log(factorial) - (k + 0.5) * Log(k) + k - kHalfLnTwoPi;
   }
   constexpr std::array<double, 6> kSeries = {1.0 / 12,    -1.0 / 360, 1.0 / 1260,
@@ -163,7 +163,8 @@ double SmirnovQ(uint64_t n, double d) {
   // Over the number of values below the point of first crossing.
   double sum = Exp(-Deviance(all, -off, rest) - off);
   const double whole = StirlingError(all) - kHalfLnTwoPi;
-  for (double j = 1; j < rest; j += 1) {
+  for (uint64_t below = 1; static_cast<double>(below) < rest; ++below) {
+    const auto j = static_cast<double>(below);
     const double left = all - j;
     const double log_share = whole - StirlingError(j) - StirlingError(left) -
                              Deviance(j, off, j + off) - Deviance(left, -off, rest - j) +

@@ -30,7 +30,8 @@ std::vector<Node> Nodes(size_t count, double low, double high) {
     for (int round = 0; round < 6; ++round) {
       double before = 1;
       double value = x;
-      for (double k = 2; k <= n; k += 1) {
+      for (size_t degree = 2; degree <= count; ++degree) {
+        const auto k = static_cast<double>(degree);
         before = std::exchange(value, ((2 * k - 1) * x * value - (k - 1) * before) / k);
       }
       slope = n * (before - x * value) / (1 - x * x);
