@@ -111,7 +111,7 @@ step tests-asan env ASAN_OPTIONS=detect_leaks=1 ctest --test-dir build/asan --ou
   --timeout 1200 -j 2
 step instructions ./tests/bench/instructions.sh
 step format check_format
-step lint lint 180
+step lint lint 150
 step contract check_contract
 step alert-rules check_rules
 step quickstart ./deploy/quickstart.sh --once
