@@ -310,6 +310,12 @@ std::string Exactness(const StoredEvidence& evidence, const WhatIf& what_if,
     absl::StrAppend(&words, "; the recorder holds ", share.found, " of the ", share.counted,
                     " rows that were counted in them");
   }
+  if (what_if.settings != nullptr) {
+    absl::StrAppend(&words,
+                    "; tried were the settings that verdicts follow from (detectors, thresholds, "
+                    "window, budget): panes stay as they were counted, and how many of them it "
+                    "takes until an alert fires is not asked");
+  }
   if (const uint64_t none = CountUnanswered(response).series; none > 0) {
     absl::StrAppend(&words, "; ", none, none == 1 ? " series has" : " series have",
                     " no answer: see their notes");
