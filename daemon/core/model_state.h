@@ -194,15 +194,19 @@ class ModelState {
   void CountLosses();
   // `pane`: the one that closed, or null.
   void Triage(const OpenPane* pane, const std::vector<AlertEdge>& edges);
-  TriageFacts FactsOf(const v1::Incident& incident, const OpenPane* pane) const;
+  using SinceChange = std::map<uint32_t, Summary>;  // by signal: what came since
+  TriageFacts FactsOf(const v1::Incident& incident, const OpenPane* pane,
+                      const SinceChange& since) const;
   SignalFinding FindingOf(uint32_t signal, const v1::Alert& alert, const v1::Incident& incident,
-                          const OpenPane* pane) const;
+                          const OpenPane* pane, const SinceChange& since) const;
   void CountModel(const OpenPane* pane, TriageFacts* facts) const;
   std::vector<uint32_t> FiringSignals(const v1::Incident& incident) const;
+
+  // model_change.cc
   std::vector<TimedPane> TimedPanesOf(const SignalState& state) const;
   std::optional<ChangeInterval> WindowChangeOf(uint32_t signal) const;
   std::optional<ChangeInterval> ChangeOf(uint32_t signal, const v1::Incident& incident) const;
-  Summary SinceChange(uint32_t signal, const v1::Incident& incident) const;
+  Summary RowsSinceChange(uint32_t signal, const v1::Incident& incident) const;
   void DateChange(const std::vector<uint32_t>& signals, const v1::Incident& incident);
   bool SeesBefore(const v1::Incident& incident) const;
   size_t PanesSinceStart(const v1::Incident& incident) const;

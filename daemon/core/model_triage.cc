@@ -6,7 +6,6 @@
 #include <cmath>
 #include <utility>
 
-#include "daemon/core/change_time.h"
 #include "daemon/core/clean_text.h"
 #include "daemon/core/incident_words.h"
 #include "daemon/core/model_state.h"
@@ -19,12 +18,7 @@ namespace {
 using google::protobuf::util::TimeUtil;
 
 constexpr size_t kSignalsMax = 16;
-// Strongest signals that are asked when it began.
-constexpr size_t kDatedMax = 8;
 constexpr size_t kDetailBytesMax = 200;
-// How the time of a change is known.
-constexpr char kFromWindow[] = "95 % of the posterior, from the panes of the window";
-constexpr char kFromAlert[] = "the evidence of its alert, as the window may not reach it";
 // Weight of the newest pane in what is known of lost rows.
 constexpr double kNewest = 0.25;
 
@@ -33,15 +27,6 @@ const v1::SignalEvidence* EvidenceOf(const v1::Incident& incident, const std::st
     if (evidence.signal() == signal) return &evidence;
   }
   return nullptr;
-}
-
-v1::TimeEstimate EstimateMessage(const ChangeInterval& change) {
-  v1::TimeEstimate estimate;
-  *estimate.mutable_time() = TimeUtil::NanosecondsToTimestamp(change.time_ns);
-  *estimate.mutable_earliest() = TimeUtil::NanosecondsToTimestamp(change.earliest_ns);
-  *estimate.mutable_latest() = TimeUtil::NanosecondsToTimestamp(change.latest_ns);
-  estimate.set_basis(change.may_be_older ? kFromAlert : kFromWindow);
-  return estimate;
 }
 
 // What kinds say that see a cause by themselves.
@@ -82,7 +67,8 @@ void ModelState::CountLosses() {
 }
 
 SignalFinding ModelState::FindingOf(uint32_t signal, const v1::Alert& alert,
-                                    const v1::Incident& incident, const OpenPane* pane) const {
+                                    const v1::Incident& incident, const OpenPane* pane,
+                                    const SinceChange& since) const {
   SignalFinding finding;
   finding.name = schema_[signal].name;
   finding.role = schema_[signal].role;
@@ -92,7 +78,9 @@ SignalFinding ModelState::FindingOf(uint32_t signal, const v1::Alert& alert,
   if (!state.judged() || state.reference->empty()) return finding;
   const Summary* newest = pane == nullptr ? nullptr : pane->Find(signal);
   finding.sent = schema_[signal].derived || newest == nullptr || pane->Sent(signal);
-  LookAt(state.reference->summary(), SinceChange(signal, incident), newest, &finding);
+  const auto seen = since.find(signal);
+  LookAt(state.reference->summary(), seen == since.end() ? state.window->merged() : seen->second,
+         newest, &finding);
   return finding;
 }
 
@@ -127,7 +115,8 @@ void ModelState::CountModel(const OpenPane* pane, TriageFacts* facts) const {
   }
 }
 
-TriageFacts ModelState::FactsOf(const v1::Incident& incident, const OpenPane* pane) const {
+TriageFacts ModelState::FactsOf(const v1::Incident& incident, const OpenPane* pane,
+                                const SinceChange& since) const {
   TriageFacts facts;
   facts.summary = SummarySentence(incident);
   facts.change_time = incident.change_time();
@@ -143,7 +132,7 @@ TriageFacts ModelState::FactsOf(const v1::Incident& incident, const OpenPane* pa
                               [&](const auto& each) { return each.name == alert->signal(); });
     if (found == facts.signals.end()) {
       if (facts.signals.size() >= kSignalsMax) continue;
-      facts.signals.push_back(FindingOf(*signal, *alert, incident, pane));
+      facts.signals.push_back(FindingOf(*signal, *alert, incident, pane, since));
       found = facts.signals.end() - 1;
     }
     const CatalogEntry* entry = FindKind(std::string_view(alert->detector()));
@@ -163,80 +152,6 @@ TriageFacts ModelState::FactsOf(const v1::Incident& incident, const OpenPane* pa
   facts.deployed = deployed_ns_ > 0;
   facts.deployed_before_ns = change_ns - deployed_ns_;
   return facts;
-}
-
-std::vector<TimedPane> ModelState::TimedPanesOf(const SignalState& state) const {
-  std::vector<TimedPane> panes;
-  state.window->ForEach([&](int64_t number, Summary pane) {
-    const auto span = spans_.find(number);
-    if (span != spans_.end()) {
-      panes.push_back({span->second.first, span->second.second, std::move(pane)});
-    }
-  });
-  return panes;
-}
-
-std::optional<ChangeInterval> ModelState::WindowChangeOf(uint32_t signal) const {
-  const SignalState& state = signals_[signal];
-  if (!state.judged() || state.reference->empty()) return std::nullopt;
-  // Of what moves with the whole distribution; rare events are another matter. NaN: not known.
-  double dispersion = 1;
-  for (const FollowState& follow : state.follow) {
-    const bool whole = follow.detector == "distribution_change" || follow.detector == "mean_change";
-    if (whole && follow.newest.dispersion > dispersion) dispersion = follow.newest.dispersion;
-  }
-  return EstimateChange(state.reference->summary(), TimedPanesOf(state), dispersion);
-}
-
-// The panes of the window that the change is in: what was before it only waters the change down.
-Summary ModelState::SinceChange(uint32_t signal, const v1::Incident& incident) const {
-  const SignalState& state = signals_[signal];
-  Summary since(&state.reference->summary().shape());
-  if (incident.has_change_time()) {
-    const int64_t change_ns = TimeUtil::TimestampToNanoseconds(incident.change_time().time());
-    for (const TimedPane& pane : TimedPanesOf(state)) {
-      if (pane.first_ns >= change_ns) since.Merge(pane.summary);
-    }
-  }
-  if (since.rows() == 0) since.Merge(state.window->merged());
-  return since;
-}
-
-// What the window does not reach, the evidence of the signal's strongest alert does, less sharply.
-std::optional<ChangeInterval> ModelState::ChangeOf(uint32_t signal,
-                                                   const v1::Incident& incident) const {
-  std::optional<ChangeInterval> change = WindowChangeOf(signal);
-  if (change.has_value() && !change->may_be_older) return change;
-  const v1::Alert* strongest = nullptr;
-  for (const v1::Alert& alert : incident.alerts()) {
-    const bool dated = alert.signal() == schema_[signal].name && alert.peak().has_change_time();
-    if (dated && (strongest == nullptr || Strength(alert) > Strength(*strongest))) {
-      strongest = &alert;
-    }
-  }
-  if (strongest == nullptr) return change;
-  const v1::TimeEstimate& estimate = strongest->peak().change_time();
-  const ChangeInterval older = {TimeUtil::TimestampToNanoseconds(estimate.time()),
-                                TimeUtil::TimestampToNanoseconds(estimate.earliest()),
-                                TimeUtil::TimestampToNanoseconds(estimate.latest()), true};
-  if (!change.has_value()) return older;
-  change->time_ns = std::min(change->time_ns, older.time_ns);
-  change->earliest_ns = std::min(change->earliest_ns, older.earliest_ns);
-  return change;
-}
-
-// The strongest signal says when; a weaker one only if it changed before that beyond doubt.
-void ModelState::DateChange(const std::vector<uint32_t>& signals, const v1::Incident& incident) {
-  std::optional<ChangeInterval> change;
-  for (size_t i = 0; i < std::min(signals.size(), kDatedMax); ++i) {
-    const std::optional<ChangeInterval> estimate = ChangeOf(signals[i], incident);
-    if (!estimate.has_value()) continue;
-    if (!change.has_value() || estimate->latest_ns < change->earliest_ns) change = estimate;
-  }
-  // One that leaves the window tells less than what is known already.
-  const bool known = incident.change_time().basis() == kFromWindow;
-  if (!change.has_value() || (change->may_be_older && known)) return;
-  book_.SetChangeTime(EstimateMessage(*change));
 }
 
 // Signals of the open incident's firing alerts, the strongest first.
@@ -262,23 +177,6 @@ std::vector<uint32_t> ModelState::FiringSignals(const v1::Incident& incident) co
   return signals;
 }
 
-// Panes that ended since the open incident began, as long as the window reaches further back: of a
-// change in its midst. 0 otherwise.
-size_t ModelState::PanesSinceStart(const v1::Incident& incident) const {
-  const int64_t start_ns = TimeUtil::TimestampToNanoseconds(incident.start_time());
-  if (spans_.empty() || spans_.begin()->second.first >= start_ns) return 0;
-  return static_cast<size_t>(std::count_if(spans_.begin(), spans_.end(), [&](const auto& span) {
-    return span.second.second > start_ns;
-  }));
-}
-
-// Whether the window reaches back to before what is known of the change.
-bool ModelState::SeesBefore(const v1::Incident& incident) const {
-  if (!incident.has_change_time()) return true;
-  return !spans_.empty() && spans_.begin()->second.first <
-                                TimeUtil::TimestampToNanoseconds(incident.change_time().time());
-}
-
 // After the pane's edges were applied: what the open incident says of itself. When alerts fire or
 // rise, and again with twice the panes each time: the first pane of a change shows little of it.
 // When alerts only resolve, the window no longer shows what happened, and what was said stays.
@@ -295,14 +193,19 @@ void ModelState::Triage(const OpenPane* pane, const std::vector<AlertEdge>& edge
   if (signals.empty() && !worse) return;
   book_.Sort();
   if (SeesBefore(*incident)) DateChange(signals, *incident);
+  SinceChange since;
   for (const uint32_t signal : signals) {
-    book_.SetEvidence(MakeEvidence(schema_[signal].name, signals_[signal].reference->summary(),
-                                   SinceChange(signal, *incident)));
+    const Summary& rows = since.emplace(signal, RowsSinceChange(signal, *incident)).first->second;
+    book_.SetEvidence(
+        MakeEvidence(schema_[signal].name, signals_[signal].reference->summary(), rows));
   }
-  // The failure mode chooses the signal that the sentence begins with, and triage the mode.
+  TriageFacts facts = FactsOf(*incident, pane, since);
   const v1::FailureMode mode = incident->failure_mode();
-  book_.SetTriage(MakeTriage(FactsOf(*incident, pane)));
-  if (incident->failure_mode() != mode) book_.SetTriage(MakeTriage(FactsOf(*incident, pane)));
+  book_.SetTriage(MakeTriage(facts));
+  if (incident->failure_mode() == mode) return;
+  // The failure mode chooses the signal that the sentence begins with, and triage the mode.
+  facts.summary = SummarySentence(*incident);
+  book_.SetTriage(MakeTriage(facts));
 }
 
 }  // namespace faultline

@@ -50,6 +50,14 @@ v1::Incident CreditIncident() {
   return incident;
 }
 
+TEST(SummarySentence, SaysWhenTheChangeBeganNotTheAlert) {
+  v1::Incident incident = CreditIncident();
+  AddAlert("psi", "income", 0.5, &incident);
+  incident.mutable_change_time()->mutable_time()->set_seconds(1'790'000'000 - 80);
+  EXPECT_TRUE(SummarySentence(incident).ends_with("since 2026-09-21 14:12:00 UTC"))
+      << SummarySentence(incident);
+}
+
 TEST(SummarySentence, OneSignal) {
   v1::Incident incident = CreditIncident();
   AddAlert("missing_rate", "income", 0.33, &incident);

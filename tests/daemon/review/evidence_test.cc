@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "daemon/core/learning.h"
+#include "daemon/core/signal_window.h"
+#include "daemon/review/evidence.h"
 
 namespace faultline::review {
 namespace {
@@ -121,6 +123,41 @@ TEST(ExamplesTest, TheFirstOnesShowTheChange) {
 
 TEST(ExamplesTest, WithoutACellThatGrewTheFirstOnesAreTaken) {
   EXPECT_EQ(FirstAfterChange(Healthy()), (Ids{"p0", "p1", "p2", "p3"}));
+}
+
+// A standing alarm keeps its score; the window goes on to fill with what is wrong, and empties.
+TEST(BundleTest, AtItsWorstIsTheWindowFarthestOff) {
+  StoredEvidence evidence = EvidenceOfX();
+  EvidencePin& pin = evidence.pins.front();
+  const Shape& shape = pin.reference->shape();
+  const std::vector<uint64_t> missing = {0, 10, 40, 20};
+  evidence.panes.clear();
+  for (size_t number = 0; number < missing.size(); ++number) {
+    Summary summary(&shape);
+    summary.CountNumbers(std::vector<double>(50 - missing[number], 20.5), nullptr,
+                         {0, static_cast<uint32_t>(50 - missing[number])});
+    summary.CountMissing(missing[number]);
+    EvidencePane& pane = evidence.panes.emplace_back();
+    pane.number = pane.window_from = static_cast<int64_t>(number);
+    EvidenceEntry& entry = pane.entries.emplace_back();
+    entry.counted = entry.sent = true;
+    summary.Encode(&entry.summary);
+    Verdict verdict;
+    verdict.state = VerdictState::kAlarm;
+    verdict.score = 7;
+    verdict.threshold = 6;
+    entry.verdicts = {{"missing_change", verdict}};
+    if (number > 0) continue;
+    SignalWindow first(&shape);
+    first.Add(0, true, summary);
+    pin.window = first.encoded();
+  }
+  const auto bundle = MakeBundle(v1::Incident(), evidence);
+  ASSERT_TRUE(bundle.ok()) << bundle.status();
+  ASSERT_EQ(bundle->signals_size(), 1);
+  EXPECT_EQ(bundle->signals(0).at_open().missing(), 0u);
+  EXPECT_EQ(bundle->signals(0).at_peak().missing(), 40u);
+  EXPECT_EQ(bundle->signals(0).latest().missing(), 20u);
 }
 
 }  // namespace
