@@ -189,7 +189,7 @@ TEST(TriageTest, KindsThatSeeACauseNameIt) {
             "zip decides city: broken in 12 % of rows");
 }
 
-// The first pane of a change shows a third of it: 12 % of 35 % missing.
+// The first pane of the change has a fifth of its rows behind it.
 TEST(TriageTest, AnIncidentIsSeenAgainWithMoreRows) {
   std::vector<std::string> said;
   for (const bool restart : {false, true}) {
@@ -203,7 +203,7 @@ TEST(TriageTest, AnIncidentIsSeenAgainWithMoreRows) {
     std::vector<uint32_t> missing;
     for (uint32_t i = 0; i < income.size(); ++i) {
       income[i] = numbers.Normal();
-      if (numbers.Uniform() < 0.35 && i >= 6'200) missing.push_back(i);
+      if (i >= 6'240) missing.push_back(i);
     }
     const BatchMaker rows = BatchMaker(9'000).Number("income", income).Missing(missing);
     for (uint32_t row = 0; row < 9'000; row += 100) {
@@ -215,7 +215,7 @@ TEST(TriageTest, AnIncidentIsSeenAgainWithMoreRows) {
     said.push_back(run.incidents().begin()->second.triage().sentence());
     const size_t at = said.back().find("is missing in ");
     ASSERT_NE(at, std::string::npos) << said.back();
-    EXPECT_NEAR(std::stod(said.back().substr(at + 14)), 35, 4) << said.back();
+    EXPECT_GE(std::stod(said.back().substr(at + 14)), 85) << said.back();
   }
   EXPECT_EQ(said[0], said[1]);
 }
