@@ -196,7 +196,7 @@ TEST(TriageTest, AnIncidentIsSeenAgainWithMoreRows) {
     CoreRun run(MakeSettings(R"(
       defaults {
         pane { rows: 300 } window_panes: 20 reference { learn_rows: 2000 }
-        alarm_budget { false_alarms: 1 per: "1000000 rows" }
+        alarm_budget { false_alarms: 1 per: "1000000 rows" } detectors { missing_change {} }
       })"));
     Numbers numbers(4);
     std::vector<double> income(9'000);
