@@ -15,8 +15,8 @@ namespace faultline {
 // pane began that was over a threshold.
 const google::protobuf::Timestamp& BeganTime(const v1::Incident& incident);
 
-// What changed, where and since when, without a full stop: what the triage speaks of or, for want
-// of one (lists have none), the summary. Its "since" is BeganTime.
+// What changed, where and since when, without a full stop: the summary, with which the triage's
+// sentence begins.
 std::string Headline(const v1::Incident& incident);
 // The same without the "since", for those that show the time beside it.
 std::string TimelessHeadline(const v1::Incident& incident);

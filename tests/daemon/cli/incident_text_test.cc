@@ -131,7 +131,8 @@ void Explain(v1::Incident* incident) {
   change->mutable_latest()->set_seconds(1'699'999'920);
   change->set_basis("likelihood ratio of the panes of the window");
   TriageFacts facts;
-  facts.summary = "age of credit 3 is missing in 24 % of rows since 2023-11-14 22:13:20 UTC";
+  facts.summary = "age of credit 3 is missing in 24 % of rows since 2023-11-14 22:10:00 UTC";
+  incident->set_summary(facts.summary);
   facts.change_time = *change;
   SignalFinding& age = facts.signals.emplace_back();
   age.name = "age";
@@ -203,17 +204,13 @@ TEST(IncidentText, SaysTheSameEverywhere) {
   *change.mutable_incident() = incident;
   EXPECT_NE(ChangeText(change, wide).find("; " + headline + "\n"), std::string::npos);
   EXPECT_NE(ReportPage(incident, {}, "").find("<h1>" + headline), std::string::npos);
-  // Lists come without triage: what the summary says, and the time in its own column.
+  // Lists come without triage, and have the time in a column of its own.
   incident.clear_triage();
-  incident.set_summary("age of credit 3 is missing in 24 % of rows since 2023-11-14 22:13:20 UTC");
-  EXPECT_EQ(Headline(incident), headline);
   v1::ListIncidentsResponse list;
   *list.add_incidents() = incident;
   const std::string listed = ListText(list, wide);
   EXPECT_NE(listed.find("2023-11-14 22:10:00Z"), std::string::npos) << listed;
-  EXPECT_EQ(listed.find("22:13:20"), std::string::npos) << listed;
-  incident.clear_change_time();
-  EXPECT_EQ(Headline(incident), incident.summary());
+  EXPECT_EQ(listed.find("since"), std::string::npos) << listed;
 }
 
 TEST(IncidentText, ACauseThatIsNotKnownIsSaidToBeNone) {
@@ -226,7 +223,6 @@ TEST(IncidentText, ACauseThatIsNotKnownIsSaidToBeNone) {
   EXPECT_NE(IncidentText(incident, kPlain)
                 .find("What it may be\n  No known cause fits. Next: read the evidence.\n"),
             std::string::npos);
-  EXPECT_EQ(Headline(incident), "income moved");
 }
 
 TEST(IncidentText, NothingUnprintableComesThrough) {

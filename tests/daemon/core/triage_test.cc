@@ -212,7 +212,9 @@ TEST(TriageTest, AnIncidentIsSeenAgainWithMoreRows) {
     }
     run.Cut();
     ASSERT_EQ(run.incidents().size(), 1u);
-    said.push_back(run.incidents().begin()->second.triage().sentence());
+    const v1::Incident& incident = run.incidents().begin()->second;
+    said.push_back(incident.triage().sentence());
+    EXPECT_TRUE(said.back().starts_with(incident.summary())) << incident.summary();
     const size_t at = said.back().find("is missing in ");
     ASSERT_NE(at, std::string::npos) << said.back();
     EXPECT_GE(std::stod(said.back().substr(at + 14)), 85) << said.back();
