@@ -154,9 +154,9 @@ absl::Status ReplayPin(const StoredEvidence& evidence, uint32_t index,
       const auto readings = replay.Judge(pane, entry);
       if (!readings.ok()) return readings.status();
       for (const auto& [detector, was] : entry.verdicts) {
-        const auto is =
-            std::find_if(readings->begin(), readings->end(),
-                         [&](const DetectorReading& each) { return each.detector == detector; });
+        const auto is = std::find_if(
+            readings->begin(), readings->end(),
+            [&name = detector](const DetectorReading& each) { return each.detector == name; });
         Hold(pane, was, is == readings->end() ? nullptr : &is->verdict,
              &SeriesOf(pin.facts.name, detector, all));
       }

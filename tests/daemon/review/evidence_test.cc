@@ -1,4 +1,4 @@
-#include "daemon/review/examples.h"
+#include "daemon/review/evidence.h"
 
 #include <google/protobuf/util/time_util.h>
 #include <gtest/gtest.h>
@@ -8,7 +8,7 @@
 
 #include "daemon/core/learning.h"
 #include "daemon/core/signal_window.h"
-#include "daemon/review/evidence.h"
+#include "daemon/review/examples.h"
 
 namespace faultline::review {
 namespace {
