@@ -9,6 +9,14 @@
 #include "storage/envelope.h"
 
 namespace faultline {
+namespace {
+
+constexpr uint32_t kSignalsForHelp = 16;  // tens of microseconds each
+constexpr uint32_t kSignalsOfPart = 4;
+// What they make waits in memory until all of them are judged.
+constexpr uint32_t kJudgedTogether = 256;
+
+}  // namespace
 
 void ModelState::ClosePanesBelow(int64_t floor, int64_t now_ns, Effects* effects) {
   while (true) {
@@ -82,37 +90,73 @@ PaneDeposit ModelState::DepositOf(const PaneHeader& pane) const {
           .division = BudgetDivision(*settings_, signals_)};
 }
 
-// Moves the windows of all signals on and asks their detectors.
+// Moves the windows of all signals on and asks their detectors. What is each signal's alone may be
+// done by other threads; what they share, alerts and history, follows in the order of signals.
 void ModelState::Judge(const OpenPane& pane, const PaneDeposit& deposit,
                        std::vector<AlertEdge>* edges, Effects* effects) {
   const PaneEvidence evidence = EvidenceOf(settings_->budget, deposit);
   if (judged_ > 0) totals_.budget_deposited += evidence.deposit / evidence.threshold;
-  const int64_t number = static_cast<int64_t>(totals_.panes_closed) - 1;
   auto shown = std::make_shared<ModelSignals>();
   shown->signals.reserve(signals_.size());
-  std::vector<FollowState> before;
   before_pane_.clear();
-  for (uint32_t signal = 0; signal < signals_.size(); ++signal) {
-    SignalState& state = signals_[signal];
-    const Summary* summary = pane.Find(signal);
-    if (state.window != nullptr) MoveWindow(signal, number, pane);
-    std::vector<DetectorReading> readings;
-    before.assign(state.follow.begin(), state.follow.end());
-    const size_t edges_before = edges->size();
-    totals_.budget_alarms +=
-        JudgeSignal(*settings_, deposit.division, evidence, summary, &state, &readings);
-    totals_.verdicts += readings.size();
-    JudgeAlerts(signal, pane.header(), &readings, edges);
-    if (edges->size() > edges_before || bundles_.Holds(signal)) {
-      before_pane_[signal] = {before, JudgedRolling(state)};
+  const auto signals = static_cast<uint32_t>(signals_.size());
+  std::vector<JudgedSignal> judged(std::min(signals, kJudgedTogether));
+  for (uint32_t from = 0; from < signals; from += kJudgedTogether) {
+    const uint32_t end = std::min(signals, from + kJudgedTogether);
+    ForSignals(from, end, [&](uint32_t signal) {
+      JudgeAlone(signal, pane, deposit, evidence, &judged[signal - from]);
+    });
+    for (uint32_t signal = from; signal < end; ++signal) {
+      TakeJudged(signal, pane.header(), &judged[signal - from], edges);
+      shown->signals.push_back(std::move(judged[signal - from].reading));
+      history_.Add(signal, shown->signals.back(), pane.header().last_ns, effects);
     }
-    NoteAlarms(signal, number, readings);
-    if (!state.follow.empty()) detector_blocks_.insert(signal / kBlockSignals);
-    shown->signals.push_back(ReadSignal(schema_[signal], *settings_, state, std::move(readings)));
-    history_.Add(signal, shown->signals.back(), pane.header().last_ns, effects);
   }
   spans_.erase(spans_.begin(), spans_.lower_bound(window_from_));
   Show(std::move(shown));
+}
+
+// Signals share nothing in `each`, so whoever does it, the bytes are the same.
+void ModelState::ForSignals(uint32_t from, uint32_t end,
+                            absl::FunctionRef<void(uint32_t signal)> each) {
+  const auto part = [&](uint32_t number) {
+    const uint32_t first = from + number * kSignalsOfPart;
+    for (uint32_t i = first; i < std::min(end, first + kSignalsOfPart); ++i) each(i);
+  };
+  const uint32_t parts = (end - from + kSignalsOfPart - 1) / kSignalsOfPart;
+  if (shard_->helpers != nullptr && end - from >= kSignalsForHelp) {
+    shard_->helpers->Run(parts, part);
+  } else {
+    for (uint32_t i = 0; i < parts; ++i) part(i);
+  }
+}
+
+void ModelState::JudgeAlone(uint32_t signal, const OpenPane& pane, const PaneDeposit& deposit,
+                            const PaneEvidence& evidence, JudgedSignal* judged) {
+  SignalState& state = signals_[signal];
+  const int64_t number = static_cast<int64_t>(totals_.panes_closed) - 1;
+  judged->moved = state.window == nullptr ? 0 : MoveWindow(signal, number, pane);
+  judged->before.assign(state.follow.begin(), state.follow.end());
+  std::vector<DetectorReading> readings;
+  judged->alarms =
+      JudgeSignal(*settings_, deposit.division, evidence, pane.Find(signal), &state, &readings);
+  judged->reading = ReadSignal(schema_[signal], *settings_, state, std::move(readings));
+}
+
+void ModelState::TakeJudged(uint32_t signal, const PaneHeader& pane, JudgedSignal* judged,
+                            std::vector<AlertEdge>* edges) {
+  const SignalState& state = signals_[signal];
+  std::vector<DetectorReading>& readings = judged->reading.readings;
+  MarkRolling(signal, judged->moved);
+  totals_.budget_alarms += judged->alarms;
+  totals_.verdicts += readings.size();
+  const size_t edges_before = edges->size();
+  JudgeAlerts(signal, pane, &readings, edges);
+  if (edges->size() > edges_before || bundles_.Holds(signal)) {
+    before_pane_[signal] = {judged->before, JudgedRolling(state)};
+  }
+  NoteAlarms(signal, static_cast<int64_t>(totals_.panes_closed) - 1, readings);
+  if (!state.follow.empty()) detector_blocks_.insert(signal / kBlockSignals);
 }
 
 void ModelState::JudgeAlerts(uint32_t signal, const PaneHeader& pane,

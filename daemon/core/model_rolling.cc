@@ -13,9 +13,11 @@ namespace faultline {
 using google::protobuf::util::TimeUtil;
 
 // A pane enters the rolling reference when it leaves the window, so that an alarm which needs some
-// panes to be sure still finds the panes it is about outside.
-void ModelState::MoveWindow(uint32_t signal, int64_t number, const OpenPane& pane) {
+// panes to be sure still finds the panes it is about outside. Returns what became of the latter.
+RollingReference::Slots ModelState::MoveWindow(uint32_t signal, int64_t number,
+                                               const OpenPane& pane) {
   SignalState& state = signals_[signal];
+  RollingReference::Slots moved = 0;
   const Summary* summary = pane.Find(signal);
   if (summary != nullptr) state.window->Add(number, pane.Sent(signal), *summary);
   state.window->DropBefore(window_from_, [&](int64_t leaving, const Summary& quiet) {
@@ -26,9 +28,10 @@ void ModelState::MoveWindow(uint32_t signal, int64_t number, const OpenPane& pan
     if (state.rolling == nullptr) {
       state.rolling = std::make_unique<RollingReference>(&state.reference->shape());
     }
-    MarkRolling(signal, state.rolling->Add(quiet, span->second.first, span->second.second,
-                                           settings_->rolling_panes));
+    moved |= state.rolling->Add(quiet, span->second.first, span->second.second,
+                                settings_->rolling_panes);
   });
+  return moved;
 }
 
 // An alarm keeps all panes that are in the window out of the rolling reference, and takes out what

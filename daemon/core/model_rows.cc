@@ -209,7 +209,7 @@ void ModelState::CountRun(const EventBatch& batch, RowRange run, int64_t index, 
       LearnSignal(signal, run);
     }
   }
-  if (helped) CountParts(run);
+  if (!shard_->counting.empty()) CountParts(run);
   if (pane != nullptr) pane->AddRows(run.end - run.begin, *least, *greatest);
   if (!learners_.empty()) FinishLearning(batch.received_ns, effects);
   if (pane != nullptr && !clock_.by_time() && pane->header().rows >= clock_.pane_rows()) {

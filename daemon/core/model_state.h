@@ -144,6 +144,13 @@ class ModelState {
  private:
   // Records that wait for others to be restored.
   using Stash = std::map<std::string, std::pair<Key, std::string>>;
+  // What a closed pane made of a signal, before anything that signals share was asked or told.
+  struct JudgedSignal {
+    SignalReading reading;
+    std::vector<FollowState> before;  // what its detectors remembered before the pane
+    RollingReference::Slots moved = 0;
+    uint32_t alarms = 0;  // that began, of detectors on the alarm budget
+  };
   enum : uint8_t { kSlots = kOpenPanesMax };
 
   // model_state.cc
@@ -173,6 +180,11 @@ class ModelState {
   PaneDeposit DepositOf(const PaneHeader& pane) const;
   void Judge(const OpenPane& pane, const PaneDeposit& deposit, std::vector<AlertEdge>* edges,
              Effects* effects);
+  void ForSignals(uint32_t from, uint32_t end, absl::FunctionRef<void(uint32_t signal)> each);
+  void JudgeAlone(uint32_t signal, const OpenPane& pane, const PaneDeposit& deposit,
+                  const PaneEvidence& evidence, JudgedSignal* judged);
+  void TakeJudged(uint32_t signal, const PaneHeader& pane, JudgedSignal* judged,
+                  std::vector<AlertEdge>* edges);
   void JudgeAlerts(uint32_t signal, const PaneHeader& pane, std::vector<DetectorReading>* readings,
                    std::vector<AlertEdge>* edges);
   // What the reading says of its alert.
@@ -212,7 +224,7 @@ class ModelState {
   size_t PanesSinceStart(const v1::Incident& incident) const;
 
   // model_rolling.cc
-  void MoveWindow(uint32_t signal, int64_t number, const OpenPane& pane);
+  RollingReference::Slots MoveWindow(uint32_t signal, int64_t number, const OpenPane& pane);
   void NoteAlarms(uint32_t signal, int64_t number, const std::vector<DetectorReading>& readings);
   void MarkRolling(uint32_t signal, RollingReference::Slots slots);
   void DropRolling(uint32_t signal);
