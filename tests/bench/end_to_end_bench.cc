@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <fstream>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
@@ -35,6 +36,7 @@ using testing::WaitUntil;
 
 constexpr int64_t kEventNs = 1'700'000'000'000'000'000;
 
+constexpr double kCommitMilliseconds = 100;
 constexpr char kConfig[] = R"(
 commit: {interval: 100ms}
 metrics: {signals_always: ["*"]}
@@ -117,13 +119,39 @@ std::vector<v1::StreamInferencesRequest> MakeMessages(uint32_t features, uint32_
 
 struct Load {
   uint64_t rows = 0;
+  uint64_t messages = 0;
   double processor_seconds = 0;
   double wall_seconds = 0;
+  std::vector<double> waited_ms;  // of each message, from its writing to its acknowledgement
 };
 
-// Sends for about `seconds`, then waits until everything is acknowledged.
+// When each message was written that is not acknowledged yet.
+class Waiting {
+ public:
+  void Written() {
+    const std::lock_guard lock(mutex_);
+    written_ns_.push_back(SteadyNowNs());
+  }
+  void Acknowledged(uint64_t sequence) {
+    const std::lock_guard lock(mutex_);
+    const int64_t now_ns = SteadyNowNs();
+    for (; acknowledged_ < sequence; ++acknowledged_) {
+      waited_ms_.push_back(static_cast<double>(now_ns - written_ns_[acknowledged_]) * 1e-6);
+    }
+  }
+  std::vector<double> waited_ms() const { return waited_ms_; }
+
+ private:
+  std::mutex mutex_;
+  std::vector<int64_t> written_ns_;  // by sequence, from 1
+  uint64_t acknowledged_ = 0;
+  std::vector<double> waited_ms_;
+};
+
+// Sends for about `seconds`, then waits until everything is acknowledged. `rate`: messages a
+// second; 0: as many as go.
 Load Drive(const std::string& address, pid_t server, uint32_t features, uint32_t rows,
-           double seconds) {
+           double seconds, double rate = 0) {
   std::vector<v1::StreamInferencesRequest> messages = MakeMessages(features, rows);
   const auto stub = v1::IngestionService::NewStub(
       grpc::CreateChannel(address, grpc::InsecureChannelCredentials()));
@@ -134,10 +162,13 @@ Load Drive(const std::string& address, pid_t server, uint32_t features, uint32_t
   hello.mutable_hello();
   stream->Write(hello);
   std::atomic<uint64_t> acknowledged = 0;
+  Waiting waiting;
   std::thread reader([&] {
     v1::StreamInferencesResponse response;
     while (stream->Read(&response)) {
-      if (response.has_ack()) acknowledged = response.ack().committed_sequence();
+      if (!response.has_ack()) continue;
+      waiting.Acknowledged(response.ack().committed_sequence());
+      acknowledged = response.ack().committed_sequence();
     }
   });
   const double before = ProcessorSeconds(server);
@@ -146,21 +177,42 @@ Load Drive(const std::string& address, pid_t server, uint32_t features, uint32_t
   uint64_t event_ns = kEventNs;
   while (static_cast<double>(SteadyNowNs() - start_ns) * 1e-9 < seconds) {
     v1::StreamInferencesRequest& message = messages[sequence % messages.size()];
+    if (rate > 0) {
+      const auto due_ns =
+          start_ns + static_cast<int64_t>(static_cast<double>(sequence) / rate * 1e9);
+      std::this_thread::sleep_for(std::chrono::nanoseconds(due_ns - SteadyNowNs()));
+    }
     message.mutable_batch()->set_sequence(++sequence);
     auto* times = message.mutable_batch()->mutable_batch()->mutable_event_times_unix_nano();
     times->Resize(static_cast<int>(rows), 0);
     for (uint32_t row = 0; row < rows; ++row) times->Set(static_cast<int>(row), event_ns += 10'000);
+    waiting.Written();
     if (!stream->Write(message)) break;
   }
   WaitUntil([&] { return acknowledged == sequence; }, std::chrono::seconds(60));
   Load load;
-  load.rows = acknowledged * rows;
+  load.messages = acknowledged;
+  load.rows = load.messages * rows;
   load.processor_seconds = ProcessorSeconds(server) - before;
   load.wall_seconds = static_cast<double>(SteadyNowNs() - start_ns) * 1e-9;
   stream->WritesDone();
   context.TryCancel();
   reader.join();
+  load.waited_ms = waiting.waited_ms();
   return load;
+}
+
+// At half of what went through at once, on two cores that the client takes part of.
+void Acknowledgements(const DaemonChild& daemon, uint32_t features, uint32_t rows,
+                      const Load& full) {
+  const double rate = static_cast<double>(full.messages) / full.wall_seconds / 2;
+  std::vector<double> waited =
+      Drive(daemon.socket_address(), daemon.pid(), features, rows, 10, rate).waited_ms;
+  if (waited.empty()) return;
+  std::sort(waited.begin(), waited.end());
+  Print("acknowledgement_p50_half_load", waited[waited.size() / 2], "ms");
+  Print("acknowledgement_p99_half_load", waited[waited.size() * 99 / 100], "ms",
+        kCommitMilliseconds + 20, Better::kLower);
 }
 
 void PrintPair(const std::string& name, const Load& daemon, const Load& dropping, double unit,
@@ -208,6 +260,7 @@ void Throughput() {
     const Load drop = Drive("unix:" + socket, dropping, shape.features, shape.rows, 5);
     PrintPair(shape.name, real, drop, shape.events ? 1 : shape.features,
               shape.events ? "events/s/core" : "values/s/core", shape.target);
+    if (shape.features == 20) Acknowledgements(daemon, shape.features, shape.rows, real);
   }
   Print("rss_under_load", static_cast<double>(daemon.ResidentBytes()) / 1e6, "MB");
   kill(dropping, SIGTERM);
