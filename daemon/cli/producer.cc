@@ -262,7 +262,11 @@ void StreamProducer::JudgeEnd(const grpc::Status& status) {
   const int64_t now_ns = SteadyNowNs();
   if (welcomed_) connected_ns_ = now_ns;
   if (!failed_.ok()) return;
-  if (!WorthRetrying(status.error_code())) {
+  // Who was let in before meets a daemon under pressure; unless it is always the same message.
+  const bool pressed =
+      welcomed_once_ && status.error_code() == grpc::StatusCode::RESOURCE_EXHAUSTED;
+  if (pressed && welcomed_) ++fruitless_;
+  if (!pressed && !WorthRetrying(status.error_code())) {
     failed_ = last_problem_;
   } else if (fruitless_ > kFruitlessMax) {
     failed_ = absl::AbortedError(

@@ -126,8 +126,9 @@ void AddDaemon(const DaemonReading& reading, Families* families) {
       .Family("faultline_connections", MetricType::Gauge, "Open connections.")
       .Value(static_cast<double>(reading.grpc_connections), {{"protocol", "grpc"}})
       .Value(static_cast<double>(reading.http_connections), {{"protocol", "http"}})
-      .Family("faultline_connections_refused_total", MetricType::Counter,
-              "Connections refused or closed because too many were open.")
+      .Family(
+          "faultline_connections_refused_total", MetricType::Counter,
+          "Connections refused or closed because too many were open, or because memory was short.")
       .Value(static_cast<double>(reading.grpc_connections_refused), {{"protocol", "grpc"}})
       .Value(static_cast<double>(reading.http_connections_refused), {{"protocol", "http"}})
       .Family("faultline_http_requests_total", MetricType::Counter,

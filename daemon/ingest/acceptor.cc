@@ -77,6 +77,25 @@ ConnectionCounts Acceptor::counts() {
   return {open_.size(), accepted_, refused_, failures_};
 }
 
+// Not by shutdown, after which what waits in the socket would still be read: dissolving the
+// association (connect(2)) drops it.
+size_t Acceptor::CutTcp() {
+  std::lock_guard lock(mutex_);
+  size_t cut = 0;
+  for (const Connection& connection : open_) {
+    sockaddr_storage peer{};
+    socklen_t size = sizeof peer;
+    const int known = getpeername(connection.fd, reinterpret_cast<sockaddr*>(&peer), &size);
+    if (known != 0 || peer.ss_family == AF_UNIX || InodeOf(connection.fd) != connection.inode) {
+      continue;
+    }
+    const sockaddr nobody = {.sa_family = AF_UNSPEC, .sa_data = {}};
+    cut += connect(connection.fd, &nobody, sizeof nobody) == 0 ? 1 : 0;
+  }
+  refused_ += cut;
+  return cut;
+}
+
 void Acceptor::Serve() {
   std::vector<pollfd> polled{{wake_, POLLIN, 0}};
   for (const Listener& listener : listeners_) polled.push_back({listener.fd(), POLLIN, 0});

@@ -47,6 +47,10 @@ class Acceptor {
 
   ConnectionCounts counts();
 
+  // Ends the connections over TCP, with all that was sent on them and not read yet; counts them as
+  // refused. Gives their number.
+  size_t CutTcp();
+
  private:
   struct Connection {
     int fd = -1;

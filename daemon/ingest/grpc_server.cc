@@ -25,6 +25,7 @@ namespace faultline {
 namespace {
 
 constexpr std::chrono::milliseconds kHeartbeat{300};
+constexpr std::chrono::milliseconds kRelief{10};
 constexpr int kMessageSlackBytes = 64 << 10;
 // The review services block a thread per call; reflection does too.
 constexpr int kSyncThreadsMax = 64;
@@ -87,6 +88,7 @@ struct GrpcServer::Impl {
   std::string address, socket_address;
   uint16_t port = 0;
   std::function<absl::Status()> ready;
+  std::function<bool()> pressed;
   std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> intake;
   UserPorts users;
   std::unique_ptr<grpc::Server> server;
@@ -100,9 +102,11 @@ struct GrpcServer::Impl {
   bool stopped = false;
   std::mutex stop_mutex;  // one Stop at a time
   std::thread heartbeat;
+  std::thread relief;
 
   absl::Status Open(const GrpcServerOptions& options, const std::vector<grpc::Service*>& services);
   void Beat();
+  void Relieve();
   void CheckHealth();
   void ShowHealth();
 };
@@ -147,6 +151,10 @@ absl::Status GrpcServer::Impl::Open(const GrpcServerOptions& options,
   });
   if (!started.ok()) return started.status();
   acceptor = std::move(*started);
+  if (options.pressed) {
+    pressed = options.pressed;
+    relief = std::thread([this] { Relieve(); });
+  }
   return absl::OkStatus();
 }
 
@@ -185,6 +193,21 @@ void GrpcServer::Impl::Beat() {
   }
 }
 
+// gRPC 1.51 takes calls faster than it ends them, however fast they are opened and reset, and knows
+// no limit for those that wait.
+void GrpcServer::Impl::Relieve() {
+  std::unique_lock lock(mutex);
+  while (!changed.wait_for(lock, kRelief, [&] { return stopping; })) {
+    lock.unlock();
+    const size_t cut = pressed() ? acceptor->CutTcp() : 0;
+    if (cut > 0) {
+      Log(LogLevel::kWarn, "memory nears limits.memory: connections over TCP were cut",
+          {{"connections", static_cast<int64_t>(cut)}});
+    }
+    lock.lock();
+  }
+}
+
 GrpcServer::GrpcServer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
 GrpcServer::~GrpcServer() { Stop(std::chrono::seconds(2)); }
@@ -217,6 +240,7 @@ void GrpcServer::Stop(std::chrono::milliseconds patience) {
   }
   impl_->changed.notify_all();
   impl_->heartbeat.join();
+  if (impl_->relief.joinable()) impl_->relief.join();
   impl_->self.reset();
   impl_->server->Shutdown(After(patience));
 }

@@ -39,6 +39,18 @@ bool RawSocket::Send(std::string_view bytes) {
   return sent == static_cast<ssize_t>(bytes.size());
 }
 
+bool RawSocket::SendAll(std::string_view bytes) {
+  while (!bytes.empty()) {
+    if (Closed()) return false;
+    const ssize_t sent = send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (sent < 0 && errno != EAGAIN && errno != EWOULDBLOCK) return false;
+    if (sent > 0) bytes.remove_prefix(static_cast<size_t>(sent));
+    pollfd polled{fd_, POLLIN | POLLOUT, 0};
+    if (poll(&polled, 1, 10'000) <= 0) return false;
+  }
+  return true;
+}
+
 std::string RawSocket::Read(std::chrono::milliseconds patience) {
   const auto end = std::chrono::steady_clock::now() + patience;
   std::string all;

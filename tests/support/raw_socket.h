@@ -18,6 +18,8 @@ class RawSocket {
   bool connected() const { return fd_ >= 0; }
   // False once the other side has closed, or takes no more.
   bool Send(std::string_view bytes);
+  // As long as the other side takes some of it now and then; what it sends meanwhile is dropped.
+  bool SendAll(std::string_view bytes);
   // What comes until the other side closes or the patience is at its end.
   std::string Read(std::chrono::milliseconds patience);
   // Whether the other side has closed; what it has sent is dropped.
