@@ -27,6 +27,7 @@
 #include "daemon/review/incident_reader.h"
 #include "daemon/review/services.h"
 #include "daemon/review/watch_hub.h"
+#include "daemon/watchdog.h"
 #include "storage/recorder.h"
 #include "storage/rocks_store.h"
 
@@ -130,6 +131,7 @@ struct Daemon::Parts {
   std::unique_ptr<review::WatchHub> watch_hub;
   std::unique_ptr<AlertPoster> alert_poster;  // null: nothing is posted
   std::unique_ptr<Pipeline> pipeline;
+  std::unique_ptr<Watchdog> watchdog;
   std::unique_ptr<Intake> intake;
   std::unique_ptr<IngestionService> ingestion;
   std::vector<std::unique_ptr<grpc::Service>> review;
@@ -166,7 +168,11 @@ absl::Status Daemon::Parts::OpenState() {
     absl::Status known = OpenAlertPoster();
     if (!known.ok()) return known;
   }
-  return pipeline->Start();
+  absl::Status started = pipeline->Start();
+  if (!started.ok()) return started;
+  watchdog = std::make_unique<Watchdog>("shard", [this] { return pipeline->progress(); });
+  watchdog->Start();
+  return absl::OkStatus();
 }
 
 // Before the pipeline starts, so that nothing newer is overtaken.
@@ -239,6 +245,7 @@ absl::Status Daemon::Parts::Listen() {
   edge.config_ns = config_ns;
   edge.connections = [this] { return grpc->connections(); };
   edge.watchers = [this] { return watch_hub->watchers(); };
+  edge.healthy = [this] { return watchdog->health(); };
   edge.reload = reload;
   edge.grpc_address = grpc->address();
   absl::StatusOr<std::unique_ptr<HttpEdge>> http_edge = HttpEdge::Start(edge, settings);
@@ -325,6 +332,7 @@ void Daemon::Stop() {
   if (parts.grpc) {
     parts.grpc->Stop(kCallPatience + std::chrono::ceil<std::chrono::milliseconds>(interval));
   }
+  if (parts.watchdog) parts.watchdog->Stop();
   if (parts.pipeline) parts.pipeline->Stop();
   if (parts.alert_poster) parts.alert_poster->Stop();
   if (parts.reports) parts.reports->Stop();

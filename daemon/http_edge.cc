@@ -107,7 +107,7 @@ absl::Status HttpEdge::Impl::Ready() const {
 HttpRoutes HttpEdge::Impl::Routes() {
   HttpRoutes routes;
   routes.metrics = [this] { return Page(); };
-  routes.healthy = [] { return absl::OkStatus(); };
+  routes.healthy = parts.healthy;
   routes.ready = [this] { return Ready(); };
   routes.reload = [this](const HttpReply& reply) { reply(ReloadAnswer(parts.reload())); };
   routes.events = [this](const HttpRequest& request, const HttpReply& reply) {

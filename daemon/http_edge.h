@@ -26,6 +26,7 @@ struct HttpEdgeParts {
   int64_t config_ns = 0;                          // when the configuration was read at the start
   std::function<ConnectionCounts()> connections;  // of gRPC
   std::function<uint32_t()> watchers;
+  std::function<absl::Status()> healthy;
   std::function<absl::StatusOr<std::vector<std::string>>()> reload;
   std::string grpc_address;
 };

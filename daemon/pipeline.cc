@@ -178,9 +178,9 @@ absl::Status Pipeline::Start() {
   }
   const uint32_t cores = std::thread::hardware_concurrency();
   impl_->helpers = std::make_unique<HelperThreads>(std::clamp(cores, 1u, kHelpersMax + 1) - 1);
-  for (const auto& shard : impl_->shards) {
-    shard->shard().SetHelpers(impl_->helpers.get());
-    shard->Start(charge);
+  for (uint32_t i = 0; i < impl_->shards.size(); ++i) {
+    impl_->shards[i]->shard().SetHelpers(impl_->helpers.get());
+    impl_->shards[i]->Start(i, charge);
   }
   impl_->committer->Start();
   impl_->board.WaitForFirst();
@@ -247,6 +247,12 @@ std::shared_ptr<const ModelSnapshot> Pipeline::ReadModel(std::string_view name,
 absl::Status Pipeline::ready() const {
   if (impl_->gate->closed()) return absl::UnavailableError("the daemon is stopping");
   return impl_->board.store_status();
+}
+
+std::vector<WorkProgress> Pipeline::progress() const {
+  std::vector<WorkProgress> all;
+  for (const auto& shard : impl_->shards) all.push_back(shard->progress());
+  return all;
 }
 
 std::shared_ptr<const Settings> Pipeline::settings() const {

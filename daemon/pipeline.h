@@ -104,6 +104,12 @@ struct CommitterStep {
   int64_t wait_ns = 0;  // nothing is due for so long, unless the committer is woken
 };
 
+// How a thread gets on with its work.
+struct WorkProgress {
+  uint64_t done = 0;     // pieces of work since the start
+  bool waiting = false;  // there is work that it has not done
+};
+
 // What makes a pipeline go. A simulation runs the same code without threads, on clocks of its own.
 struct PipelineDrive {
   Clock clock;
@@ -169,6 +175,8 @@ class Pipeline {
                                                  std::string_view version) const;
   // OK if it takes in events.
   absl::Status ready() const;
+  // Of each shard's thread.
+  std::vector<WorkProgress> progress() const;
   std::shared_ptr<const Settings> settings() const;
 
  private:

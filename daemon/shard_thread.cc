@@ -1,6 +1,9 @@
 #include "daemon/shard_thread.h"
 
+#include <pthread.h>
+
 #include <optional>
+#include <string>
 #include <utility>
 
 namespace faultline {
@@ -41,9 +44,10 @@ bool ShardThread::DoNext() {
   return true;
 }
 
-void ShardThread::Start(std::function<void(uint64_t bytes)> charge) {
+void ShardThread::Start(uint32_t number, std::function<void(uint64_t bytes)> charge) {
   charge_ = std::move(charge);
   thread_ = std::thread([this] { Run(); });
+  pthread_setname_np(thread_.native_handle(), ("shard " + std::to_string(number)).c_str());
 }
 
 void ShardThread::Stop() {
@@ -53,6 +57,11 @@ void ShardThread::Stop() {
   }
   wake_.notify_one();
   if (thread_.joinable()) thread_.join();
+}
+
+WorkProgress ShardThread::progress() {
+  std::lock_guard lock(mutex_);
+  return {.done = done_, .waiting = working_ || !queue_.empty()};
 }
 
 void ShardThread::Push(Work work) {
@@ -91,11 +100,16 @@ void ShardThread::Run() {
   while (true) {
     {
       std::unique_lock lock(mutex_);
+      working_ = false;
       wake_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
       if (queue_.empty()) return;
       taken.swap(queue_);
+      working_ = true;
     }
-    for (Work& work : taken) std::visit([this](auto& item) { Do(item); }, work);
+    for (Work& work : taken) {
+      std::visit([this](auto& item) { Do(item); }, work);
+      ++done_;
+    }
     taken.clear();
   }
 }

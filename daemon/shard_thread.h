@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
@@ -51,13 +52,15 @@ class ShardThread {
   Shard& shard() { return shard_; }
   // `charge` is told, on the shard's thread, what the effects of a batch will keep in memory until
   // their commit.
-  void Start(std::function<void(uint64_t bytes)> charge);
+  // `number`: of the shard, by which its thread is called.
+  void Start(uint32_t number, std::function<void(uint64_t bytes)> charge);
   // Instead of Start: nothing is done but by DoNext.
   void StartWithoutThread(std::function<void(uint64_t bytes)> charge);
   // Does the oldest thing that is queued; false if there is none.
   bool DoNext();
   // Does what is queued, then ends the thread.
   void Stop();
+  WorkProgress progress();
 
   void PushBatch(std::shared_ptr<const EventBatch> batch, uint64_t ticket,
                  Pipeline::BatchDone done);
@@ -101,6 +104,8 @@ class ShardThread {
   std::deque<Work> queue_;
   bool tick_waiting_ = false;
   bool stopping_ = false;
+  bool working_ = false;  // took work that it has not done yet
+  std::atomic<uint64_t> done_ = 0;
   std::thread thread_;
 };
 

@@ -1,8 +1,11 @@
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
 
 #include <atomic>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <thread>
@@ -239,6 +242,70 @@ TEST(Faults, StuckClientsDoNotHoldUpTheEnd) {
   const uint64_t acknowledged = sender.acknowledged_rows();
   ASSERT_TRUE(daemon.Start()) << daemon.log();
   EXPECT_GE(AppliedRows(daemon, "m"), acknowledged);
+  ASSERT_TRUE(sender.Finish()) << daemon.log();
+  EXPECT_EQ(AppliedRows(daemon, "m"), sender.sent_rows());
+}
+
+// One thread of a process, stopped while the others go on, as a deadlock would stop it.
+class StoppedThread {
+ public:
+  StoppedThread(pid_t process, const std::string& name) {
+    const std::string tasks = "/proc/" + std::to_string(process) + "/task";
+    for (const auto& task : std::filesystem::directory_iterator(tasks)) {
+      if (ReadFile(task.path() / "comm") != name + "\n") continue;
+      thread_ = std::stoi(task.path().filename());
+    }
+    stopped_ = thread_ > 0 && ptrace(PTRACE_SEIZE, thread_, nullptr, nullptr) == 0 &&
+               ptrace(PTRACE_INTERRUPT, thread_, nullptr, nullptr) == 0 &&
+               waitpid(thread_, nullptr, __WALL) == thread_;
+  }
+  ~StoppedThread() { GoOn(); }
+  StoppedThread(const StoppedThread&) = delete;
+  StoppedThread& operator=(const StoppedThread&) = delete;
+
+  bool found() const { return thread_ > 0; }
+  bool stopped() const { return stopped_; }
+  // Once its process has ended, which is not seen before.
+  void Reap() { waitpid(thread_, nullptr, WNOHANG | __WALL); }
+  void GoOn() {
+    if (std::exchange(stopped_, false)) ptrace(PTRACE_DETACH, thread_, nullptr, nullptr);
+  }
+
+ private:
+  pid_t thread_ = 0;
+  bool stopped_ = false;
+};
+
+int Health(const DaemonChild& daemon, std::string* answer) {
+  return HttpRequest(daemon.http_address(), "GET", "/-/healthy", "", answer);
+}
+
+TEST(Faults, AShardThatStandsStillIsSaidAndGoesOn) {
+  DaemonChild daemon(FAULTLINE_BINARY, kConfig);
+  ASSERT_TRUE(daemon.Start()) << daemon.log();
+  Sender sender(daemon, "m", 50);
+  ASSERT_TRUE(WaitUntil([&] { return sender.acknowledged_rows() > 1'000; }));
+  std::string answer;
+  EXPECT_EQ(Health(daemon, &answer), 200) << answer;
+  StoppedThread shard(daemon.pid(), "shard 0");
+  ASSERT_TRUE(shard.found());
+  if (!shard.stopped()) GTEST_SKIP() << "ptrace is not allowed here: no thread can be stopped";
+  EXPECT_TRUE(WaitUntil([&] { return Health(daemon, &answer) == 503; })) << daemon.log();
+  EXPECT_NE(answer.find("shard 0 stands still"), std::string::npos) << answer;
+  if (LongTests()) {
+    // Nobody helps it: the process ends, and nothing acknowledged is lost.
+    ASSERT_TRUE(WaitUntil([&] {
+      shard.Reap();
+      return daemon.Ended().has_value();
+    })) << daemon.log();
+    EXPECT_NE(daemon.log().find("it stands still"), std::string::npos) << daemon.log();
+    const uint64_t acknowledged = sender.acknowledged_rows();
+    ASSERT_TRUE(daemon.Start()) << daemon.log();
+    EXPECT_GE(AppliedRows(daemon, "m"), acknowledged);
+  } else {
+    shard.GoOn();
+    EXPECT_TRUE(WaitUntil([&] { return Health(daemon, &answer) == 200; })) << answer;
+  }
   ASSERT_TRUE(sender.Finish()) << daemon.log();
   EXPECT_EQ(AppliedRows(daemon, "m"), sender.sent_rows());
 }
