@@ -2,6 +2,7 @@
 
 #include <absl/strings/str_cat.h>
 
+#include <algorithm>
 #include <mutex>
 #include <utility>
 
@@ -18,6 +19,8 @@
 namespace faultline {
 namespace {
 
+// What the daemon, its store and its libraries hold besides, under any load they were made for.
+constexpr uint64_t kOtherBytes = 128ull << 20;
 // One model's batches are counted by at most this many threads besides its shard's.
 constexpr uint32_t kHelpersMax = 3;
 
@@ -247,6 +250,16 @@ std::shared_ptr<const ModelSnapshot> Pipeline::ReadModel(std::string_view name,
 absl::Status Pipeline::ready() const {
   if (impl_->gate->closed()) return absl::UnavailableError("the daemon is stopping");
   return impl_->board.store_status();
+}
+
+// Before the ceiling: what was read already takes a while to become memory, and to be given back.
+bool Pipeline::pressed() const {
+  const uint64_t ceiling = settings()->memory_bytes_max;
+  const uint64_t resident = ceiling == 0 ? 0 : impl_->drive.resident_bytes();
+  if (resident <= ceiling / 8 * 5) return false;
+  const PipelineReading reading = Read();
+  const uint64_t explained = reading.core_bytes + reading.queue_bytes;
+  return resident > explained + std::max(ceiling / 8 * 3, kOtherBytes);
 }
 
 std::vector<WorkProgress> Pipeline::progress() const {

@@ -175,6 +175,8 @@ class Pipeline {
                                                  std::string_view version) const;
   // OK if it takes in events.
   absl::Status ready() const;
+  // Resident memory nears its ceiling, and what waits and what the core holds is not the reason.
+  bool pressed() const;
   // Of each shard's thread.
   std::vector<WorkProgress> progress() const;
   std::shared_ptr<const Settings> settings() const;
