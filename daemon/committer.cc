@@ -324,6 +324,7 @@ void Committer::Publish(double seconds) {
   reading.commit_time_ns = clock_.wall_ns();
   reading.producers = gate_->producers();
   reading.state_bytes = store_->bytes();
+  reading.compaction_debt_bytes = store_->compaction_debt_bytes();
   for (const ShardCut& cut : commit_.cuts) reading.core_bytes += cut.memory_bytes;
   board_->Publish(std::move(publications), std::move(reading));
   for (const auto& [sequence, change] : commit_.changes) {

@@ -67,6 +67,7 @@ struct PipelineReading {
   int64_t commit_interval_ns = 0;  // the one that held last
   uint64_t producers = 0;
   uint64_t state_bytes = 0;
+  uint64_t compaction_debt_bytes = 0;
   uint64_t core_bytes = 0;        // memory of the shards, about
   uint64_t memory_bytes_max = 0;  // of the process; 0: no ceiling
   absl::Status store_status;      // not OK: nothing is acknowledged

@@ -161,6 +161,15 @@ class RocksStore final : public Store {
     return tables + logged;
   }
 
+  uint64_t compaction_debt_bytes() const override {
+    const Use use(this);
+    uint64_t debt = 0;
+    if (use.status().ok()) {
+      use.db().GetIntProperty(rocksdb::DB::Properties::kEstimatePendingCompactionBytes, &debt);
+    }
+    return debt;
+  }
+
  private:
   // Keeps the database open while it is used: Reopen waits until no Use is left.
   class Use {

@@ -53,6 +53,9 @@ class Store {
 
   // Bytes on disk, about.
   virtual uint64_t bytes() const = 0;
+
+  // Bytes that still have to be merged in the background, about. What keeps growing cannot keep up.
+  virtual uint64_t compaction_debt_bytes() const = 0;
 };
 
 }  // namespace faultline

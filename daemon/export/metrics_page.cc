@@ -316,6 +316,9 @@ constexpr PipelineFamily kPipelineFamilies[] = {
      [](const PipelineReading& r, PageText* t) { t->Line(kNone, r.memory_bytes_max); }},
     {"faultline_state_bytes", kGauge, "Bytes of the state on disk.",
      [](const PipelineReading& r, PageText* t) { t->Line(kNone, r.state_bytes); }},
+    {"faultline_state_compaction_debt_bytes", kGauge,
+     "Bytes of the state that still have to be merged in the background, about.",
+     [](const PipelineReading& r, PageText* t) { t->Line(kNone, r.compaction_debt_bytes); }},
 };
 
 void WriteSignals(const Pages& models, PageText* text) {

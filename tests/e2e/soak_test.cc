@@ -76,6 +76,7 @@ struct Sample {
   uint64_t descriptors = 0;
   uint64_t files = 0;
   uint64_t folder_bytes = 0;
+  uint64_t compaction_debt_bytes = 0;
 };
 
 class Soak : public ::testing::Test {
@@ -125,12 +126,15 @@ class Soak : public ::testing::Test {
     while (!Over()) {
       {
         std::shared_lock lock(restart_mutex_);
-        ExpectRowsAddUp(Scrape(daemon_));
+        const std::string page = Scrape(daemon_);
+        ExpectRowsAddUp(page);
         incidents_ = Incidents(daemon_).size();
         std::string answer;
         HttpRequest(daemon_.http_address(), "POST", "/v1/events",
                     "{\"model\":\"single\",\"features\":{\"x\":1.5,\"kind\":\"a\"}}\n", &answer);
         samples_.push_back(Look());
+        samples_.back().compaction_debt_bytes =
+            static_cast<uint64_t>(Series(page, "faultline_state_compaction_debt_bytes"));
       }
       std::this_thread::sleep_for(std::chrono::milliseconds(100));
     }
@@ -201,11 +205,14 @@ class Soak : public ::testing::Test {
     for (int part = 0; part < 4; ++part) {
       const double from = part / 4.0;
       const double to = from + 0.25;
-      std::printf("soak: quarter %d: resident %.1f MB, %llu descriptors, %llu files, %.1f MB\n",
-                  part + 1, static_cast<double>(Most(from, to, &Sample::resident_bytes)) / 1e6,
-                  static_cast<unsigned long long>(Most(from, to, &Sample::descriptors)),
-                  static_cast<unsigned long long>(Most(from, to, &Sample::files)),
-                  static_cast<double>(Most(from, to, &Sample::folder_bytes)) / 1e6);
+      std::printf(
+          "soak: quarter %d: resident %.1f MB, %llu descriptors, %llu files, %.1f MB, "
+          "%.1f MB to merge\n",
+          part + 1, static_cast<double>(Most(from, to, &Sample::resident_bytes)) / 1e6,
+          static_cast<unsigned long long>(Most(from, to, &Sample::descriptors)),
+          static_cast<unsigned long long>(Most(from, to, &Sample::files)),
+          static_cast<double>(Most(from, to, &Sample::folder_bytes)) / 1e6,
+          static_cast<double>(Most(from, to, &Sample::compaction_debt_bytes)) / 1e6);
     }
   }
 
@@ -239,6 +246,7 @@ TEST_F(Soak, MixedLoadLeavesNothingBehind) {
   EXPECT_LE(Most(0.75, 1, &Sample::descriptors), Most(0.25, 0.75, &Sample::descriptors) + 16);
   EXPECT_LE(Most(0, 1, &Sample::files), 200u);
   EXPECT_LE(Most(0, 1, &Sample::folder_bytes), 1'000u << 20);
+  EXPECT_LE(Most(0, 1, &Sample::compaction_debt_bytes), 500u << 20);
 }
 
 }  // namespace

@@ -30,6 +30,7 @@ class StoreWrapper : public Store {
   }
   absl::Status Backup(const std::string& folder) override { return inner_->Backup(folder); }
   uint64_t bytes() const override { return inner_->bytes(); }
+  uint64_t compaction_debt_bytes() const override { return inner_->compaction_debt_bytes(); }
 
  protected:
   Store* const inner_;

@@ -104,6 +104,7 @@ PipelineReading GoldenReading() {
   reading.commit_interval_ns = 100'000'000;
   reading.producers = 1;
   reading.state_bytes = 4096;
+  reading.compaction_debt_bytes = 1024;
   reading.core_bytes = 8192;
   reading.memory_bytes_max = 1 << 30;
   reading.store_status = absl::UnavailableError("disk full");
