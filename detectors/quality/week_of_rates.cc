@@ -34,7 +34,7 @@ double RateOfCode(uint16_t code) {
 
 bool WeekOfRates::Read(std::span<const double, kNumbers> numbers) {
   *this = {};
-  const bool ours = std::abs(numbers[0]) <= kHourMax &&
+  const bool ours = std::abs(numbers[0]) <= kHourMax && std::floor(numbers[0]) == numbers[0] &&
                     std::all_of(numbers.begin() + 3, numbers.end(),
                                 [](double packed) { return packed >= 0 && packed < kPackedMax; });
   if (!ours) return false;

@@ -194,6 +194,8 @@ TEST(WeekOfRates, KeepsRatesAndBelievesTheLowerOne) {
   WeekOfRates again;
   EXPECT_TRUE(again.Read(numbers));
   EXPECT_EQ(again.RateAt(24, third), week.RateAt(24, third));
+  numbers[0] = -1e-9;
+  EXPECT_FALSE(again.Read(numbers)) << "hours are whole numbers";
   for (uint32_t hour = 49; hour < 337; ++hour) hour_of(begin + 3'600 * hour, hour == 171 ? 0 : 4);
   EXPECT_EQ(week.season(), 168);
   EXPECT_LT(week.RateAt(168, third + 1'800), 0.01) << "an outage, until it has come again";
