@@ -232,7 +232,7 @@ absl::Status Daemon::Parts::Listen() {
   grpc_options.message_bytes_max = settings.message_bytes_max;
   grpc_options.queue_bytes_max = settings.queue_bytes_max;
   grpc_options.ready = [this] { return pipeline->ready(); };
-  grpc_options.pressed = [this] { return pipeline->pressed(); };
+  grpc_options.unexplained_bytes = [this] { return pipeline->unexplained_bytes(); };
   absl::StatusOr<std::unique_ptr<GrpcServer>> started = GrpcServer::Start(grpc_options, services);
   if (!started.ok()) return started.status();
   grpc = *std::move(started);

@@ -253,13 +253,14 @@ absl::Status Pipeline::ready() const {
 }
 
 // Before the ceiling: what was read already takes a while to become memory, and to be given back.
-bool Pipeline::pressed() const {
+uint64_t Pipeline::unexplained_bytes() const {
   const uint64_t ceiling = settings()->memory_bytes_max;
   const uint64_t resident = ceiling == 0 ? 0 : impl_->drive.resident_bytes();
-  if (resident <= ceiling / 8 * 5) return false;
+  if (resident <= ceiling / 8 * 5) return 0;
   const PipelineReading reading = Read();
-  const uint64_t explained = reading.core_bytes + reading.queue_bytes;
-  return resident > explained + std::max(ceiling / 8 * 3, kOtherBytes);
+  const uint64_t explained =
+      reading.core_bytes + reading.queue_bytes + std::max(ceiling / 8 * 3, kOtherBytes);
+  return resident - std::min(resident, explained);
 }
 
 std::vector<WorkProgress> Pipeline::progress() const {

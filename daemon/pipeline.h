@@ -176,8 +176,9 @@ class Pipeline {
                                                  std::string_view version) const;
   // OK if it takes in events.
   absl::Status ready() const;
-  // Resident memory nears its ceiling, and what waits and what the core holds is not the reason.
-  bool pressed() const;
+  // If resident memory nears its ceiling: what of it neither waits, nor is the core's, nor is to be
+  // expected. Else 0.
+  uint64_t unexplained_bytes() const;
   // Of each shard's thread.
   std::vector<WorkProgress> progress() const;
   std::shared_ptr<const Settings> settings() const;

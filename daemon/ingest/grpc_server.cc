@@ -26,6 +26,8 @@ namespace {
 
 constexpr std::chrono::milliseconds kHeartbeat{300};
 constexpr std::chrono::milliseconds kRelief{10};
+constexpr int kLooksToSettle = 100;
+constexpr uint64_t kFloodBytes = 8 << 20;
 constexpr int kMessageSlackBytes = 64 << 10;
 // The review services block a thread per call; reflection does too.
 constexpr int kSyncThreadsMax = 64;
@@ -88,7 +90,7 @@ struct GrpcServer::Impl {
   std::string address, socket_address;
   uint16_t port = 0;
   std::function<absl::Status()> ready;
-  std::function<bool()> pressed;
+  std::function<uint64_t()> unexplained_bytes;
   std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> intake;
   UserPorts users;
   std::unique_ptr<grpc::Server> server;
@@ -151,8 +153,8 @@ absl::Status GrpcServer::Impl::Open(const GrpcServerOptions& options,
   });
   if (!started.ok()) return started.status();
   acceptor = std::move(*started);
-  if (options.pressed) {
-    pressed = options.pressed;
+  if (options.unexplained_bytes) {
+    unexplained_bytes = options.unexplained_bytes;
     relief = std::thread([this] { Relieve(); });
   }
   return absl::OkStatus();
@@ -194,12 +196,16 @@ void GrpcServer::Impl::Beat() {
 }
 
 // gRPC 1.51 takes calls faster than it ends them, however fast they are opened and reset, and knows
-// no limit for those that wait.
+// no limit for those that wait. What does not grow is no flood, and nobody is cut for it.
 void GrpcServer::Impl::Relieve() {
+  uint64_t settled = 0;
+  int looks = 0;
   std::unique_lock lock(mutex);
   while (!changed.wait_for(lock, kRelief, [&] { return stopping; })) {
     lock.unlock();
-    const size_t cut = pressed() ? acceptor->CutTcp() : 0;
+    const uint64_t bytes = unexplained_bytes();
+    if (++looks % kLooksToSettle == 0 || bytes < settled) settled = bytes;
+    const size_t cut = bytes > settled + kFloodBytes ? acceptor->CutTcp() : 0;
     if (cut > 0) {
       Log(LogLevel::kWarn, "memory nears limits.memory: connections over TCP were cut",
           {{"connections", static_cast<int64_t>(cut)}});

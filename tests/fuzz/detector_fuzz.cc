@@ -113,6 +113,14 @@ std::vector<std::byte> StateOf(std::string_view bytes, size_t size) {
   return state;
 }
 
+// Makes the checksum hold, which is kept behind the rest.
+void Reseal(std::string* state) {
+  if (state->size() < sizeof(uint64_t)) return;
+  const size_t at = state->size() - sizeof(uint64_t);
+  const uint64_t checksum = XXH3_64bits(state->data(), at);
+  std::memcpy(state->data() + at, &checksum, sizeof checksum);
+}
+
 void CheckVerdicts(std::string_view said) {
   Decoder in(said);
   std::string again;
@@ -128,13 +136,16 @@ void CheckVerdicts(std::string_view said) {
 void CheckFollow(const FollowDetector& detector, const Stream& stream, std::string_view bytes) {
   std::vector<std::byte> state = StateOf(bytes, detector.state_bytes());
   std::vector<std::byte> same = state;
-  std::vector<std::byte> torn = state;
   const std::string said = FollowPanes(detector, stream, kSeedPanes, kSeedPanes + 4, &state);
   CheckVerdicts(said);
   FAULTLINE_CHECK(
       said == FollowPanes(detector, stream, kSeedPanes, kSeedPanes + 4, &same) && state == same,
       "same state, same bytes");
   // A state whose checksum does not hold is as good as none.
+  std::string sealed(bytes.substr(0, std::min(bytes.size(), state.size())));
+  sealed.resize(state.size());
+  Reseal(&sealed);
+  std::vector<std::byte> torn = StateOf(sealed, state.size());
   torn.back() ^= std::byte{0x40};
   std::vector<std::byte> fresh(torn.size());
   detector.Start(fresh);
@@ -207,14 +218,6 @@ const std::vector<std::shared_ptr<const SequenceDetector>>& Sequences() {
     return made;
   }();
   return sequences;
-}
-
-// Makes the checksum hold, which is kept behind the rest.
-void Reseal(std::string* state) {
-  if (state->size() < sizeof(uint64_t)) return;
-  const size_t at = state->size() - sizeof(uint64_t);
-  const uint64_t checksum = XXH3_64bits(state->data(), at);
-  std::memcpy(state->data() + at, &checksum, sizeof checksum);
 }
 
 std::string Seed(size_t kind, size_t stream, std::string_view state) {

@@ -312,6 +312,42 @@ TEST_F(ServerTest, ConnectionsBeyondTheCapAreClosedUntilOthersGo) {
   EXPECT_TRUE(connects(fourth));
 }
 
+TEST_F(ServerTest, MemoryThatGrowsUnexplainedEndsConnectionsOverTcp) {
+  std::atomic<uint64_t> unexplained = 0;
+  GrpcServerOptions options = Options();
+  options.unexplained_bytes = [&] { return unexplained.load(); };
+  Serve(options);
+  const auto local = v1::IngestionService::NewStub(Dial(server_->socket_address()));
+  const auto context = Patient(), local_context = Patient();
+  const auto stream = stub_->StreamInferences(context.get());
+  const auto local_stream = local->StreamInferences(local_context.get());
+  Answers answers, local_answers;
+  ASSERT_TRUE(stream->Write(HelloMessage("tcp", 1)) && ReadOne(stream.get(), &answers));
+  ASSERT_TRUE(local_stream->Write(HelloMessage("local", 1)) &&
+              ReadOne(local_stream.get(), &local_answers));
+  // A little is no flood.
+  unexplained = 4 << 20;
+  std::this_thread::sleep_for(std::chrono::milliseconds(1'500));
+  EXPECT_EQ(server_->connections().refused, 0u);
+  unexplained = 100 << 20;
+  EXPECT_TRUE(Eventually([&] { return server_->connections().refused == 1; }));
+  EXPECT_FALSE(ReadOne(stream.get(), &answers));
+  EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::UNAVAILABLE);
+  // What does not grow any more is none either: whoever comes again stays.
+  std::this_thread::sleep_for(std::chrono::milliseconds(1'500));
+  const uint64_t refused = server_->connections().refused;
+  v1::LogInferencesRequest request;
+  *request.mutable_batch() = NumbersBatch(1);
+  v1::LogInferencesResponse response;
+  const auto again = v1::IngestionService::NewStub(Dial(server_->address()));
+  EXPECT_TRUE(again->LogInferences(Patient().get(), request, &response).ok());
+  EXPECT_EQ(server_->connections().refused, refused);
+  ASSERT_TRUE(local_stream->Write(BatchMessage(1, NumbersBatch(3))));
+  EXPECT_TRUE(ReadOne(local_stream.get(), &local_answers)) << "the socket is left alone";
+  EXPECT_EQ(local_answers.committed, 1u);
+  local_context->TryCancel();
+}
+
 TEST_F(ServerTest, TheFirstCallAfterIdleDoesNotWaitForASleepingPoller) {
   Serve();
   v1::LogInferencesRequest request;
