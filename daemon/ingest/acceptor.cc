@@ -30,6 +30,12 @@ uint64_t InodeOf(int fd) {
   return fstat(fd, &at) == 0 ? at.st_ino : 0;
 }
 
+bool OverTcp(int fd) {
+  sockaddr_storage own{};
+  socklen_t size = sizeof own;
+  return getsockname(fd, reinterpret_cast<sockaddr*>(&own), &size) == 0 && own.ss_family != AF_UNIX;
+}
+
 // gRPC prints the peer's address, and leaks the descriptor if it cannot.
 bool UsablePeer(int fd) {
   sockaddr_storage peer{};
@@ -77,18 +83,20 @@ ConnectionCounts Acceptor::counts() {
   return {open_.size(), accepted_, refused_, failures_};
 }
 
+bool Acceptor::MayHaveTcp() {
+  std::lock_guard lock(mutex_);
+  return std::any_of(open_.begin(), open_.end(),
+                     [](const Connection& connection) { return connection.tcp; });
+}
+
 // Not by shutdown, after which what waits in the socket would still be read: dissolving the
 // association (connect(2)) drops it.
 size_t Acceptor::CutTcp() {
   std::lock_guard lock(mutex_);
   size_t cut = 0;
-  for (const Connection& connection : open_) {
-    sockaddr_storage peer{};
-    socklen_t size = sizeof peer;
-    const int known = getpeername(connection.fd, reinterpret_cast<sockaddr*>(&peer), &size);
-    if (known != 0 || peer.ss_family == AF_UNIX || InodeOf(connection.fd) != connection.inode) {
+  for (Connection& connection : open_) {
+    if (!std::exchange(connection.tcp, false) || InodeOf(connection.fd) != connection.inode)
       continue;
-    }
     const sockaddr nobody = {.sa_family = AF_UNSPEC, .sa_data = {}};
     cut += connect(connection.fd, &nobody, sizeof nobody) == 0 ? 1 : 0;
   }
@@ -158,7 +166,7 @@ bool Acceptor::Room(int listener, int fd) {
   };
   if (full()) Sweep();
   if (full()) return false;
-  open_.push_back({fd, inode, listener});
+  open_.push_back({fd, inode, listener, OverTcp(fd)});
   return true;
 }
 

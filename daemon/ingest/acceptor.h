@@ -47,6 +47,8 @@ class Acceptor {
 
   ConnectionCounts counts();
 
+  // False if no connection over TCP is open.
+  bool MayHaveTcp();
   // Ends the connections over TCP, with all that was sent on them and not read yet; counts them as
   // refused. Gives their number.
   size_t CutTcp();
@@ -56,6 +58,7 @@ class Acceptor {
     int fd = -1;
     uint64_t inode = 0;
     int listener = -1;
+    bool tcp = false;  // and not cut
   };
 
   Acceptor(int wake, std::vector<Listener> listeners, uint32_t connections_max,

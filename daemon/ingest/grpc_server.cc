@@ -26,6 +26,7 @@ namespace {
 
 constexpr std::chrono::milliseconds kHeartbeat{300};
 constexpr std::chrono::milliseconds kRelief{10};
+constexpr std::chrono::milliseconds kNoRelief{50};  // while nobody is there over TCP
 constexpr int kLooksToSettle = 100;
 constexpr uint64_t kFloodBytes = 8 << 20;
 constexpr int kMessageSlackBytes = 64 << 10;
@@ -201,7 +202,8 @@ void GrpcServer::Impl::Relieve() {
   uint64_t settled = 0;
   int looks = 0;
   std::unique_lock lock(mutex);
-  while (!changed.wait_for(lock, kRelief, [&] { return stopping; })) {
+  const auto pause = [&] { return acceptor->MayHaveTcp() ? kRelief : kNoRelief; };
+  while (!changed.wait_for(lock, pause(), [&] { return stopping; })) {
     lock.unlock();
     const uint64_t bytes = unexplained_bytes();
     if (++looks % kLooksToSettle == 0 || bytes < settled) settled = bytes;

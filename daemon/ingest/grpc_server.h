@@ -26,7 +26,7 @@ struct GrpcServerOptions {
   uint64_t queue_bytes_max = 64ull << 20;
   // Asked about every 300 ms: whether health says SERVING. Must not block.
   std::function<absl::Status()> ready;
-  // Asked every 10 ms, if set: memory of the process that nothing explains; if it grows,
+  // Asked every 10 to 50 ms, if set: memory of the process that nothing explains; if it grows,
   // connections over TCP must go. Must not block.
   std::function<uint64_t()> unexplained_bytes;
 };
