@@ -421,7 +421,9 @@ absl::StatusOr<ParsedConfig> ParseConfig(std::string_view text, std::string_view
     if (const auto tab = IndentingTab(text, mark); tab.has_value()) {
       return Refuse(file, *tab, "tabs cannot indent YAML; use spaces");
     }
-    return Refuse(file, mark, Cat({error.msg, ", expected YAML"}));
+    // It goes by bytes, and may quote the first one of a character.
+    const std::string_view why(error.msg);
+    return Refuse(file, mark, Cat({why.substr(0, Utf8PrefixBytes(why)), ", expected YAML"}));
   }
   return parsed;
 }

@@ -164,6 +164,7 @@ INSTANTIATE_TEST_SUITE_P(
         Refused{"models:\n  - name: x\n  \tpane: {rows: 10}\n",
                 "f.yaml:3:3: tabs cannot indent YAML; use spaces"},
         Refused{"a:\tb: c\n", "f.yaml:1:5: illegal map value, expected YAML"},
+        Refused{"\"\\\xC2\x87\"\n", "f.yaml:1:4: unknown escape character: , expected YAML"},
         Refused{"data_folder: /a\xFF\n", "f.yaml:1:16: a byte that is no text, expected UTF-8"},
         Refused{"shards: *nobody\n",
                 "f.yaml:1:9: the referenced anchor is not defined, expected YAML"},
