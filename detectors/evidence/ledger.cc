@@ -28,6 +28,8 @@ constexpr double kOver = 6.907755278982137;
 constexpr double kAlpha = 0.05;
 constexpr double kBestRows = 1000;
 constexpr double kPosteriorWidths = 2;
+// Of a pane: whole numbers are exact far beyond. A kind may reckon rows from what it remembers.
+constexpr double kRowsMax = 1e15;
 
 int64_t Nanoseconds(double seconds) {
   const double ns = seconds * 1e9;
@@ -157,7 +159,7 @@ void Ledger::Alarm(double batch_from_s, double time_s) {
 
 void Ledger::NotePane(const Effect& effect) {
   if (!(effect.rows > 0)) return;
-  state_.rows += static_cast<uint64_t>(effect.rows);
+  state_.rows += static_cast<uint64_t>(std::min(effect.rows, kRowsMax));
   deviation_ = effect.deviation;
   MoveSpans(effect.mean, effect.rows / dispersion_);
   if (latched()) {

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <set>
 
 #include "base/check.h"
 #include "daemon/core/settings.h"
@@ -54,7 +55,9 @@ void CheckPayload(const RecordedEvents& events) {
 struct Found {
   uint64_t records = 0;
   uint64_t ids = 0;
-  std::string id;  // one of them
+  std::set<std::string> known;
+  std::string id;      // one of them
+  std::string absent;  // none of them
 };
 
 Found ReadRecords(const std::string& path) {
@@ -83,6 +86,7 @@ Found ReadRecords(const std::string& path) {
       if (id.empty()) continue;
       ++found.ids;
       found.id = id;
+      found.known.insert(id);
     }
     CheckPayload(record->events);
     const std::string written = EncodeSegmentRecord(*record);
@@ -96,6 +100,8 @@ Found ReadRecords(const std::string& path) {
     FAULTLINE_CHECK(same.ok() && EncodeSegmentRecord(*same) == written, "and stays what it is");
     ::unlink(copy.c_str());
   }
+  found.absent = "none";
+  while (found.known.contains(found.absent)) found.absent.push_back('!');
   return found;
 }
 
@@ -103,7 +109,7 @@ void CheckErasure(const std::string& path, const Found& found) {
   if (found.id.empty()) return;
   const auto rewritten = RewriteWithout(path, found.id, RemoveRows);
   FAULTLINE_CHECK(rewritten.ok() && rewritten->rows_erased > 0, "it was there");
-  const auto again = RewriteWithout(path, "no such id", RemoveRows);
+  const auto again = RewriteWithout(path, found.absent, RemoveRows);
   FAULTLINE_CHECK(again.ok() && again->rows_erased == 0, "it was not there");
   FAULTLINE_CHECK(again->places.size() == found.ids, "every id has a place");
   FAULTLINE_CHECK(ReplaceFile(path, rewritten->bytes, false).ok(), "there is room in memory");
