@@ -128,7 +128,7 @@ class Soak : public ::testing::Test {
         std::shared_lock lock(restart_mutex_);
         const std::string page = Scrape(daemon_);
         ExpectRowsAddUp(page);
-        incidents_ = Incidents(daemon_).size();
+        incidents_ = CountIncidents(daemon_);
         std::string answer;
         HttpRequest(daemon_.http_address(), "POST", "/v1/events",
                     "{\"model\":\"single\",\"features\":{\"x\":1.5,\"kind\":\"a\"}}\n", &answer);

@@ -71,11 +71,22 @@ void RecordDeploy(const DaemonChild& daemon, const std::string& name, const std:
   Call<v1::ModelService>(daemon, &v1::ModelService::Stub::RecordDeploy, request);
 }
 
-std::vector<v1::Incident> Incidents(const DaemonChild& daemon) {
+namespace {
+
+v1::ListIncidentsResponse ListIncidents(const DaemonChild& daemon) {
   v1::ListIncidentsRequest list;
   list.set_page_size(1000);
-  const v1::ListIncidentsResponse page =
-      Call<v1::IncidentService>(daemon, &v1::IncidentService::Stub::ListIncidents, list);
+  return Call<v1::IncidentService>(daemon, &v1::IncidentService::Stub::ListIncidents, list);
+}
+
+}  // namespace
+
+size_t CountIncidents(const DaemonChild& daemon) {
+  return static_cast<size_t>(ListIncidents(daemon).incidents_size());
+}
+
+std::vector<v1::Incident> Incidents(const DaemonChild& daemon) {
+  const v1::ListIncidentsResponse page = ListIncidents(daemon);
   std::vector<v1::Incident> incidents;
   for (const v1::Incident& listed : page.incidents()) {
     v1::GetIncidentRequest get;

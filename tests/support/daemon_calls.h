@@ -20,6 +20,8 @@ v1::GetModelStatusResponse GetModelStatus(const DaemonChild& daemon, const std::
 void RecordDeploy(const DaemonChild& daemon, const std::string& name, const std::string& version);
 // All of them, with evidence and timeline, oldest first.
 std::vector<v1::Incident> Incidents(const DaemonChild& daemon);
+// How many are listed, at most a thousand; some may be gone a moment later.
+size_t CountIncidents(const DaemonChild& daemon);
 v1::ReplayIncidentResponse Replay(const DaemonChild& daemon,
                                   const v1::ReplayIncidentRequest& request);
 
