@@ -130,9 +130,8 @@ TEST(Nab, EqualsThePublishedPointsOfWindowedGaussian) {
   uint64_t count = 0;
   for (const auto& [name, file] : files) {
     std::vector<RowSpan> windows;
-    const auto row = [&](const std::string& time) {
-      return static_cast<uint64_t>(std::find(file.times.begin(), file.times.end(), time) -
-                                   file.times.begin());
+    const auto row = [&all = file.times](const std::string& time) {
+      return static_cast<uint64_t>(std::find(all.begin(), all.end(), time) - all.begin());
     };
     for (size_t i = 0; i + 1 < times[name].size(); i += 2) {
       windows.push_back({row(times[name][i]), row(times[name][i + 1]) + 1});
