@@ -334,14 +334,13 @@ TEST_F(ServerTest, MemoryThatGrowsUnexplainedEndsConnectionsOverTcp) {
   EXPECT_FALSE(ReadOne(stream.get(), &answers));
   EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::UNAVAILABLE);
   // What does not grow any more is none either: whoever comes again stays.
-  std::this_thread::sleep_for(std::chrono::milliseconds(1'500));
-  const uint64_t refused = server_->connections().refused;
-  v1::LogInferencesRequest request;
-  *request.mutable_batch() = NumbersBatch(1);
-  v1::LogInferencesResponse response;
-  const auto again = v1::IngestionService::NewStub(Dial(server_->address()));
-  EXPECT_TRUE(again->LogInferences(Patient().get(), request, &response).ok());
-  EXPECT_EQ(server_->connections().refused, refused);
+  EXPECT_TRUE(Eventually([&] {
+    const uint64_t refused = server_->connections().refused;
+    const auto channel = Dial(server_->address());
+    channel->WaitForConnected(std::chrono::system_clock::now() + std::chrono::seconds(60));
+    std::this_thread::sleep_for(std::chrono::milliseconds(500));
+    return server_->connections().refused == refused;
+  }));
   ASSERT_TRUE(local_stream->Write(BatchMessage(1, NumbersBatch(3))));
   EXPECT_TRUE(ReadOne(local_stream.get(), &local_answers)) << "the socket is left alone";
   EXPECT_EQ(local_answers.committed, 1u);
