@@ -170,7 +170,7 @@ absl::Status Daemon::Parts::OpenState() {
   }
   absl::Status started = pipeline->Start();
   if (!started.ok()) return started;
-  watchdog = std::make_unique<Watchdog>("shard", [this] { return pipeline->progress(); });
+  watchdog = std::make_unique<Watchdog>([this] { return pipeline->progress(); });
   watchdog->Start();
   return absl::OkStatus();
 }

@@ -21,7 +21,8 @@ namespace {
 
 // What the daemon, its store and its libraries hold besides, under any load they were made for.
 constexpr uint64_t kOtherBytes = 128ull << 20;
-// One model's batches are counted by at most this many threads besides its shard's.
+// One model's rows are counted, and its panes judged, by at most this many threads besides its
+// shard's.
 constexpr uint32_t kHelpersMax = 3;
 
 absl::Status NameKey(const absl::Status& status, std::string_view key) {

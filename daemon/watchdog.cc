@@ -3,6 +3,7 @@
 #include <absl/strings/str_cat.h>
 
 #include <chrono>
+#include <string>
 #include <utility>
 
 #include "base/check.h"
@@ -15,7 +16,7 @@ constexpr std::chrono::seconds kPeriod{1};
 
 }  // namespace
 
-Watchdog::Watchdog(std::string what, Ask ask) : what_(std::move(what)), ask_(std::move(ask)) {}
+Watchdog::Watchdog(Ask ask) : ask_(std::move(ask)) {}
 
 Watchdog::~Watchdog() { Stop(); }
 
@@ -52,7 +53,7 @@ void Watchdog::Look() {
     watched.done = now[i].done;
     FAULTLINE_CHECK(watched.looks < kDeadLooks, "a shard waits for nobody: it stands still");
     if (watched.looks >= kSickLooks) {
-      found = absl::UnavailableError(absl::StrCat(what_, " ", i, " stands still with work to do"));
+      found = absl::UnavailableError(absl::StrCat("shard ", i, " stands still with work to do"));
     }
   }
   std::lock_guard lock(mutex_);

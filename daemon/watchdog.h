@@ -6,7 +6,6 @@
 #include <cstdint>
 #include <functional>
 #include <mutex>
-#include <string>
 #include <thread>
 #include <vector>
 
@@ -14,7 +13,7 @@
 
 namespace faultline {
 
-// Notices threads that stand still with work before them. A shard waits for no disk and no client,
+// Notices shards that stand still with work before them. A shard waits for no disk and no client,
 // so one that finishes nothing is a bug of ours.
 //
 // Operation:    looks once a second. After kSickLooks looks without progress health() says so, for
@@ -26,11 +25,10 @@ class Watchdog {
  public:
   static constexpr uint32_t kSickLooks = 10;
   static constexpr uint32_t kDeadLooks = 60;
-  // Of each thread that is watched, always in the same order.
+  // Of each shard, in order of their numbers.
   using Ask = std::function<std::vector<WorkProgress>()>;
 
-  // `what` its threads are: "shard".
-  Watchdog(std::string what, Ask ask);
+  explicit Watchdog(Ask ask);
   ~Watchdog();
 
   void Start();
@@ -39,7 +37,7 @@ class Watchdog {
   // Instead of Start.
   void Look();
 
-  // UNAVAILABLE with the thread that stands still.
+  // UNAVAILABLE with the shard that stands still.
   absl::Status health() const;
 
  private:
@@ -49,7 +47,6 @@ class Watchdog {
   };
   void Run();
 
-  const std::string what_;
   const Ask ask_;
   std::vector<Watched> watched_;  // of whoever looks
 

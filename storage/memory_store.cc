@@ -56,12 +56,12 @@ class MemoryStore final : public Store {
     return absl::FailedPreconditionError("a store in memory has nothing to back up");
   }
 
-  uint64_t compaction_debt_bytes() const override { return 0; }
-
   uint64_t bytes() const override {
     const std::shared_lock lock(mutex_);
     return bytes_;
   }
+
+  uint64_t compaction_debt_bytes() const override { return 0; }
 
  private:
   using Copied = std::vector<std::pair<std::string, std::string>>;

@@ -103,9 +103,14 @@ void ModelState::Judge(const OpenPane& pane, const PaneDeposit& deposit,
   std::vector<JudgedSignal> judged(std::min(signals, kJudgedTogether));
   for (uint32_t from = 0; from < signals; from += kJudgedTogether) {
     const uint32_t end = std::min(signals, from + kJudgedTogether);
-    ForSignals(from, end, [&](uint32_t signal) {
-      JudgeAlone(signal, pane, deposit, evidence, &judged[signal - from]);
-    });
+    const auto alone = [&](size_t i) {
+      JudgeAlone(from + static_cast<uint32_t>(i), pane, deposit, evidence, &judged[i]);
+    };
+    if (shard_->helpers != nullptr && end - from >= kSignalsForHelp) {
+      shard_->helpers->ForEach(end - from, kSignalsOfPart, alone);
+    } else {
+      for (size_t i = 0; i < end - from; ++i) alone(i);
+    }
     for (uint32_t signal = from; signal < end; ++signal) {
       TakeJudged(signal, pane.header(), &judged[signal - from], edges);
       shown->signals.push_back(std::move(judged[signal - from].reading));
@@ -114,21 +119,6 @@ void ModelState::Judge(const OpenPane& pane, const PaneDeposit& deposit,
   }
   spans_.erase(spans_.begin(), spans_.lower_bound(window_from_));
   Show(std::move(shown));
-}
-
-// Signals share nothing in `each`, so whoever does it, the bytes are the same.
-void ModelState::ForSignals(uint32_t from, uint32_t end,
-                            absl::FunctionRef<void(uint32_t signal)> each) {
-  const auto part = [&](uint32_t number) {
-    const uint32_t first = from + number * kSignalsOfPart;
-    for (uint32_t i = first; i < std::min(end, first + kSignalsOfPart); ++i) each(i);
-  };
-  const uint32_t parts = (end - from + kSignalsOfPart - 1) / kSignalsOfPart;
-  if (shard_->helpers != nullptr && end - from >= kSignalsForHelp) {
-    shard_->helpers->Run(parts, part);
-  } else {
-    for (uint32_t i = 0; i < parts; ++i) part(i);
-  }
 }
 
 void ModelState::JudgeAlone(uint32_t signal, const OpenPane& pane, const PaneDeposit& deposit,

@@ -13,7 +13,7 @@ namespace faultline {
 using google::protobuf::util::TimeUtil;
 
 // A pane enters the rolling reference when it leaves the window, so that an alarm which needs some
-// panes to be sure still finds the panes it is about outside. Returns what became of the latter.
+// panes to be sure still finds the panes it is about outside. Returns the slots that changed.
 RollingReference::Slots ModelState::MoveWindow(uint32_t signal, int64_t number,
                                                const OpenPane& pane) {
   SignalState& state = signals_[signal];

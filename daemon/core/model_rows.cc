@@ -238,11 +238,7 @@ void ModelState::CountSignal(uint32_t signal, RowRange run, OpenPane* pane, bool
 void ModelState::CountParts(RowRange run) {
   std::vector<CountingPart>& counting = shard_->counting;
   const size_t each = std::max<uint64_t>(1, kValuesOfPart / (run.end - run.begin));
-  const auto parts = static_cast<uint32_t>((counting.size() + each - 1) / each);
-  shard_->helpers->Run(parts, [&](uint32_t part) {
-    const size_t last = std::min(counting.size(), (part + 1) * each);
-    for (size_t i = part * each; i < last; ++i) counting[i].Count(run);
-  });
+  shard_->helpers->ForEach(counting.size(), each, [&](size_t i) { counting[i].Count(run); });
   counting.clear();
 }
 

@@ -180,7 +180,6 @@ class ModelState {
   PaneDeposit DepositOf(const PaneHeader& pane) const;
   void Judge(const OpenPane& pane, const PaneDeposit& deposit, std::vector<AlertEdge>* edges,
              Effects* effects);
-  void ForSignals(uint32_t from, uint32_t end, absl::FunctionRef<void(uint32_t signal)> each);
   void JudgeAlone(uint32_t signal, const OpenPane& pane, const PaneDeposit& deposit,
                   const PaneEvidence& evidence, JudgedSignal* judged);
   void TakeJudged(uint32_t signal, const PaneHeader& pane, JudgedSignal* judged,

@@ -15,7 +15,7 @@ class WatchdogTest : public ::testing::Test {
   }
 
   std::vector<WorkProgress> shards_ = std::vector<WorkProgress>(2);
-  Watchdog dog_{"shard", [this] { return shards_; }};
+  Watchdog dog_{[this] { return shards_; }};
 };
 
 TEST_F(WatchdogTest, WhoHasNothingToDoMayRest) {
@@ -59,7 +59,7 @@ TEST_F(WatchdogTest, LooksByItself) {
   std::mutex mutex;
   std::condition_variable looked;
   int looks = 0;
-  Watchdog dog("shard", [&] {
+  Watchdog dog([&] {
     std::lock_guard lock(mutex);
     ++looks;
     looked.notify_one();

@@ -30,7 +30,8 @@ constexpr auto kLong = std::chrono::seconds(60);
 class FakeDaemon final : public v1::IngestionService::Service {
  public:
   struct Script {
-    std::set<uint64_t> break_at;      // receipt number of batches with which the stream breaks
+    std::set<uint64_t> break_at;  // receipt number of batches with which the stream breaks
+    grpc::StatusCode break_code = grpc::StatusCode::UNAVAILABLE;
     bool apply_before_break = false;  // that batch is committed, but not acknowledged
     std::set<uint64_t> skip;          // receipt numbers that are lost
     std::set<uint64_t> refuse_rows;   // row counts of batches that are not taken
@@ -66,7 +67,7 @@ class FakeDaemon final : public v1::IngestionService::Service {
     while (stream->Read(&request)) {
       v1::StreamInferencesResponse answer;
       if (!Take(producer, request.batch(), &answer)) {
-        return {grpc::StatusCode::UNAVAILABLE, "pulled the plug"};
+        return {script.break_code, "pulled the plug"};
       }
       if (answer.message_case() != v1::StreamInferencesResponse::MESSAGE_NOT_SET) {
         stream->Write(answer);
@@ -214,6 +215,28 @@ TEST_F(ProducerTest, BrokenConnectionsLoseAndRepeatNothing) {
   ExpectBalance(totals);
   // Acknowledgements on their way when the stream broke may be lost.
   EXPECT_EQ(totals.applied_rows + totals.unreported_rows, totals.sent_rows);
+}
+
+TEST_F(ProducerTest, ADaemonUnderPressureIsTriedAgain) {
+  daemon_.script.break_code = grpc::StatusCode::RESOURCE_EXHAUSTED;
+  daemon_.script.break_at = {2, 9};
+  Connect();
+  SendAll({1, 2, 3, 4, 5, 6, 8, 9, 10, 11});
+  ASSERT_TRUE(producer_->Flush(kLong).ok());
+  EXPECT_THAT(daemon_.Applied("p"), ElementsAre(1, 2, 3, 4, 5, 6, 8, 9, 10, 11));
+  EXPECT_EQ(producer_->totals().reconnects, 2u);
+}
+
+TEST_F(ProducerTest, AMessageThatEndsEveryStreamIsNotTriedForEver) {
+  daemon_.script.break_code = grpc::StatusCode::RESOURCE_EXHAUSTED;
+  for (uint64_t receipt = 2; receipt < 1'000; ++receipt) daemon_.script.break_at.insert(receipt);
+  Connect();
+  SendAll({1});
+  ASSERT_TRUE(producer_->Flush(kLong).ok());
+  ASSERT_TRUE(producer_->Send(Batch(2)).ok());
+  const absl::Status flushed = producer_->Flush(kLong);
+  EXPECT_EQ(flushed.code(), absl::StatusCode::kAborted) << flushed;
+  EXPECT_THAT(std::string(flushed.message()), HasSubstr("pulled the plug"));
 }
 
 TEST_F(ProducerTest, CommittedButUnreportedRowsAreNotSentAgain) {
