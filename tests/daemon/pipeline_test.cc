@@ -143,6 +143,48 @@ TEST(Pipeline, AnswersInOrderAfterTheCommit) {
   EXPECT_EQ(pipeline.ReadModel("m0", "1")->totals.applied_rows, 500u);
 }
 
+// A store that is behind with its merging.
+class BusyStore final : public StoreWrapper {
+ public:
+  using StoreWrapper::StoreWrapper;
+  absl::Status Commit(const std::vector<StateWrite>& writes, bool sync) override {
+    return inner_->Commit(writes, sync);
+  }
+  absl::Status Reopen() override { return inner_->Reopen(); }
+  uint64_t compaction_debt_bytes() const override { return 12'345; }
+};
+
+TEST(Pipeline, ShowsHowFarTheStoreIsBehind) {
+  const std::unique_ptr<Store> memory = NewMemoryStore();
+  BusyStore store(memory.get());
+  Pipeline pipeline(MakeSettings(), &store, nullptr, nullptr);
+  ASSERT_TRUE(pipeline.Start().ok());
+  EXPECT_EQ(pipeline.Read().compaction_debt_bytes, 12'345u);
+}
+
+TEST(Pipeline, SaysWhatMemoryNothingExplains) {
+  constexpr uint64_t kMiB = 1 << 20;
+  const std::unique_ptr<Store> store = NewMemoryStore();
+  std::atomic<uint64_t> resident = 0;
+  PipelineDrive drive;
+  drive.resident_bytes = [&] { return resident.load(); };
+  Settings settings = *MakeSettings();
+  for (const uint64_t ceiling : {uint64_t{0}, 800 * kMiB}) {
+    settings.memory_bytes_max = ceiling;
+    Pipeline pipeline(std::make_shared<Settings>(settings), store.get(), nullptr, nullptr, drive);
+    ASSERT_TRUE(pipeline.Start().ok());
+    const auto unexplained = [&](uint64_t mebibytes) {
+      resident = mebibytes * kMiB;
+      return pipeline.unexplained_bytes();
+    };
+    EXPECT_EQ(unexplained(500), 0u) << "there is room";
+    // An empty core explains three eighths of the ceiling, and next to nothing besides.
+    const uint64_t most = ceiling == 0 ? 0 : 300 * kMiB;
+    EXPECT_LE(unexplained(600), most);
+    EXPECT_GE(unexplained(600) + kMiB, most);
+  }
+}
+
 TEST(Pipeline, DuplicatesAreCountedAndNotApplied) {
   const std::unique_ptr<Store> store = NewMemoryStore();
   Collected collected;
