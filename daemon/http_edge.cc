@@ -8,11 +8,11 @@
 #include <utility>
 
 #include "base/clock.h"
-#include "daemon/export/daemon_metrics.h"
-#include "daemon/export/http_server.h"
-#include "daemon/export/metrics_page.h"
-#include "daemon/ingest/post_events.h"
-#include "daemon/log.h"
+#include "daemon/edge/http/http_server.h"
+#include "daemon/edge/ingest/post_events.h"
+#include "daemon/edge/metrics/daemon_metrics.h"
+#include "daemon/edge/metrics/metrics_page.h"
+#include "daemon/log/log.h"
 
 namespace faultline {
 namespace {

@@ -8,10 +8,10 @@
 #include <string>
 #include <vector>
 
-#include "daemon/export/alert_poster.h"
-#include "daemon/ingest/grpc_server.h"
-#include "daemon/ingest/ingestion_desk.h"
-#include "daemon/pipeline.h"
+#include "daemon/edge/grpc/grpc_server.h"
+#include "daemon/edge/ingest/ingestion_desk.h"
+#include "daemon/edge/notify/alert_poster.h"
+#include "daemon/runtime/pipeline.h"
 #include "storage/recorder.h"
 
 namespace faultline {

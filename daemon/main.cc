@@ -1,6 +1,6 @@
 #include <CLI/CLI.hpp>
 
-#include "daemon/cli/commands.h"
+#include "daemon/cli/commands/commands.h"
 #include "daemon/serve.h"
 
 // For jemalloc: few arenas, as few threads allocate much; what was given back leaves the process

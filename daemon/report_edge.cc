@@ -7,11 +7,11 @@
 #include <string_view>
 #include <utility>
 
-#include "daemon/export/http_server.h"
-#include "daemon/export/report.h"
-#include "daemon/review/evidence_calls.h"
-#include "daemon/review/incident_reader.h"
-#include "daemon/review/url_query.h"
+#include "daemon/edge/http/http_server.h"
+#include "daemon/edge/report/report.h"
+#include "daemon/edge/review/evidence_calls.h"
+#include "daemon/edge/review/incident_reader.h"
+#include "daemon/edge/review/url_query.h"
 #include "storage/keys.h"
 
 namespace faultline {

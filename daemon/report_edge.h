@@ -5,7 +5,7 @@
 #include <memory>
 #include <string>
 
-#include "daemon/core/settings.h"
+#include "daemon/core/settings/settings.h"
 #include "storage/recorder.h"
 #include "storage/store.h"
 

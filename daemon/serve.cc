@@ -3,9 +3,9 @@
 #include <cstdio>
 #include <memory>
 
-#include "daemon/cli/client.h"
-#include "daemon/cli/commands.h"
-#include "daemon/config_file.h"
+#include "daemon/cli/commands/commands.h"
+#include "daemon/client/client.h"
+#include "daemon/config/config_file.h"
 #include "daemon/daemon.h"
 
 namespace faultline {

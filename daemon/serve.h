@@ -4,7 +4,7 @@
 
 namespace faultline {
 
-// The commands that are the daemon itself; see daemon/cli/commands.h for the others.
+// The commands that are the daemon itself; see daemon/cli/commands/commands.h for the others.
 void AddServe(CLI::App* app, int* exit_code);
 void AddConfig(CLI::App* app, int* exit_code);
 

@@ -7,7 +7,7 @@
 #include <span>
 #include <string_view>
 
-#include "detectors/detector.h"
+#include "detectors/contract/detector.h"
 #include "faultline/v1/detector.pb.h"
 
 namespace faultline {

@@ -127,8 +127,8 @@ struct Home {
 TEST(Tidy, ThirdPartiesStayAtHome) {
   const std::vector<Home> homes = {
       {"rocksdb/", {"storage/rocks_"}},
-      {"yaml-cpp/", {"daemon/config_file.cc"}},
-      {"spdlog/", {"daemon/log.cc"}},
+      {"yaml-cpp/", {"daemon/config/config_file.cc"}},
+      {"spdlog/", {"daemon/log/log.cc"}},
       {"prometheus/", {"daemon/export/"}},
       {"boost/asio", {"daemon/export/", "daemon/ingest/", "daemon/daemon.cc", "daemon/runtime."}},
       {"boost/beast", {"daemon/export/"}},

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "base/codec.h"
-#include "detectors/judgement.h"
+#include "detectors/contract/judgement.h"
 #include "detectors/kinds.h"
 
 namespace faultline {

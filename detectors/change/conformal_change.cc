@@ -6,8 +6,8 @@
 #include <array>
 #include <cmath>
 
+#include "detectors/contract/judgement.h"
 #include "detectors/evidence/ledger.h"
-#include "detectors/judgement.h"
 #include "detectors/kinds.h"
 #include "detectors/stats/elementary.h"
 

@@ -6,9 +6,9 @@
 #include <cmath>
 
 #include "detectors/change/mean_follow.h"
+#include "detectors/contract/judgement.h"
 #include "detectors/evidence/ledger.h"
 #include "detectors/evidence/sums.h"
-#include "detectors/judgement.h"
 #include "detectors/kinds.h"
 
 namespace faultline {

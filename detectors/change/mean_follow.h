@@ -4,7 +4,7 @@
 #include <memory>
 #include <string>
 
-#include "detectors/detector.h"
+#include "detectors/contract/detector.h"
 
 namespace faultline {
 

@@ -8,7 +8,7 @@
 #include <string>
 
 #include "base/check.h"
-#include "detectors/judgement.h"
+#include "detectors/contract/judgement.h"
 #include "detectors/kinds.h"
 
 namespace faultline {

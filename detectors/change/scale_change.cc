@@ -4,9 +4,9 @@
 #include <array>
 #include <cmath>
 
+#include "detectors/contract/judgement.h"
 #include "detectors/evidence/ledger.h"
 #include "detectors/evidence/sums.h"
-#include "detectors/judgement.h"
 #include "detectors/kinds.h"
 
 namespace faultline {

@@ -8,8 +8,8 @@
 #include <utility>
 
 #include "base/check.h"
+#include "detectors/contract/judgement.h"
 #include "detectors/evidence/confidence.h"
-#include "detectors/judgement.h"
 #include "detectors/stats/elementary.h"
 
 namespace faultline {

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <span>
 
-#include "detectors/detector.h"
+#include "detectors/contract/detector.h"
 #include "detectors/evidence/e_detector.h"
 
 namespace faultline {

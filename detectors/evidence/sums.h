@@ -6,8 +6,8 @@
 #include <span>
 #include <string>
 
-#include "detectors/detector.h"
-#include "detectors/judgement.h"
+#include "detectors/contract/detector.h"
+#include "detectors/contract/judgement.h"
 
 namespace faultline {
 

@@ -1,4 +1,4 @@
-#include "detectors/judgement.h"
+#include "detectors/contract/judgement.h"
 #include "detectors/kinds.h"
 #include "detectors/quality/rate.h"
 

@@ -1,6 +1,6 @@
 #include <string>
 
-#include "detectors/judgement.h"
+#include "detectors/contract/judgement.h"
 #include "detectors/kinds.h"
 
 namespace faultline {

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "detectors/judgement.h"
+#include "detectors/contract/judgement.h"
 #include "detectors/stats/distances.h"
 
 namespace faultline {

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "detectors/detector.h"
+#include "detectors/contract/detector.h"
 
 namespace faultline {
 

@@ -10,8 +10,8 @@
 #include <cmath>
 #include <memory>
 
+#include "detectors/contract/judgement.h"
 #include "detectors/evidence/ledger.h"
-#include "detectors/judgement.h"
 #include "detectors/kinds.h"
 #include "detectors/quality/week_of_rates.h"
 #include "detectors/stats/elementary.h"

@@ -6,9 +6,9 @@
 #include <span>
 #include <string>
 
-#include "detectors/detector.h"
+#include "detectors/contract/detector.h"
+#include "detectors/contract/judgement.h"
 #include "detectors/evidence/ledger.h"
-#include "detectors/judgement.h"
 
 namespace faultline {
 

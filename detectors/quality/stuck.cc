@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <cmath>
 
+#include "detectors/contract/judgement.h"
 #include "detectors/evidence/few_cells.h"
 #include "detectors/evidence/ledger.h"
-#include "detectors/judgement.h"
 #include "detectors/kinds.h"
 #include "detectors/stats/elementary.h"
 

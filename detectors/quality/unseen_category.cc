@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <string>
 
-#include "detectors/judgement.h"
+#include "detectors/contract/judgement.h"
 #include "detectors/kinds.h"
 
 namespace faultline {

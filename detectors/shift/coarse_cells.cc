@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "detectors/detector.h"
+#include "detectors/contract/detector.h"
 
 namespace faultline {
 

@@ -14,8 +14,8 @@
 #include <vector>
 
 #include "detectors/change/mean_follow.h"
+#include "detectors/contract/judgement.h"
 #include "detectors/evidence/sums.h"
-#include "detectors/judgement.h"
 #include "detectors/kinds.h"
 
 namespace faultline {

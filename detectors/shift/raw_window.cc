@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "base/check.h"
-#include "detectors/judgement.h"
+#include "detectors/contract/judgement.h"
 #include "detectors/kinds.h"
 #include "detectors/stats/conventions.h"
 

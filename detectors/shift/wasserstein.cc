@@ -1,6 +1,6 @@
 #include <limits>
 
-#include "detectors/judgement.h"
+#include "detectors/contract/judgement.h"
 #include "detectors/kinds.h"
 #include "detectors/shift/coarse_cells.h"
 #include "detectors/stats/distances.h"

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "detectors/detector.h"
+#include "detectors/contract/detector.h"
 
 namespace faultline::bench {
 

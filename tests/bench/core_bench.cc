@@ -11,8 +11,8 @@
 #include <thread>
 #include <vector>
 
-#include "daemon/core/shard.h"
-#include "daemon/helper_threads.h"
+#include "daemon/core/shard/shard.h"
+#include "daemon/runtime/helper_threads.h"
 #include "tests/bench/figures.h"
 #include "tests/support/streams.h"
 

@@ -15,9 +15,9 @@
 #include <vector>
 
 #include "base/clock.h"
-#include "daemon/ingest/decode.h"
-#include "daemon/ingest/grpc_server.h"
-#include "daemon/ingest/ingestion_service.h"
+#include "daemon/edge/decode/decode.h"
+#include "daemon/edge/grpc/grpc_server.h"
+#include "daemon/edge/ingest/ingestion_service.h"
 #include "faultline/v1/ingestion.grpc.pb.h"
 #include "tests/bench/figures.h"
 #include "tests/support/daemon_child.h"

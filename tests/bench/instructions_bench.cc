@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "base/check.h"
-#include "daemon/core/shard.h"
-#include "daemon/ingest/decode.h"
+#include "daemon/core/shard/shard.h"
+#include "daemon/edge/decode/decode.h"
 #include "faultline/v1/event.pb.h"
 #include "tests/support/streams.h"
 

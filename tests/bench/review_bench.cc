@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "base/check.h"
-#include "daemon/core/score_history.h"
-#include "daemon/review/evidence_calls.h"
-#include "daemon/review/incident_reader.h"
+#include "daemon/core/signal/score_history.h"
+#include "daemon/edge/review/evidence_calls.h"
+#include "daemon/edge/review/incident_reader.h"
 #include "storage/keys.h"
 #include "storage/rocks_store.h"
 #include "tests/bench/figures.h"

@@ -14,8 +14,8 @@
 
 #include "base/check.h"
 #include "base/clock.h"
-#include "daemon/export/http_server.h"
-#include "daemon/export/metrics_page.h"
+#include "daemon/edge/http/http_server.h"
+#include "daemon/edge/metrics/metrics_page.h"
 #include "tests/bench/figures.h"
 
 // A metrics page of 100 000 series per signal: written with labels at hand, written when every

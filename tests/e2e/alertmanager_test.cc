@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "daemon/cli/producer.h"
-#include "daemon/export/http_server.h"
+#include "daemon/client/producer.h"
+#include "daemon/edge/http/http_server.h"
 #include "tests/support/daemon_calls.h"
 #include "tests/support/daemon_child.h"
 #include "tests/support/server_child.h"

@@ -8,7 +8,7 @@
 #include <thread>
 #include <vector>
 
-#include "daemon/cli/producer.h"
+#include "daemon/client/producer.h"
 #include "faultline/v1/event.pb.h"
 #include "tests/support/daemon_calls.h"
 #include "tests/support/daemon_child.h"

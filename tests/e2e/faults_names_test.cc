@@ -10,7 +10,7 @@
 
 #include "base/utf8.h"
 #include "faultline/v1/ingestion.grpc.pb.h"
-#include "tests/daemon/export/exposition.h"
+#include "tests/daemon/edge/metrics/exposition.h"
 #include "tests/support/daemon_calls.h"
 #include "tests/support/daemon_child.h"
 #include "tests/support/daemon_load.h"

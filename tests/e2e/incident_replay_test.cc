@@ -5,7 +5,7 @@
 #include <memory>
 #include <string>
 
-#include "daemon/cli/producer.h"
+#include "daemon/client/producer.h"
 #include "tests/support/daemon_calls.h"
 #include "tests/support/daemon_child.h"
 #include "tests/support/streams.h"

@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-#include "daemon/cli/producer.h"
+#include "daemon/client/producer.h"
 #include "tests/support/daemon_calls.h"
 #include "tests/support/daemon_child.h"
 #include "tests/support/server_child.h"

@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "base/clock.h"
-#include "daemon/cli/producer.h"
+#include "daemon/client/producer.h"
 #include "tests/support/daemon_calls.h"
 #include "tests/support/daemon_child.h"
 #include "tests/support/daemon_load.h"

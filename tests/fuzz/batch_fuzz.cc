@@ -3,7 +3,7 @@
 
 #include "base/check.h"
 #include "base/utf8.h"
-#include "daemon/ingest/decode.h"
+#include "daemon/edge/decode/decode.h"
 #include "tests/fuzz/batches.h"
 #include "tests/fuzz/core_state.h"
 #include "tests/fuzz/fuzz.h"

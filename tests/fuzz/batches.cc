@@ -7,11 +7,11 @@
 #include <vector>
 
 #include "base/check.h"
-#include "daemon/core/limits.h"
-#include "daemon/core/settings.h"
-#include "daemon/ingest/decode.h"
-#include "daemon/ingest/names.h"
-#include "daemon/recording.h"
+#include "daemon/core/contract/limits.h"
+#include "daemon/core/settings/settings.h"
+#include "daemon/edge/decode/decode.h"
+#include "daemon/edge/decode/names.h"
+#include "daemon/runtime/recording.h"
 #include "tests/fuzz/core_state.h"
 
 namespace faultline::fuzz {

@@ -4,7 +4,7 @@
 #include <memory>
 #include <string>
 
-#include "daemon/core/event.h"
+#include "daemon/core/contract/event.h"
 #include "faultline/v1/event.pb.h"
 #include "tests/support/streams.h"
 

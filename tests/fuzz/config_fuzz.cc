@@ -3,7 +3,7 @@
 
 #include "base/check.h"
 #include "base/utf8.h"
-#include "daemon/config_file.h"
+#include "daemon/config/config_file.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/mutate.h"
 

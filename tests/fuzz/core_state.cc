@@ -5,8 +5,8 @@
 #include <utility>
 
 #include "base/check.h"
-#include "daemon/core/record_versions.h"
-#include "daemon/review/incident_records.h"
+#include "daemon/core/contract/record_versions.h"
+#include "daemon/runtime/incident_records.h"
 #include "storage/keys.h"
 
 namespace faultline::fuzz {

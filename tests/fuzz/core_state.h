@@ -6,9 +6,9 @@
 #include <memory>
 #include <string>
 
-#include "daemon/core/shard.h"
-#include "daemon/producer_marks.h"
-#include "daemon/row_totals.h"
+#include "daemon/core/shard/shard.h"
+#include "daemon/runtime/producer_marks.h"
+#include "daemon/runtime/row_totals.h"
 
 // The core and what a store holds of it, for targets: what it writes is kept here.
 namespace faultline::fuzz {

@@ -7,8 +7,8 @@
 #include <span>
 
 #include "base/check.h"
-#include "daemon/core/learning.h"
-#include "daemon/core/verdict_codec.h"
+#include "daemon/core/reference/learning.h"
+#include "daemon/core/signal/verdict_codec.h"
 #include "detectors/catalog.h"
 #include "detectors/change/sequence.h"
 #include "tests/fuzz/fuzz.h"

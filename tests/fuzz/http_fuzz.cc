@@ -9,7 +9,7 @@
 #include <charconv>
 
 #include "base/check.h"
-#include "daemon/export/http_core.h"
+#include "daemon/edge/http/http_core.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/mutate.h"
 

@@ -7,9 +7,9 @@
 #include <set>
 
 #include "base/check.h"
-#include "daemon/core/settings.h"
-#include "daemon/ingest/decode.h"
-#include "daemon/recording.h"
+#include "daemon/core/settings/settings.h"
+#include "daemon/edge/decode/decode.h"
+#include "daemon/runtime/recording.h"
 #include "storage/envelope.h"
 #include "storage/recorder.h"
 #include "storage/segment.h"

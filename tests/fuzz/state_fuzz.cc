@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "base/check.h"
-#include "daemon/core/record_versions.h"
+#include "daemon/core/contract/record_versions.h"
 #include "storage/keys.h"
 #include "tests/fuzz/batches.h"
 #include "tests/fuzz/core_state.h"

@@ -5,8 +5,8 @@
 #include <algorithm>
 
 #include "base/check.h"
-#include "daemon/cli/table_reader.h"
-#include "daemon/ingest/decode.h"
+#include "daemon/client/tables/table_reader.h"
+#include "daemon/edge/decode/decode.h"
 #include "tests/fuzz/batches.h"
 #include "tests/fuzz/core_state.h"
 #include "tests/fuzz/fuzz.h"

@@ -3,9 +3,9 @@
 #include <algorithm>
 
 #include "base/codec.h"
-#include "daemon/admission.h"
-#include "daemon/review/incident_records.h"
-#include "daemon/row_totals.h"
+#include "daemon/runtime/admission.h"
+#include "daemon/runtime/incident_records.h"
+#include "daemon/runtime/row_totals.h"
 #include "storage/envelope.h"
 #include "storage/keys.h"
 

@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include "daemon/pipeline.h"
+#include "daemon/runtime/pipeline.h"
 #include "tests/sim/shadow.h"
 #include "tests/sim/sim_store.h"
 

@@ -4,7 +4,7 @@
 #include <memory>
 #include <string>
 
-#include "daemon/core/settings.h"
+#include "daemon/core/settings/settings.h"
 #include "faultline/v1/event.pb.h"
 #include "tests/support/streams.h"
 

@@ -2,8 +2,8 @@
 
 #include <string>
 
-#include "daemon/log.h"
-#include "daemon/planted_bug.h"
+#include "daemon/log/log.h"
+#include "daemon/runtime/planted_bug.h"
 #include "tests/sim/world.h"
 
 namespace faultline::sim {

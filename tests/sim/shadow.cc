@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "daemon/core/limits.h"
-#include "daemon/review/incident_records.h"
+#include "daemon/core/contract/limits.h"
+#include "daemon/runtime/incident_records.h"
 #include "storage/keys.h"
 #include "tests/sim/plan.h"
 

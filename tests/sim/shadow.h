@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "daemon/core/shard.h"
+#include "daemon/core/shard/shard.h"
 #include "storage/keys.h"
 
 namespace faultline::sim {

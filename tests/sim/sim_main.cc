@@ -4,7 +4,7 @@
 #include <cstring>
 #include <string>
 
-#include "daemon/log.h"
+#include "daemon/log/log.h"
 #include "tests/sim/world.h"
 
 // faultline_sim [--seed N] [--seeds COUNT] [--steps N] [--verbose]

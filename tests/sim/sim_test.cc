@@ -3,7 +3,7 @@
 #include <cstdlib>
 #include <string>
 
-#include "daemon/log.h"
+#include "daemon/log/log.h"
 #include "tests/sim/world.h"
 
 namespace faultline::sim {

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "daemon/pipeline.h"
+#include "daemon/runtime/pipeline.h"
 #include "tests/sim/oracle.h"
 #include "tests/sim/plan.h"
 #include "tests/sim/sim_store.h"

@@ -1,7 +1,7 @@
 // Producers, the network, people.
 #include <utility>
 
-#include "daemon/ingest/decode.h"
+#include "daemon/edge/decode/decode.h"
 #include "storage/keys.h"
 #include "tests/sim/world.h"
 

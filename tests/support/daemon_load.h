@@ -7,7 +7,7 @@
 #include <string>
 #include <thread>
 
-#include "daemon/cli/producer.h"
+#include "daemon/client/producer.h"
 #include "faultline/v1/event.pb.h"
 #include "tests/support/daemon_child.h"
 

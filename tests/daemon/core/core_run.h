@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "daemon/core/shard.h"
+#include "daemon/core/shard/shard.h"
 
 namespace faultline::testing {
 

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <boost/json/object.hpp>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "daemon/cli/backtest/backtest_score.h"
+#include "daemon/cli/console/console.h"
+
+namespace faultline::cli {
+
+// What a backtest found, and how it is shown.
+struct BacktestReport {
+  static constexpr uint64_t kToNextChange = UINT64_MAX;
+  std::string model;
+  BacktestSpan span;
+  std::vector<uint64_t> changes;
+  uint64_t horizon = kToNextChange;  // rows after a change for which alarms belong to it
+  double seconds = 0;
+  std::vector<BacktestRule> rules;  // those of one name stand together
+};
+
+// A table, one line a rule.
+std::string BacktestText(const BacktestReport& report, const Style& style);
+// With the field's own scores, if changes were given: F1 and cover with every alarm taken for a
+// change, mean time ratio.
+boost::json::object BacktestJson(const BacktestReport& report);
+// One self-contained page: the table, and a line with its alarms for each rule.
+std::string BacktestHtml(const BacktestReport& report);
+
+}  // namespace faultline::cli

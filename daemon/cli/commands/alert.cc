@@ -1,0 +1,49 @@
+#include <absl/strings/str_cat.h>
+
+#include <memory>
+
+#include "daemon/cli/commands/commands.h"
+#include "daemon/cli/console/console.h"
+#include "daemon/client/client.h"
+#include "faultline/v1/admin.grpc.pb.h"
+
+namespace faultline::cli {
+namespace {
+
+struct AlertOptions {
+  ClientOptions client;
+  uint32_t seconds = 300;
+};
+
+int Test(const AlertOptions& options) {
+  const auto admin = v1::AdminService::NewStub(Connect(options.client));
+  v1::TestAlertRequest request;
+  request.set_seconds(options.seconds);
+  v1::TestAlertResponse response;
+  const grpc::Status status =
+      Call(options.client, admin.get(), &v1::AdminService::Stub::TestAlert, request, &response);
+  if (!status.ok()) return Report(status, options.client);
+  if (options.client.json()) return Print(ToJson(response, true)) ? kExitOk : kExitFailed;
+  const std::string text = absl::StrCat(
+      "Opened test incident ", Printable(response.incident_id()), ", which fires for ",
+      options.seconds,
+      " s as model faultline_test.\nIf nobody is called, follow it: Prometheus' alerts page, then "
+      "Alertmanager's, then its receivers.\n");
+  return Print(text) ? kExitOk : kExitFailed;
+}
+
+}  // namespace
+
+void AddAlert(CLI::App* app, int* exit_code) {
+  CLI::App* alert = app->add_subcommand("alert", "The route to the pager");
+  alert->require_subcommand(1);
+  CLI::App* test = alert->add_subcommand("test", "Opens a test incident that fires for a while");
+  const auto options = std::make_shared<AlertOptions>();
+  AddClientOptions(test, &options->client);
+  test->add_option("--seconds", options->seconds, "How long it fires")
+      ->check(CLI::Range(1u, 3'600u))
+      ->capture_default_str();
+  test->callback([options, exit_code] { *exit_code = Test(*options); });
+}
+
+}  // namespace faultline::cli

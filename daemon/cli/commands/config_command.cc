@@ -1,0 +1,148 @@
+#include <absl/strings/str_cat.h>
+
+#include <cmath>
+#include <fstream>
+#include <map>
+#include <memory>
+
+#include "daemon/cli/commands/commands.h"
+#include "daemon/cli/commands/table_flags.h"
+#include "daemon/cli/commands/table_report.h"
+#include "daemon/cli/migrate/config_import.h"
+#include "daemon/client/client.h"
+#include "daemon/edge/decode/decode.h"
+
+namespace faultline::cli {
+namespace {
+
+// Of a reference that rules are made from: all of it is held.
+constexpr uint64_t kValuesMax = 50'000'000;
+constexpr size_t kFileBytesMax = 64u << 20;
+
+struct Flags {
+  TableFlags table;
+  std::string rules;
+  std::string statistics;
+  uint64_t window_rows = 1'000;
+};
+
+absl::StatusOr<std::string> ReadWhole(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return absl::NotFoundError(absl::StrCat(path, ": cannot be read"));
+  std::string text(kFileBytesMax + 1, '\0');
+  file.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<size_t>(file.gcount()));
+  if (text.size() > kFileBytesMax) {
+    return absl::InvalidArgumentError(absl::StrCat(path, ": more than 64 MiB"));
+  }
+  return text;
+}
+
+// The columns of a table, gathered batch by batch.
+class Columns {
+ public:
+  // False if that is more than is held.
+  bool Take(const EventBatch& batch) {
+    for (const Column& column : batch.columns) {
+      if (column.type == ColumnType::kEmbedding) continue;
+      const auto [place, is_new] = places_.try_emplace(column.name, columns_.size());
+      if (is_new) {
+        columns_.push_back({column.name, column.type == ColumnType::kString, {}});
+        numbers_.emplace_back();
+      }
+      for (uint32_t row = 0; row < batch.rows; ++row) {
+        if (!column.IsNull(row)) Take(column, row, place->second);
+      }
+    }
+    return values_ <= kValuesMax;
+  }
+  const std::vector<ReferenceColumn>& columns() const { return columns_; }
+
+ private:
+  void Take(const Column& column, uint32_t row, size_t place) {
+    double value = 0;
+    if (column.type == ColumnType::kString) {
+      std::map<std::string, double>& numbers = numbers_[place];
+      value = numbers
+                  .try_emplace(column.dictionary[column.codes[row]],
+                               static_cast<double>(numbers.size()))
+                  .first->second;
+    } else {
+      value = column.numbers[row];
+      if (!std::isfinite(value)) return;
+    }
+    columns_[place].values.push_back(value);
+    ++values_;
+  }
+
+  std::vector<ReferenceColumn> columns_;
+  std::map<std::string, size_t> places_;
+  std::vector<std::map<std::string, double>> numbers_;  // of categories, by column
+  uint64_t values_ = 0;
+};
+
+absl::StatusOr<std::string> FromReference(const Flags& flags, const TableOptions& options,
+                                          const ImportedModel& model) {
+  absl::StatusOr<std::unique_ptr<TableReader>> table = TableReader::Open(options);
+  if (!table.ok()) return table.status();
+  Columns columns;
+  for (;;) {
+    TableBatch batch;
+    absl::Status read = (*table)->Read({}, &batch);
+    if (!read.ok()) return read;
+    if (batch.batch.rows() == 0) break;
+    Refusal refusal;
+    const auto decoded = DecodeBatch(&batch.batch, {}, &refusal);
+    if (decoded == nullptr) return absl::InvalidArgumentError(refusal.message);
+    if (!columns.Take(*decoded)) {
+      return absl::ResourceExhaustedError("more than 50 000 000 values: --rows takes fewer");
+    }
+  }
+  return flags.rules == "nannyml" ? ConfigOfNannyMl(columns.columns(), model)
+                                  : ConfigOfEvidently(columns.columns(), model);
+}
+
+absl::StatusOr<std::string> FromSageMaker(const Flags& flags, const ImportedModel& model) {
+  absl::StatusOr<std::string> constraints = ReadWhole(flags.table.path);
+  if (!constraints.ok()) return constraints;
+  std::string statistics;
+  if (!flags.statistics.empty()) {
+    absl::StatusOr<std::string> read = ReadWhole(flags.statistics);
+    if (!read.ok()) return read;
+    statistics = *std::move(read);
+  }
+  return ConfigOfSageMaker(*constraints, statistics, model);
+}
+
+int Run(const Flags& flags) {
+  const absl::StatusOr<TableOptions> options = ToTableOptions(flags.table);
+  if (!options.ok()) return Complain(options.status(), kExitUsage);
+  const ImportedModel model{flags.table.model.empty() ? "*" : flags.table.model, flags.window_rows};
+  const absl::StatusOr<std::string> config = flags.rules == "sagemaker"
+                                                 ? FromSageMaker(flags, model)
+                                                 : FromReference(flags, *options, model);
+  if (!config.ok()) return Complain(config.status(), kExitFailed);
+  Print(*config);
+  return kExitOk;
+}
+
+}  // namespace
+
+void AddConfigImport(CLI::App* config, int* exit_code) {
+  CLI::App* command = config->add_subcommand(
+      "import",
+      "Print another tool's rules as a configuration of ours: SageMaker's constraints "
+      "file, or what Evidently or NannyML would hold a reference table against");
+  auto flags = std::make_shared<Flags>();
+  AddTableFlags(command, &flags->table);
+  command->add_option("--rules", flags->rules, "Whose rules")
+      ->required()
+      ->check(CLI::IsMember({"sagemaker", "evidently", "nannyml"}));
+  command->add_option("--statistics", flags->statistics, "SageMaker's statistics.json beside it");
+  command->add_option("--window-rows", flags->window_rows, "Rows that are judged at a time")
+      ->check(CLI::Range(uint64_t{100}, uint64_t{100'000}))
+      ->capture_default_str();
+  command->callback([flags, exit_code] { *exit_code = Run(*flags); });
+}
+
+}  // namespace faultline::cli

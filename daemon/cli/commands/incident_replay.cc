@@ -1,0 +1,230 @@
+#include "daemon/cli/commands/incident_replay.h"
+
+#include <absl/strings/str_cat.h>
+#include <absl/strings/str_split.h>
+#include <google/protobuf/util/time_util.h>
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/clock.h"
+#include "daemon/cli/commands/commands.h"
+#include "daemon/cli/console/console.h"
+#include "daemon/cli/support/own_file.h"
+#include "daemon/client/client.h"
+#include "daemon/config/config_file.h"
+#include "daemon/core/settings/settings.h"
+#include "faultline/v1/incident.grpc.pb.h"
+
+namespace faultline::cli {
+namespace {
+
+using google::protobuf::util::TimeUtil;
+using Stub = v1::IncidentService::Stub;
+
+struct ReviewOptions {
+  ClientOptions client;
+  std::string id;
+  std::string budget;
+  std::string config;
+  std::string reference;
+  std::string format = "json";
+  std::string file;
+  std::string duration;
+  std::string actor = Actor();
+  std::string comment;
+};
+
+std::unique_ptr<Stub> Incidents(const ReviewOptions& options) {
+  return v1::IncidentService::NewStub(Connect(options.client));
+}
+
+// "BEGIN..END", as times of RFC 3339.
+bool ReadSpan(const std::string& text, v1::ReplayIncidentRequest* request) {
+  const std::pair<std::string, std::string> ends = absl::StrSplit(text, absl::MaxSplits("..", 1));
+  return TimeUtil::FromString(ends.first, request->mutable_reference_start_time()) &&
+         TimeUtil::FromString(ends.second, request->mutable_reference_end_time());
+}
+
+const char* BasisWords(v1::ReplayBasis basis) {
+  switch (basis) {
+    case v1::REPLAY_BASIS_PANES:
+      return "panes";
+    case v1::REPLAY_BASIS_PANES_AFRESH:
+      return "panes, afresh";
+    case v1::REPLAY_BASIS_EVENTS:
+      return "all events";
+    case v1::REPLAY_BASIS_SOME_EVENTS:
+      return "some events";
+    default:
+      return "no answer";
+  }
+}
+
+// Nothing could be computed for any series.
+bool HasNoAnswer(const v1::ReplayIncidentResponse& response) {
+  return std::all_of(
+      response.series().begin(), response.series().end(),
+      [](const v1::ReplaySeries& series) { return series.basis() == v1::REPLAY_BASIS_NONE; });
+}
+
+Cell AlarmCell(bool has, const google::protobuf::Timestamp& time) {
+  return has ? TimeCell(ToNs(time)) : Cell("never");
+}
+
+std::string ReplayText(const v1::ReplayIncidentResponse& response, const Style& style) {
+  std::string text = Wrap(absl::StrCat(response.answer(), "."), style.width, "");
+  text += Wrap(absl::StrCat("How exact: ", response.exactness(), "."), style.width, "");
+  if (!response.daemon_then().empty()) {
+    text += Wrap(absl::StrCat("Version ", response.daemon_then(), " gave them."), style.width, "");
+  }
+  Grid grid({"signal", "detector", "equal", "alarm was", "alarm is", "from"}, /*whole=*/1);
+  for (const v1::ReplaySeries& series : response.series()) {
+    grid.Add({Printable(series.signal()), Printable(series.detector()),
+              absl::StrCat(Grouped(series.equal()), " of ", Grouped(series.verdicts())),
+              AlarmCell(series.has_alarm_was(), series.alarm_was()),
+              series.basis() == v1::REPLAY_BASIS_NONE
+                  ? Cell("-")
+                  : AlarmCell(series.has_alarm_is(), series.alarm_is()),
+              BasisWords(series.basis())});
+  }
+  absl::StrAppend(&text, "\n", grid.Text(style));
+  std::string last;
+  for (const v1::ReplaySeries& series : response.series()) {
+    if (series.note().empty() || series.note() == last) continue;
+    last = series.note();
+    text += Wrap(absl::StrCat(series.signal(), ": ", last, "."), style.width, "  ");
+  }
+  return text;
+}
+
+int Replay(const ReviewOptions& options) {
+  v1::ReplayIncidentRequest request;
+  request.set_id(options.id);
+  request.set_alarm_budget(options.budget);
+  if (!options.config.empty()) {
+    absl::StatusOr<LoadedConfig> loaded = LoadConfigFile(options.config);
+    if (!loaded.ok()) return Complain(std::string(loaded.status().message()), kExitUsage);
+    *request.mutable_config() = std::move(loaded->parsed.config);
+  }
+  if (!options.reference.empty() && !ReadSpan(options.reference, &request)) {
+    return Complain(
+        "--reference: expected two times such as 2026-01-31T12:00:00Z..2026-01-31T13:00:00Z",
+        kExitUsage);
+  }
+  v1::ReplayIncidentResponse response;
+  const grpc::Status status =
+      Call(options.client, Incidents(options).get(), &Stub::ReplayIncident, request, &response);
+  if (!status.ok()) return Report(status, options.client);
+  const bool as_it_was =
+      options.budget.empty() && options.config.empty() && options.reference.empty();
+  const bool came_out = as_it_was ? response.identical() : !HasNoAnswer(response);
+  const bool printed =
+      Print(options.client.json() ? ToJson(response, true) : ReplayText(response, TerminalStyle()));
+  return printed && came_out ? kExitOk : kExitFailed;
+}
+
+int Export(const ReviewOptions& options) {
+  v1::ExportIncidentRequest request;
+  request.set_id(options.id);
+  request.set_format(options.format == "csv" ? v1::EXPORT_FORMAT_CSV : v1::EXPORT_FORMAT_JSON);
+  v1::ExportIncidentResponse response;
+  const grpc::Status status =
+      Call(options.client, Incidents(options).get(), &Stub::ExportIncident, request, &response);
+  if (!status.ok()) return Report(status, options.client);
+  // A foreign daemon's file name is not trusted with a path.
+  std::string file = options.file.empty() ? response.file_name() : options.file;
+  if (options.file.empty() && (file.empty() || file.find('/') != file.npos || file[0] == '.')) {
+    file = "incident." + options.format;
+  }
+  return WriteOwnFile(file, response.content());
+}
+
+template <typename Request, typename Response>
+int Decide(const ReviewOptions& options, const char* done, Request request,
+           grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Response*)) {
+  request.set_id(options.id);
+  request.set_actor(options.actor);
+  request.set_comment(options.comment);
+  Response response;
+  const grpc::Status status =
+      Call(options.client, Incidents(options).get(), method, request, &response);
+  if (!status.ok()) return Report(status, options.client);
+  const std::string text =
+      options.client.json()
+          ? ToJson(response, true)
+          : absl::StrCat(done, " incident ", Printable(response.incident().id()), ".\n");
+  return Print(text) ? kExitOk : kExitFailed;
+}
+
+int Reopen(const ReviewOptions& options) {
+  return Decide(options, "Reopened", v1::ReopenIncidentRequest(), &Stub::ReopenIncident);
+}
+
+int Suppress(const ReviewOptions& options) {
+  v1::SuppressIncidentRequest request;
+  if (options.duration == "end") {
+    return Decide(options, "No longer suppresses", request, &Stub::SuppressIncident);
+  }
+  const absl::StatusOr<int64_t> span_ns = ParseDuration(options.duration);
+  if (!span_ns.ok()) {
+    return Complain("--for: expected a duration such as 30m, 8h, 7d, or end", kExitUsage);
+  }
+  *request.mutable_until() = TimeUtil::NanosecondsToTimestamp(WallNowNs() + *span_ns);
+  return Decide(options, "Suppresses", request, &Stub::SuppressIncident);
+}
+
+CLI::App* AddOne(CLI::App* parent, const char* name, const char* description,
+                 const std::shared_ptr<ReviewOptions>& options, int (*run)(const ReviewOptions&),
+                 int* exit_code) {
+  CLI::App* command = parent->add_subcommand(name, description);
+  AddClientOptions(command, &options->client);
+  command->add_option("id", options->id, "Its id, or an unambiguous beginning")->required();
+  command->callback([options, run, exit_code] { *exit_code = run(*options); });
+  return command;
+}
+
+void AddPerson(CLI::App* command, ReviewOptions* options) {
+  command->add_option("--actor", options->actor, "Who you are")->capture_default_str();
+  command->add_option("--comment", options->comment, "A remark");
+}
+
+}  // namespace
+
+void AddIncidentReview(CLI::App* incidents, int* exit_code) {
+  const auto options = std::make_shared<ReviewOptions>();
+  CLI::App* replay = AddOne(incidents, "replay", "Recomputes its verdicts, or asks what if",
+                            options, Replay, exit_code);
+  // As of a shell's variable that is not set: no question is not the one that was meant.
+  const auto given = [](const std::string& value) {
+    return value.empty() ? std::string("it is empty") : std::string();
+  };
+  replay
+      ->add_option("--budget", options->budget,
+                   "What if the alarm budget were, for example, \"1 per 7d\"")
+      ->check(given, "");
+  replay->add_option("--config", options->config, "What if this configuration file were in force")
+      ->check(given, "");
+  replay
+      ->add_option("--reference", options->reference,
+                   "What if the reference were the traffic of BEGIN..END")
+      ->check(given, "");
+  CLI::App* file =
+      AddOne(incidents, "export", "Everything known of it, as a file", options, Export, exit_code);
+  file->add_option("--format", options->format, "json, or the verdicts over time as csv")
+      ->check(CLI::IsMember({"json", "csv"}))
+      ->capture_default_str();
+  file->add_option("--file", options->file, "Where to; - for standard output");
+  AddPerson(AddOne(incidents, "reopen", "Opens it again", options, Reopen, exit_code),
+            options.get());
+  CLI::App* suppress = AddOne(incidents, "suppress", "Keeps it out of notifications for a time",
+                              options, Suppress, exit_code);
+  suppress->add_option("--for", options->duration, "How long: 30m, 8h, 7d; end: no longer")
+      ->required();
+  AddPerson(suppress, options.get());
+}
+
+}  // namespace faultline::cli

@@ -1,0 +1,236 @@
+#include <absl/strings/str_cat.h>
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/utf8.h"
+#include "daemon/cli/commands/commands.h"
+#include "daemon/cli/commands/incident_replay.h"
+#include "daemon/cli/console/console.h"
+#include "daemon/cli/console/incident_text.h"
+#include "daemon/cli/console/interrupt.h"
+#include "daemon/cli/support/own_file.h"
+#include "daemon/client/client.h"
+#include "daemon/edge/report/report.h"
+#include "faultline/v1/incident.grpc.pb.h"
+
+namespace faultline::cli {
+namespace {
+
+using Stub = v1::IncidentService::Stub;
+
+struct IncidentsOptions {
+  ClientOptions client;
+  std::string model;
+  std::vector<std::string> states;
+  uint32_t limit = 50;
+  std::string id;
+  std::string resume_token;
+  uint64_t changes_max = 0;
+  std::string actor = Actor();
+  std::string comment;
+  std::string file;
+};
+
+std::unique_ptr<Stub> Incidents(const IncidentsOptions& options) {
+  return v1::IncidentService::NewStub(Connect(options.client));
+}
+
+int List(const IncidentsOptions& options) {
+  v1::ListIncidentsRequest request;
+  request.set_model(options.model);
+  for (const std::string& word : options.states) {
+    if (word == "open") request.add_states(v1::INCIDENT_STATE_OPEN);
+    if (word == "acknowledged") request.add_states(v1::INCIDENT_STATE_ACKNOWLEDGED);
+    if (word == "resolved") request.add_states(v1::INCIDENT_STATE_RESOLVED);
+  }
+  const auto stub = Incidents(options);
+  v1::ListIncidentsResponse all;
+  do {
+    const auto missing = options.limit - static_cast<uint32_t>(all.incidents_size());
+    request.set_page_size(std::min(missing, 1'000u));
+    v1::ListIncidentsResponse page;
+    const grpc::Status status =
+        Call(options.client, stub.get(), &Stub::ListIncidents, request, &page);
+    if (!status.ok()) return Report(status, options.client);
+    for (v1::Incident& incident : *page.mutable_incidents()) {
+      *all.add_incidents() = std::move(incident);
+    }
+    all.set_next_page_token(page.next_page_token());
+    request.set_page_token(page.next_page_token());
+  } while (!all.next_page_token().empty() &&
+           static_cast<uint32_t>(all.incidents_size()) < options.limit);
+  if (options.client.json()) return Print(ToJson(all, true)) ? kExitOk : kExitFailed;
+  std::string text = ListText(all, TerminalStyle());
+  if (!all.next_page_token().empty()) {
+    absl::StrAppend(&text, "There are older ones; see them with --limit.\n");
+  }
+  return Print(text) ? kExitOk : kExitFailed;
+}
+
+int Show(const IncidentsOptions& options) {
+  v1::GetIncidentRequest request;
+  request.set_id(options.id);
+  v1::GetIncidentResponse response;
+  const grpc::Status status =
+      Call(options.client, Incidents(options).get(), &Stub::GetIncident, request, &response);
+  if (!status.ok()) return Report(status, options.client);
+  const std::string text = options.client.json()
+                               ? ToJson(response, true)
+                               : IncidentText(response.incident(), TerminalStyle());
+  return Print(text) ? kExitOk : kExitFailed;
+}
+
+int WriteReport(const IncidentsOptions& options) {
+  v1::GetIncidentRequest request;
+  request.set_id(options.id);
+  v1::GetIncidentResponse response;
+  const auto stub = Incidents(options);
+  grpc::Status status = Call(options.client, stub.get(), &Stub::GetIncident, request, &response);
+  if (!status.ok()) return Report(status, options.client);
+  const std::string& id = response.incident().id();
+  v1::GetEvidenceRequest evidence_request;
+  evidence_request.set_id(id);
+  v1::GetEvidenceResponse evidence;
+  status = Call(options.client, stub.get(), &Stub::GetEvidence, evidence_request, &evidence);
+  // Daemons and incidents of before have no bundle; the incident itself says something, too.
+  const bool missing = status.error_code() == grpc::StatusCode::UNIMPLEMENTED ||
+                       status.error_code() == grpc::StatusCode::NOT_FOUND;
+  if (!status.ok() && !missing) return Report(status, options.client);
+  const std::string page = ReportPage(response.incident(), evidence.bundle(), "");
+  return WriteOwnFile(options.file.empty() ? "incident-" + id + ".html" : options.file, page);
+}
+
+int Watch(const IncidentsOptions& options) {
+  grpc::ClientContext context;
+  const Interrupt interrupt([&context] { context.TryCancel(); });
+  v1::WatchIncidentsRequest request;
+  request.set_model(options.model);
+  request.set_resume_token(options.resume_token);
+  const auto stub = Incidents(options);
+  const auto reader = stub->WatchIncidents(&context, request);
+  const Style style = TerminalStyle();
+  std::string token = options.resume_token;
+  uint64_t changes = 0;
+  v1::WatchIncidentsResponse change;
+  bool read_by_nobody = false;
+  bool enough = false;
+  while (!enough && reader->Read(&change)) {
+    if (!change.resume_token().empty()) token = change.resume_token();
+    if (!Print(options.client.json() ? ToJson(change, false) : ChangeText(change, style))) {
+      read_by_nobody = true;
+    }
+    enough = read_by_nobody || ++changes == options.changes_max;
+  }
+  // A stream that ended by itself says why.
+  if (enough) context.TryCancel();
+  while (reader->Read(&change)) {
+  }
+  const grpc::Status status = reader->Finish();
+  if (options.changes_max != 0 && changes == options.changes_max) return kExitOk;
+  if (read_by_nobody) return kExitFailed;
+  if (token != options.resume_token && !options.client.json()) {
+    Complain("go on from here with --resume " + token, kExitOk);
+  }
+  return interrupt.happened() ? kExitOk : Report(status, options.client);
+}
+
+// A person's decision about one incident.
+template <typename Request, typename Response>
+int Decide(const IncidentsOptions& options, const char* done,
+           grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Response*)) {
+  Request request;
+  request.set_id(options.id);
+  request.set_actor(options.actor);
+  request.set_comment(options.comment);
+  Response response;
+  const grpc::Status status =
+      Call(options.client, Incidents(options).get(), method, request, &response);
+  if (!status.ok()) return Report(status, options.client);
+  const std::string text =
+      options.client.json()
+          ? ToJson(response, true)
+          : absl::StrCat(done, " incident ", Printable(response.incident().id()), ".\n");
+  return Print(text) ? kExitOk : kExitFailed;
+}
+
+int Acknowledge(const IncidentsOptions& options) {
+  return Decide(options, "Acknowledged", &Stub::AcknowledgeIncident);
+}
+int Resolve(const IncidentsOptions& options) {
+  return Decide(options, "Resolved", &Stub::ResolveIncident);
+}
+int Comment(const IncidentsOptions& options) {
+  return Decide(options, "Commented on", &Stub::CommentIncident);
+}
+
+CLI::App* AddOne(CLI::App* parent, const char* name, const char* description,
+                 const std::shared_ptr<IncidentsOptions>& options,
+                 int (*run)(const IncidentsOptions&), int* exit_code) {
+  CLI::App* command = parent->add_subcommand(name, description);
+  AddClientOptions(command, &options->client);
+  command->callback([options, run, exit_code] { *exit_code = run(*options); });
+  return command;
+}
+
+void AddId(CLI::App* command, IncidentsOptions* options) {
+  command->add_option("id", options->id, "Its id, or an unambiguous beginning")->required();
+}
+
+void AddDecision(CLI::App* command, IncidentsOptions* options, bool comment_required) {
+  AddId(command, options);
+  // The library that sends it would print words of its own, and send nothing.
+  const auto text = [](const std::string& value) {
+    return Utf8PrefixBytes(value) == value.size() ? std::string() : "it is no UTF-8 text";
+  };
+  command->add_option("--actor", options->actor, "Who you are")
+      ->check(text, "")
+      ->capture_default_str();
+  if (comment_required) {
+    command->add_option("comment", options->comment, "The comment")->required()->check(text, "");
+  } else {
+    command->add_option("--comment", options->comment, "A remark")->check(text, "");
+  }
+}
+
+}  // namespace
+
+void AddIncidents(CLI::App* app, int* exit_code) {
+  CLI::App* incidents = app->add_subcommand("incidents", "What went wrong");
+  incidents->require_subcommand(1);
+  const auto options = std::make_shared<IncidentsOptions>();
+  CLI::App* list = AddOne(incidents, "list", "Incidents, newest first", options, List, exit_code);
+  list->add_option("--model", options->model, "Only those of this model");
+  list->add_option("--state", options->states, "Only open, acknowledged or resolved ones")
+      ->check(CLI::IsMember({"open", "acknowledged", "resolved"}));
+  list->add_option("--limit", options->limit, "How many at most")
+      ->check(CLI::Range(1u, 100'000u))
+      ->capture_default_str();
+  AddId(AddOne(incidents, "show", "One incident with alerts, plots and timeline", options, Show,
+               exit_code),
+        options.get());
+  CLI::App* report =
+      AddOne(incidents, "report", "One incident as an HTML file that needs nothing else", options,
+             WriteReport, exit_code);
+  AddId(report, options.get());
+  report->add_option("--file", options->file,
+                     "Where to; - for standard output (default: incident-ID.html)");
+  CLI::App* watch = AddOne(incidents, "watch", "The open incidents, then changes as they happen",
+                           options, Watch, exit_code);
+  watch->add_option("--model", options->model, "Only those of this model");
+  watch->add_option("--resume", options->resume_token, "Go on after an earlier watch");
+  watch->add_option("--count", options->changes_max, "End after so many changes");
+  AddDecision(
+      AddOne(incidents, "ack", "Says that you are looking at it", options, Acknowledge, exit_code),
+      options.get(), false);
+  AddDecision(AddOne(incidents, "resolve", "Closes it", options, Resolve, exit_code), options.get(),
+              false);
+  AddDecision(AddOne(incidents, "comment", "Adds a comment", options, Comment, exit_code),
+              options.get(), true);
+  AddIncidentReview(incidents, exit_code);
+}
+
+}  // namespace faultline::cli

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <absl/status/statusor.h>
+
+#include <cstdint>
+#include <string>
+
+#include "daemon/client/tables/table_reader.h"
+#include "faultline/v1/event.pb.h"
+
+namespace faultline::cli {
+
+// The producer id of a replay that was given none: the same for the same file (path, size and
+// change time) read and cut into batches in the same way, another one otherwise. The daemon knows
+// of a producer only how many batches it sent, so whatever changes a batch must change the id.
+// Standard input has no identity: its id is new each time.
+std::string ReplayProducerId(const TableOptions& table, const BatchLimits& limits,
+                             uint64_t reference_rows);
+
+// Lines of a file, unpacked: at least as many as it has rows. NOT_FOUND and others if it cannot be
+// read.
+absl::StatusOr<uint64_t> CountLines(const std::string& path);
+
+// Event times for rows that have none: so that a history spreads over panes by time instead of
+// falling into the one of its arrival. They rise by the spacing and never pass `end_ns`.
+class RowTimes {
+ public:
+  // For up to `rows` rows that end at `end_ns`. `newest_ns` (0: none) is the model's newest row:
+  // behind it the spacing shrinks to what fits, so that no row is late.
+  RowTimes(uint64_t rows, int64_t spacing_ns, int64_t end_ns, int64_t newest_ns);
+  // Sets the times of the next batch.
+  void Fill(v1::InferenceBatch* batch);
+  double spacing_ns() const { return spacing_ns_; }
+
+ private:
+  const int64_t end_ns_;
+  int64_t start_ns_;
+  double spacing_ns_;
+  uint64_t given_ = 0;
+};
+
+}  // namespace faultline::cli

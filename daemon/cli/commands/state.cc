@@ -1,0 +1,121 @@
+#include <absl/strings/str_cat.h>
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <system_error>
+
+#include "daemon/cli/commands/commands.h"
+#include "daemon/cli/commands/model_lookup.h"
+#include "daemon/cli/console/console.h"
+#include "daemon/client/client.h"
+#include "faultline/v1/admin.grpc.pb.h"
+#include "storage/backup.h"
+
+namespace faultline::cli {
+namespace {
+
+using Stub = v1::AdminService::Stub;
+
+struct StateOptions {
+  ClientOptions client;
+  std::string folder;
+  std::string target;
+  std::string prediction_id;
+  ModelChoice model;
+};
+
+std::unique_ptr<Stub> Admin(const StateOptions& options) {
+  return v1::AdminService::NewStub(Connect(options.client));
+}
+
+int Answer(const StateOptions& options, const google::protobuf::Message& message,
+           const std::string& text) {
+  return Print(options.client.json() ? ToJson(message, true) : text) ? kExitOk : kExitFailed;
+}
+
+int Backup(const StateOptions& options) {
+  std::error_code error;
+  const std::string folder = std::filesystem::absolute(options.folder, error).string();
+  v1::BackupStateRequest request;
+  request.set_folder(error ? options.folder : folder);
+  v1::BackupStateResponse response;
+  const grpc::Status status =
+      Call(options.client, Admin(options).get(), &Stub::BackupState, request, &response);
+  if (!status.ok()) return Report(status, options.client);
+  return Answer(options, response,
+                absl::StrCat("Wrote ", ShortBytes(response.bytes()), " to ",
+                             Printable(request.folder()), " on the daemon's machine.\n"));
+}
+
+int Restore(const StateOptions& options) {
+  const absl::Status restored = RestoreBackup(options.folder, options.target);
+  if (!restored.ok()) {
+    return Complain(absl::StrCat("state restore: ", restored.message()),
+                    absl::IsNotFound(restored) ? kExitNotFound : kExitFailed);
+  }
+  return Print(absl::StrCat("Restored ", Printable(options.folder), " into ",
+                            Printable(options.target), ".\n"))
+             ? kExitOk
+             : kExitFailed;
+}
+
+int Erase(const StateOptions& options) {
+  v1::EraseEventsRequest request;
+  request.set_prediction_id(options.prediction_id);
+  v1::EraseEventsResponse response;
+  const grpc::Status status =
+      Call(options.client, Admin(options).get(), &Stub::EraseEvents, request, &response);
+  if (!status.ok()) return Report(status, options.client);
+  const int answered =
+      Answer(options, response,
+             absl::StrCat("Erased ", Grouped(response.erased_rows()), " recorded events.\n"));
+  return answered == kExitOk && response.erased_rows() == 0 ? kExitNotFound : answered;
+}
+
+int Digest(const StateOptions& options) {
+  v1::DigestStateResponse response;
+  const grpc::Status status = Call(options.client, Admin(options).get(), &Stub::DigestState,
+                                   v1::DigestStateRequest(), &response);
+  if (!status.ok()) return Report(status, options.client);
+  return Answer(options, response, absl::StrCat(Printable(response.digest()), "\n"));
+}
+
+CLI::App* AddOne(CLI::App* parent, const char* name, const char* description,
+                 const std::shared_ptr<StateOptions>& options, int (*run)(const StateOptions&),
+                 int* exit_code) {
+  CLI::App* command = parent->add_subcommand(name, description);
+  command->callback([options, run, exit_code] { *exit_code = run(*options); });
+  return command;
+}
+
+}  // namespace
+
+void AddState(CLI::App* app, int* exit_code) {
+  CLI::App* state = app->add_subcommand("state", "What the daemon has stored");
+  state->require_subcommand(1);
+  const auto options = std::make_shared<StateOptions>();
+  CLI::App* backup =
+      AddOne(state, "backup", "Copies the state of the running daemon", options, Backup, exit_code);
+  AddClientOptions(backup, &options->client);
+  backup->add_option("folder", options->folder, "A new folder on the daemon's machine")->required();
+  CLI::App* restore =
+      AddOne(state, "restore", "Makes a new data folder from a backup; the daemon must not run",
+             options, Restore, exit_code);
+  restore->add_option("from", options->folder, "The backup")->required();
+  restore->add_option("to", options->target, "The new data folder; must not exist")->required();
+  CLI::App* delete_model = AddOne(
+      state, "delete-model", "Forgets a model and everything about it", options,
+      [](const StateOptions& o) { return DeleteModel(o.client, o.model); }, exit_code);
+  AddClientOptions(delete_model, &options->client);
+  AddModelChoice(delete_model, &options->model);
+  CLI::App* erase = AddOne(state, "erase", "Removes the recorded events with a prediction id",
+                           options, Erase, exit_code);
+  AddClientOptions(erase, &options->client);
+  erase->add_option("id", options->prediction_id, "The prediction id")->required();
+  CLI::App* digest = AddOne(state, "digest", "A digest of everything stored, to compare two runs",
+                            options, Digest, exit_code);
+  AddClientOptions(digest, &options->client);
+}
+
+}  // namespace faultline::cli

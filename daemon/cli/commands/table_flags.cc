@@ -1,0 +1,156 @@
+#include "daemon/cli/commands/table_flags.h"
+
+#include <absl/status/status.h>
+#include <absl/strings/str_cat.h>
+
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+#include <string_view>
+#include <utility>
+
+namespace faultline::cli {
+namespace {
+
+template <typename T>
+struct Word {
+  std::string_view word;
+  T value;
+};
+
+constexpr Word<TableType> kTypes[] = {
+    {"number", TableType::kNumber},
+    {"string", TableType::kString},
+    {"bool", TableType::kBool},
+    {"embedding", TableType::kEmbedding},
+};
+constexpr Word<v1::ColumnRole> kRoles[] = {
+    {"feature", v1::COLUMN_ROLE_FEATURE},
+    {"prediction", v1::COLUMN_ROLE_PREDICTION},
+    {"prediction_score", v1::COLUMN_ROLE_PREDICTION_SCORE},
+    {"latency", v1::COLUMN_ROLE_LATENCY},
+    {"status", v1::COLUMN_ROLE_STATUS},
+    {"tag", v1::COLUMN_ROLE_TAG},
+};
+constexpr Word<TimeUnit> kUnits[] = {
+    {"auto", TimeUnit::kAuto}, {"s", TimeUnit::kSeconds}, {"ms", TimeUnit::kMillis},
+    {"us", TimeUnit::kMicros}, {"ns", TimeUnit::kNanos},  {"rfc3339", TimeUnit::kText},
+};
+
+// "column=word": the column may hold "=" itself, the word not.
+template <typename T, size_t n>
+absl::Status ReadPairs(const char* option, const std::vector<std::string>& pairs,
+                       const Word<T> (&words)[n], std::map<std::string, T>* out) {
+  std::string known;
+  for (const Word<T>& word : words) {
+    absl::StrAppend(&known, known.empty() ? "" : ", ", std::string(word.word));
+  }
+  for (const std::string& pair : pairs) {
+    const size_t equals = pair.rfind('=');
+    const Word<T>* found = nullptr;
+    for (const Word<T>& word : words) {
+      if (equals != std::string::npos && pair.substr(equals + 1) == word.word) found = &word;
+    }
+    if (found == nullptr || equals == 0) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(option, " ", pair, ": expected COLUMN= and one of ", known));
+    }
+    (*out)[pair.substr(0, equals)] = found->value;
+  }
+  return absl::OkStatus();
+}
+
+std::vector<std::string> WordsOf(const auto& table) {
+  std::vector<std::string> words;
+  for (const auto& line : table) words.emplace_back(line.word);
+  return words;
+}
+
+}  // namespace
+
+void AddTableFlags(CLI::App* app, TableFlags* flags) {
+  app->add_option("file", flags->path, "CSV or JSON lines, plain or gzip; - for standard input")
+      ->required();
+  app->add_option("--model", flags->model, "Name of the model (the file's name)");
+  app->add_option("--version", flags->version, "Version of the model");
+  app->add_option("--format", flags->format, "How the file is written")
+      ->check(CLI::IsMember({"auto", "csv", "jsonl"}))
+      ->capture_default_str();
+  app->add_option("--delimiter", flags->delimiter, "Between cells: one character, or tab")
+      ->capture_default_str();
+  app->add_flag("--no-header", flags->no_header, "The first line is a row; columns get numbers");
+  app->add_option("--type", flags->types, "COLUMN=number|string|bool|embedding")->take_all();
+  app->add_option("--role", flags->roles,
+                  "COLUMN=feature|prediction|prediction_score|latency|status|tag")
+      ->take_all();
+  app->add_option("--label", flags->label, "COLUMN that holds the prediction");
+  app->add_option("--ignore", flags->ignored, "COLUMN that is not sent")->take_all();
+  app->add_option("--id-column", flags->id_column, "COLUMN that holds the prediction id");
+  app->add_option("--time-column", flags->time_column, "COLUMN that holds the event time");
+  app->add_option("--time-unit", flags->time_unit, "How times are written")
+      ->check(CLI::IsMember(WordsOf(kUnits)))
+      ->capture_default_str();
+  app->add_option("--missing", flags->missing,
+                  "WORD that stands for no value (besides an empty cell; default NA, N/A, null, "
+                  "NULL, None)")
+      ->take_all();
+  app->add_option("--bad-cells", flags->bad_cells,
+                  "What a cell of the wrong type does: refuse its row, or count as missing")
+      ->check(CLI::IsMember({"refuse", "missing"}))
+      ->capture_default_str();
+  app->add_option("--infer-rows", flags->infer_rows, "Rows from which types are inferred")
+      ->check(CLI::Range(1u, 1'000'000u))
+      ->capture_default_str();
+  app->add_option("--skip", flags->skip_rows, "Rows to pass over at the beginning");
+  app->add_option("--rows", flags->rows, "Rows to read behind them (all)");
+}
+
+absl::StatusOr<TableOptions> ToTableOptions(const TableFlags& flags) {
+  TableOptions options;
+  options.path = flags.path;
+  if (flags.format == "csv") options.format = TableFormat::kCsv;
+  if (flags.format == "jsonl") options.format = TableFormat::kJsonLines;
+  const std::string delimiter = flags.delimiter == "tab" ? "\t" : flags.delimiter;
+  if (delimiter.size() != 1 || delimiter == "\"" || delimiter == "\n" || delimiter == "\r") {
+    return absl::InvalidArgumentError("--delimiter: expected one character, or tab");
+  }
+  options.csv.delimiter = delimiter[0];
+  options.csv.header = !flags.no_header;
+  options.model = flags.model.empty() ? NameOfFile(flags.path) : flags.model;
+  if (options.model.empty()) {
+    return absl::InvalidArgumentError("--model is needed: standard input has no name");
+  }
+  options.version = flags.version;
+  absl::Status read = ReadPairs("--type", flags.types, kTypes, &options.types);
+  if (read.ok()) read = ReadPairs("--role", flags.roles, kRoles, &options.roles);
+  if (!read.ok()) return read;
+  if (!flags.label.empty()) options.roles[flags.label] = v1::COLUMN_ROLE_PREDICTION;
+  options.ignored = flags.ignored;
+  options.id_column = flags.id_column;
+  options.time_column = flags.time_column;
+  for (const Word<TimeUnit>& unit : kUnits) {
+    if (unit.word == flags.time_unit) options.time_unit = unit.value;
+  }
+  if (!flags.missing.empty()) {
+    options.missing = flags.missing;
+    options.missing.emplace_back();
+  }
+  options.bad_cells_are_missing = flags.bad_cells == "missing";
+  options.infer_rows = flags.infer_rows;
+  options.skip_rows = flags.skip_rows;
+  if (flags.rows > 0) options.rows_max = flags.rows;
+  return options;
+}
+
+std::string NameOfFile(const std::string& path) {
+  if (path == "-") return "";
+  std::string name = path.substr(path.rfind('/') + 1);  // npos + 1 is 0
+  for (const char* end : {".gz", ".csv", ".tsv", ".txt", ".jsonl", ".ndjson", ".json"}) {
+    const std::string_view suffix = end;
+    if (name.size() > suffix.size() && name.ends_with(suffix)) {
+      name.resize(name.size() - suffix.size());
+    }
+  }
+  return name;
+}
+
+}  // namespace faultline::cli

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "daemon/cli/migrate/config_import.h"
+
+namespace faultline::cli {
+
+// Writes the configuration of one imported model, a line a detector.
+class ConfigYaml {
+ public:
+  // `source`: whose rules they are, in words.
+  ConfigYaml(std::string_view source, ImportedModel model);
+
+  // A detector of one signal with its threshold; `said` is how the other tool puts it. Scores
+  // are at most 1; a threshold of 0 or below becomes "any": the least above 0.
+  void Add(std::string_view signal, std::string_view kind, double threshold, std::string_view said);
+  // What is not taken over.
+  void Remark(std::string_view signal, std::string_view why);
+
+  std::string Text() const;
+
+ private:
+  const std::string source_;
+  const ImportedModel model_;
+  std::string detectors_;
+  std::string remarks_;
+};
+
+}  // namespace faultline::cli

@@ -1,0 +1,91 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "daemon/core/settings/budget.h"
+#include "detectors/contract/detector.h"
+#include "faultline/v1/event.pb.h"
+#include "faultline/v1/reference.pb.h"
+
+namespace faultline {
+
+// What readers (metrics, model status) see of a model: made by the core, immutable, published only
+// after the commit that holds it.
+
+struct DetectorReading {
+  std::string_view detector;  // from the catalog
+  Verdict verdict;
+  std::shared_ptr<const Verdict> peak;  // of the alert that fires, otherwise null
+  uint32_t pending_panes = 0;  // in a row over the threshold, of a pending alert; 0 = it has none
+  uint32_t fire_panes = 0;     // with that many it fires
+  bool firing = false;         // its alert is firing
+  bool unbudgeted = true;
+};
+
+struct SignalReading {
+  std::string name;
+  uint8_t type = 0;  // v1::SignalType
+  v1::ColumnRole role = v1::COLUMN_ROLE_FEATURE;
+  bool derived = false;
+  VerdictState state = VerdictState::kCannotTell;  // alarm over cannot tell over quiet
+  std::string missing;                             // if it cannot tell
+  uint64_t reference_rows = 0;
+  uint64_t window_rows = 0;
+  double missing_ratio = kUnset;       // of the window
+  double out_of_range_ratio = kUnset;  // numeric
+  double unseen_ratio = kUnset;        // categorical
+  std::vector<DetectorReading> readings;
+};
+
+struct ModelTotals {
+  uint64_t applied_rows = 0;
+  uint64_t late_rows = 0;
+  uint64_t rejected_rows = 0;
+  uint64_t client_dropped_rows = 0;
+  uint64_t panes_closed = 0;
+  uint64_t verdicts = 0;
+  uint64_t budget_alarms = 0;  // alarms of detectors on the alarm budget
+  // Deposits, each over the threshold it was held against: on the average there are at most so many
+  // false alarms, whatever became of the budget meanwhile.
+  double budget_deposited = 0;
+  int64_t last_event_ns = 0;
+  bool operator==(const ModelTotals&) const = default;
+};
+
+// Renewed when a pane closes, or signals, references or alerts change.
+struct ModelSignals {
+  std::vector<SignalReading> signals;
+  int64_t evaluated_ns = 0;    // event time at the end of the newest closed pane; 0 = none yet
+  uint64_t learning_rows = 0;  // rows learnt so far, while it learns
+  uint64_t learn_rows = 0;     // rows it wants
+  std::vector<v1::Reference> references;  // remembered ones, newest first; for ListReferences
+  v1::RollingReference rolling;           // the same
+};
+
+struct FiringAlert {
+  std::string signal;
+  std::string detector;
+  std::string severity;  // "info", "warning", "critical"
+  bool silenced = false;
+};
+
+struct ModelSnapshot {
+  std::string name;
+  std::string version;
+  ModelTotals totals;
+  std::shared_ptr<const ModelSignals> signals;
+  std::vector<FiringAlert> alerts;
+  std::vector<std::pair<std::string, std::string>> labels;  // of the owner
+  uint32_t incidents_open = 0;
+  uint64_t incidents_total = 0;
+  int64_t silenced_until_ns = 0;
+  double budget_threshold = kUnset;  // seconds or rows per false alarm; NaN: no alarm budget
+  AlarmBudget budget;                // that the threshold comes from
+  int64_t deployed_ns = 0;           // newest deploy marker; 0 = none
+};
+
+}  // namespace faultline

@@ -1,0 +1,7 @@
+#include "daemon/core/contract/version.h"
+
+namespace faultline {
+
+const char* const kDaemonVersion = FAULTLINE_VERSION;
+
+}  // namespace faultline

@@ -1,0 +1,141 @@
+#pragma once
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "daemon/core/contract/effects.h"
+#include "daemon/core/reference/reference.h"
+#include "daemon/core/settings/alarm_budget.h"
+#include "daemon/core/signal/schema.h"
+#include "daemon/core/signal/signal_state.h"
+#include "daemon/core/stream/open_pane.h"
+
+namespace faultline {
+
+// The evidence of an incident: what is frozen when it opens and added until it closes, so that its
+// verdicts can be explained, recomputed bit for bit, and asked "what if" later, whatever becomes of
+// the model's panes, references and settings meanwhile. Two kinds of records, see
+// docs/formats/evidence.md.
+
+// What a signal was held against when it joined the incident; made anew when its reference or the
+// model's settings change while the incident is open.
+struct EvidencePin {
+  SignalFacts facts;
+  int64_t from = 0;         // number of the first pane that is recorded for it
+  int64_t window_from = 0;  // number of the oldest pane that its window could hold then
+  std::string daemon;       // version of the daemon
+  std::vector<std::pair<std::string, uint32_t>> detectors;  // that judge it, and their versions
+  std::string config;                                       // see ModelSettings::config
+  std::shared_ptr<const SignalReference> reference;
+  std::string window;               // as SignalWindow::encoded, the first pane included
+  std::vector<FollowState> follow;  // as they were before the first pane
+};
+void EncodePin(const EvidencePin& pin, Encoder* out);
+// DATA_LOSS if the bytes are no pin.
+absl::StatusOr<EvidencePin> DecodePin(std::string_view payload);
+
+// What one closed pane said of one signal of the incident.
+struct EvidenceEntry {
+  uint32_t pin = 0;                    // its index
+  bool counted = false;                // the signal counted in the pane
+  bool sent = false;                   // a row came with its column
+  std::string summary;                 // if counted
+  std::optional<std::string> rolling;  // rolling reference, merged; if a detector looked at it
+  std::vector<std::pair<std::string, Verdict>> verdicts;  // by detector, in order of judging
+};
+
+// One closed pane while the incident was open.
+struct EvidencePane {
+  int64_t number = 0;
+  int64_t window_from = 0;  // number of the oldest pane that windows could hold
+  PaneHeader header;
+  PaneDeposit deposit;
+  std::vector<EvidenceEntry> entries;
+};
+void EncodeEvidencePane(const EvidencePane& pane, Encoder* out);
+absl::StatusOr<EvidencePane> DecodeEvidencePane(std::string_view payload);
+
+inline constexpr uint32_t kBundleSignalsMax = 16;
+inline constexpr uint32_t kBundlePinsMax = 64;
+inline constexpr uint64_t kBundleBytesMax = 4ull << 20;
+inline constexpr size_t kBundlesMax = 64;
+inline constexpr uint64_t kBundlesBytesMax = 64ull << 20;
+
+// Which incidents of one model have evidence stored, and how much. At most one is open.
+//
+// Operation:    Open when an incident opens, Add when a signal joins, Record per closed pane, Close
+//               when it closes. All ask for writes in the same commit as the incident's change.
+// Concurrency:  none.
+// Limitations:  kBundleSignalsMax signals, kBundlePinsMax pins and kBundleBytesMax bytes per
+//               incident: what is beyond is counted, not kept. kBundlesMax incidents and
+//               kBundlesBytesMax bytes per model: the oldest lose their evidence first.
+class BundleBook {
+ public:
+  explicit BundleBook(uint64_t model_hash) : model_hash_(model_hash) {}
+
+  // What is stored of one incident's evidence.
+  struct Kept {
+    uint64_t incident = 0;
+    uint32_t pins = 0;
+    int64_t first_pane = 0;
+    int64_t last_pane = -1;
+    uint64_t bytes = 0;
+    uint32_t panes_left_out = 0;
+    uint32_t signals_left_out = 0;
+  };
+  // A signal of the open incident.
+  struct Pinned {
+    uint32_t signal = 0;
+    uint32_t pin = 0;
+    uint32_t reference_version = 0;
+    uint64_t config_digest = 0;
+  };
+
+  // 0: none.
+  uint64_t open() const { return open_; }
+  const std::vector<Pinned>& pinned() const { return pinned_; }
+  bool Holds(uint32_t signal) const;
+  // Null if there is none of it.
+  const Kept* Find(uint64_t incident) const;
+
+  // An incident that had evidence before and was opened again keeps that: nothing is added.
+  void Open(uint64_t incident, Effects* effects);
+  void Close();
+  // Adds a signal, or its new pin. False if there is no room for it.
+  bool Add(uint32_t signal, const EvidencePin& pin, uint64_t config_digest, Effects* effects);
+  // What the signal's detectors remember moved without a pane: its pin no longer holds.
+  void Outdate(uint32_t signal);
+  // Stores the pane, or again with more entries. False if there is no room for it.
+  bool Record(const EvidencePane& pane, Effects* effects);
+  // The incident is gone.
+  void Remove(uint64_t incident, Effects* effects);
+  void Clear(Effects* effects);
+
+  uint64_t revision() const { return revision_; }
+  void Encode(std::string* out) const;
+  // DATA_LOSS if the bytes are not what Encode wrote; then the book is unchanged.
+  absl::Status Decode(std::string_view payload);
+
+ private:
+  void Drop(const Kept& kept, Effects* effects);
+  void MakeRoom(Effects* effects);
+
+  uint64_t model_hash_;
+  std::deque<Kept> kept_;  // oldest first; the open one is the last
+  uint64_t open_ = 0;
+  std::vector<Pinned> pinned_;
+  uint64_t bytes_ = 0;  // of all
+  uint64_t last_pane_bytes_ = 0;
+  uint64_t revision_ = 0;
+};
+
+}  // namespace faultline

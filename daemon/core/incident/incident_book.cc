@@ -1,0 +1,402 @@
+#include "daemon/core/incident/incident_book.h"
+
+#include <absl/strings/str_cat.h>
+#include <google/protobuf/util/time_util.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.h"
+#include "base/clean_text.h"
+#include "daemon/core/contract/limits.h"
+#include "daemon/core/incident/failure_mode.h"
+#include "daemon/core/incident/incident_words.h"
+#include "storage/keys.h"
+
+namespace faultline {
+namespace {
+
+using google::protobuf::util::TimeUtil;
+
+constexpr size_t kNoteBytesMax = 1'024;
+// The first entries of a timeline always stay: how it began.
+constexpr int kTimelineHead = 16;
+// Changes that are named when several come together.
+constexpr size_t kWordsMax = 3;
+
+v1::Alert* FindAlert(v1::Incident* incident, const AlertKey& key) {
+  for (v1::Alert& alert : *incident->mutable_alerts()) {
+    if (alert.signal() == key.signal && alert.detector() == key.detector) return &alert;
+  }
+  return nullptr;
+}
+
+// Where an alert that is new to the incident goes: the same alert if it fired before, a free place,
+// or that of the last one if it comes before it. nullptr: it is not listed.
+v1::Alert* PlaceFor(const v1::Alert& alert, v1::Incident* incident) {
+  v1::Alert* place = FindAlert(incident, {alert.signal(), alert.detector()});
+  if (place != nullptr) return place;
+  if (incident->alerts_size() < static_cast<int>(kIncidentAlertsMax)) return incident->add_alerts();
+  auto& alerts = *incident->mutable_alerts();
+  auto last = std::max_element(alerts.begin(), alerts.end(), ComesBefore);
+  return ComesBefore(alert, *last) ? &*last : nullptr;
+}
+
+double SignalStrength(const v1::Incident& incident, const std::string& signal) {
+  double strength = 0;
+  for (const v1::Alert& alert : incident.alerts()) {
+    if (alert.signal() == signal) strength = std::max(strength, Strength(alert));
+  }
+  return strength;
+}
+
+// Keeps the evidence of a listed alert if it is its signal's strongest and the signal is among the
+// strongest.
+void KeepEvidence(const v1::Alert& alert, const v1::SignalEvidence& evidence,
+                  v1::Incident* incident) {
+  if (Strength(alert) < SignalStrength(*incident, alert.signal())) return;
+  v1::SignalEvidence* weakest = nullptr;
+  double least = 0;
+  for (v1::SignalEvidence& kept : *incident->mutable_evidence()) {
+    if (kept.signal() == alert.signal()) {
+      kept = evidence;
+      return;
+    }
+    const double strength = SignalStrength(*incident, kept.signal());
+    if (weakest == nullptr || strength < least) {
+      weakest = &kept;
+      least = strength;
+    }
+  }
+  if (incident->evidence_size() < static_cast<int>(kIncidentEvidenceMax)) {
+    *incident->add_evidence() = evidence;
+  } else if (Strength(alert) > least) {
+    *weakest = evidence;
+  }
+}
+
+// What an incident says of itself follows from its alerts.
+void Refresh(v1::Incident* incident) {
+  auto& alerts = *incident->mutable_alerts();
+  std::sort(alerts.pointer_begin(), alerts.pointer_end(),
+            [](const v1::Alert* a, const v1::Alert* b) { return ComesBefore(*a, *b); });
+  auto& evidence = *incident->mutable_evidence();
+  std::stable_sort(evidence.pointer_begin(), evidence.pointer_end(),
+                   [&](const v1::SignalEvidence* a, const v1::SignalEvidence* b) {
+                     return SignalStrength(*incident, a->signal()) >
+                            SignalStrength(*incident, b->signal());
+                   });
+  incident->set_summary(SummarySentence(*incident));
+}
+
+// Takes one entry out of the timeline's middle; the first time it turns into the entry that says
+// how many are left out.
+void LeaveOneOut(uint32_t* left_out, v1::Incident* incident) {
+  auto& timeline = *incident->mutable_timeline();
+  const int first = kTimelineHead + (*left_out > 0 ? 1 : 0);
+  int victim = first;
+  for (int i = first; i < timeline.size(); ++i) {
+    if (timeline[i].actor().empty()) {
+      victim = i;
+      break;
+    }
+  }
+  if (++*left_out == 1) {
+    for (int i = victim; i > kTimelineHead; --i) timeline.SwapElements(i, i - 1);
+    timeline[kTimelineHead].clear_actor();
+    timeline[kTimelineHead].clear_who();
+    timeline[kTimelineHead].clear_kind();
+  } else {
+    *timeline[kTimelineHead].mutable_time() = timeline[victim].time();
+    timeline.DeleteSubrange(victim, 1);
+  }
+  timeline[kTimelineHead].set_text(
+      absl::StrCat("... ", *left_out, *left_out == 1 ? " entry" : " entries", " left out"));
+}
+
+}  // namespace
+
+IncidentBook::IncidentBook(std::string model, std::string version)
+    : model_(std::move(model)), version_(std::move(version)) {}
+
+void IncidentBook::Apply(const AlertEdge& edge, const EdgeContext& context,
+                         const ModelSettings& settings, int64_t now_ns) {
+  const bool known = belongs_.contains(edge.key);
+  switch (edge.kind) {
+    case AlertEdge::Kind::kFired:
+      if (!known) return Fire(edge, context, settings, now_ns);
+      return Renew(edge, context);
+    case AlertEdge::Kind::kRenewed:
+      if (known) Renew(edge, context);
+      return;
+    case AlertEdge::Kind::kResolved:
+      if (known) End(edge, now_ns);
+      return;
+  }
+}
+
+uint64_t IncidentBook::NewId(int64_t event_ns) const {
+  const auto seconds =
+      static_cast<uint64_t>(std::clamp<int64_t>(event_ns, 0, kEventTimeMaxNs) / 1'000'000'000);
+  const uint64_t id = (seconds << 32) | (ModelHash(model_, version_) & 0xFFFF'FFFF);
+  return std::max(id, last_id_ + 1);
+}
+
+IncidentBook::Held* IncidentBook::Open(uint64_t id, int64_t now_ns) {
+  open_id_ = last_id_ = id;
+  ++total_;
+  Held& held = held_[id];
+  v1::Incident& incident = held.incident;
+  incident.set_id(FormatIncidentId(id));
+  incident.set_model(model_);
+  incident.set_version(version_);
+  incident.set_state(v1::INCIDENT_STATE_OPEN);
+  *incident.mutable_open_time() = TimeUtil::NanosecondsToTimestamp(now_ns);
+  AddEvent(&held, "opened", v1::INCIDENT_EVENT_KIND_OPENED, nullptr, now_ns);
+  Changed(id, "opened");
+  return &held;
+}
+
+void IncidentBook::Fire(const AlertEdge& edge, const EdgeContext& context,
+                        const ModelSettings& settings, int64_t now_ns) {
+  const bool opens = open_id_ == 0;
+  Held* held = opens ? Open(NewId(edge.alert.fire_ns), now_ns) : &held_.at(open_id_);
+  v1::Incident& incident = held->incident;
+  if (opens) {
+    *incident.mutable_start_time() = TimeUtil::NanosecondsToTimestamp(edge.alert.start_ns);
+    for (const auto& [name, value] : settings.labels) (*incident.mutable_labels())[name] = value;
+    incident.set_runbook_url(settings.runbook_url);
+  }
+  belongs_[edge.key] = open_id_;
+  ++held->live;
+  const v1::Alert alert = AlertMessage(edge.key, edge.alert);
+  const v1::FailureMode mode = FailureModeOf(context.concern, context.role);
+  incident.set_alerts_total(incident.alerts_total() + 1);
+  incident.set_severity(std::max(incident.severity(), alert.severity()));
+  incident.set_failure_mode(LeadingFailureMode(incident.failure_mode(), mode));
+  incident.set_unbudgeted(incident.unbudgeted() || edge.alert.unbudgeted);
+  if (edge.alert.start_ns < TimeUtil::TimestampToNanoseconds(incident.start_time())) {
+    *incident.mutable_start_time() = alert.start_time();
+  }
+  v1::Alert* place = PlaceFor(alert, &incident);
+  if (place != nullptr) {
+    *place = alert;
+    if (context.evidence != nullptr) KeepEvidence(alert, *context.evidence, &incident);
+  }
+  AddEvent(held, AlertWords(alert), v1::INCIDENT_EVENT_KIND_ALERT, nullptr, now_ns);
+  Changed(open_id_, AlertWords(alert));
+}
+
+void IncidentBook::Renew(const AlertEdge& edge, const EdgeContext& context) {
+  const uint64_t id = belongs_.at(edge.key);
+  const auto held = held_.find(id);
+  if (held == held_.end()) return;
+  v1::Incident& incident = held->second.incident;
+  v1::Alert* place = FindAlert(&incident, edge.key);
+  if (place == nullptr) return;
+  const bool silence_turned = place->silenced() != edge.alert.silenced;
+  const double before = Strength(*place);
+  *place = AlertMessage(edge.key, edge.alert);
+  const bool rose = Strength(*place) > before;
+  if (rose && context.evidence != nullptr) KeepEvidence(*place, *context.evidence, &incident);
+  incident.set_severity(std::max(incident.severity(), place->severity()));
+  const char* words = !silence_turned       ? " rose"
+                      : edge.alert.silenced ? " is silenced"
+                                            : " is no longer silenced";
+  Changed(id, AlertName(*place) + words);
+}
+
+void IncidentBook::End(const AlertEdge& edge, int64_t now_ns) {
+  const auto belongs = belongs_.find(edge.key);
+  const uint64_t id = belongs->second;
+  belongs_.erase(belongs);
+  ++revision_;
+  const auto held = held_.find(id);
+  if (held == held_.end()) return;
+  FAULTLINE_CHECK(held->second.live > 0, "every alert that belongs to it is counted");
+  --held->second.live;
+  const v1::Alert alert = AlertMessage(edge.key, edge.alert);
+  v1::Alert* place = FindAlert(&held->second.incident, edge.key);
+  if (place != nullptr) *place = alert;
+  AddEvent(&held->second, AlertWords(alert), v1::INCIDENT_EVENT_KIND_ALERT, nullptr, now_ns);
+  Changed(id, AlertWords(alert));
+  if (id == open_id_ && held->second.live == 0) {
+    Close(id, "resolved: all its alerts have resolved", nullptr, now_ns);
+  }
+}
+
+void IncidentBook::Close(uint64_t id, std::string_view why, const Person* actor, int64_t now_ns) {
+  Held& held = held_.at(id);
+  held.incident.set_state(v1::INCIDENT_STATE_RESOLVED);
+  *held.incident.mutable_resolve_time() = TimeUtil::NanosecondsToTimestamp(now_ns);
+  held.incident.clear_suppressed_until();
+  AddEvent(&held, std::string(why),
+           actor == nullptr ? v1::INCIDENT_EVENT_KIND_RESOLVED : v1::INCIDENT_EVENT_KIND_REVIEW,
+           actor, now_ns);
+  Changed(id, "resolved");
+  open_id_ = 0;
+  test_until_ns_ = 0;
+  // In order of ids: one that was opened again may be older than others that are resolved.
+  resolved_.insert(std::upper_bound(resolved_.begin(), resolved_.end(), id), id);
+  Retain(kIncidentsRememberedMax);
+}
+
+// What is not told is not stored either.
+v1::Incident* IncidentBook::Explained() {
+  FAULTLINE_CHECK(open_id_ != 0, "only the open incident is explained");
+  if (!OpenChanged()) Changed(open_id_, "seen with more rows");
+  return &held_.at(open_id_).incident;
+}
+
+void IncidentBook::Sort() { Refresh(Explained()); }
+
+void IncidentBook::SetTriage(v1::Triage triage) {
+  v1::Incident& incident = *Explained();
+  // Alerts alone do not see that a number is in another unit, or that others call.
+  if (triage.certainty() >= v1::CERTAINTY_MEDIUM && !triage.hypotheses().empty()) {
+    incident.set_failure_mode(triage.hypotheses(0).failure_mode());
+  }
+  *incident.mutable_triage() = std::move(triage);
+}
+
+void IncidentBook::SetChangeTime(const v1::TimeEstimate& change) {
+  *Explained()->mutable_change_time() = change;
+}
+
+void IncidentBook::SetEvidence(const v1::SignalEvidence& evidence) {
+  for (v1::SignalEvidence& kept : *Explained()->mutable_evidence()) {
+    if (kept.signal() == evidence.signal()) kept = evidence;
+  }
+}
+
+void IncidentBook::Note(std::string_view text, const Person& actor, int64_t now_ns) {
+  if (open_id_ == 0) return;
+  std::string words = CleanText(text, kNoteBytesMax);
+  AddEvent(&held_.at(open_id_), words, v1::INCIDENT_EVENT_KIND_CONTEXT,
+           actor.empty() ? nullptr : &actor, now_ns);
+  Changed(open_id_, std::move(words));
+}
+
+uint64_t IncidentBook::OpenTest(const ModelSettings& settings, int64_t fire_ns, int64_t now_ns) {
+  FAULTLINE_CHECK(model_ == kTestModelName, "only the reserved model has test incidents");
+  test_until_ns_ = now_ns + fire_ns;
+  ++revision_;
+  if (open_id_ != 0) {
+    Note("test alert prolonged", "", now_ns);
+    return open_id_;
+  }
+  AlertEdge edge;
+  edge.key = {"test", "alert_test"};
+  edge.alert.state = v1::ALERT_STATE_FIRING;
+  edge.alert.severity = settings.severity;
+  edge.alert.start_ns = edge.alert.fire_ns = now_ns;
+  edge.alert.unbudgeted = false;
+  edge.alert.newest.state = VerdictState::kAlarm;
+  edge.alert.peak = edge.alert.newest;
+  Fire(edge, {}, settings, now_ns);
+  v1::Incident& incident = held_.at(open_id_).incident;
+  incident.set_test(true);
+  incident.set_failure_mode(v1::FAILURE_MODE_UNSPECIFIED);
+  return open_id_;
+}
+
+void IncidentBook::Tick(int64_t now_ns) {
+  EndSuppression(now_ns);
+  if (test_until_ns_ == 0 || now_ns < test_until_ns_) return;
+  AlertEdge edge;
+  edge.kind = AlertEdge::Kind::kResolved;
+  edge.key = {"test", "alert_test"};
+  const v1::Alert* alert = FindAlert(&held_.at(open_id_).incident, edge.key);
+  if (alert == nullptr) return Close(open_id_, "resolved: the test is over", nullptr, now_ns);
+  edge.alert.state = v1::ALERT_STATE_RESOLVED;
+  edge.alert.severity = alert->severity();
+  edge.alert.start_ns = TimeUtil::TimestampToNanoseconds(alert->start_time());
+  edge.alert.fire_ns = edge.alert.start_ns;
+  edge.alert.resolve_ns = now_ns;
+  edge.alert.unbudgeted = false;
+  edge.alert.newest.state = VerdictState::kQuiet;
+  edge.alert.peak.state = VerdictState::kAlarm;
+  End(edge, now_ns);
+}
+
+void IncidentBook::Retain(uint32_t resolved_max) {
+  const size_t keep = std::min<size_t>(resolved_max, kIncidentsRememberedMax);
+  while (resolved_.size() > keep) {
+    const uint64_t id = resolved_.front();
+    resolved_.pop_front();
+    Changed(id, "removed: more resolved incidents than are kept");
+    pending_[id].removed = true;
+    held_.erase(id);
+  }
+}
+
+void IncidentBook::Clear() {
+  for (const auto& [id, held] : held_) resolved_.push_back(id);
+  for (const uint64_t id : resolved_) {
+    Changed(id, "removed with its model");
+    pending_[id].removed = true;
+  }
+  held_.clear();
+  resolved_.clear();
+  belongs_.clear();
+  open_id_ = 0;
+  test_until_ns_ = 0;
+}
+
+void IncidentBook::AddEvent(Held* held, std::string text, v1::IncidentEventKind kind,
+                            const Person* actor, int64_t now_ns) {
+  while (held->incident.timeline_size() >= static_cast<int>(kIncidentTimelineMax)) {
+    LeaveOneOut(&held->left_out, &held->incident);
+  }
+  v1::IncidentEvent* event = held->incident.add_timeline();
+  *event->mutable_time() = TimeUtil::NanosecondsToTimestamp(now_ns);
+  event->set_text(std::move(text));
+  event->set_kind(kind);
+  if (actor == nullptr) return;
+  *event->mutable_who() = ActorMessage(*actor);
+  event->set_actor(event->who().name());
+}
+
+void IncidentBook::Changed(uint64_t id, std::string words) {
+  ++revision_;
+  Pending& pending = pending_[id];
+  ++pending.count;
+  if (pending.words.size() < kWordsMax) pending.words.push_back(std::move(words));
+}
+
+void IncidentBook::TakeChanges(std::vector<IncidentChange>* changes) {
+  for (auto& [id, pending] : pending_) {
+    IncidentChange change;
+    change.id = id;
+    change.removed = pending.removed;
+    for (const std::string& words : pending.words) {
+      absl::StrAppend(&change.change, change.change.empty() ? "" : "; ", words);
+    }
+    if (pending.count > pending.words.size()) {
+      absl::StrAppend(&change.change, "; ", pending.count - pending.words.size(), " more");
+    }
+    if (pending.removed) {
+      change.incident.set_id(FormatIncidentId(id));
+      change.incident.set_model(model_);
+      change.incident.set_version(version_);
+    } else {
+      v1::Incident& incident = held_.at(id).incident;
+      Refresh(&incident);
+      change.incident = incident;
+    }
+    changes->push_back(std::move(change));
+  }
+  pending_.clear();
+  while (held_.size() > kResolvedHeldMax + open()) {
+    const auto oldest = held_.begin();
+    held_.erase(oldest->first == open_id_ ? std::next(oldest) : oldest);
+    ++revision_;
+  }
+}
+
+const v1::Incident* IncidentBook::Find(uint64_t id) const {
+  const auto held = held_.find(id);
+  return held == held_.end() ? nullptr : &held->second.incident;
+}
+
+}  // namespace faultline

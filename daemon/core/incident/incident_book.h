@@ -1,0 +1,174 @@
+#pragma once
+
+#include <absl/status/status.h>
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "daemon/core/alert/alert_book.h"
+#include "daemon/core/contract/effects.h"
+#include "daemon/core/contract/person.h"
+#include "daemon/core/settings/settings.h"
+#include "detectors/catalog.h"
+#include "faultline/v1/event.pb.h"
+#include "faultline/v1/incident.pb.h"
+
+namespace faultline {
+
+inline constexpr size_t kActorBytesMax = 128;
+inline constexpr size_t kCommentBytesMax = 4'096;
+inline constexpr int64_t kSuppressMaxNs = 30LL * 86'400 * 1'000'000'000;
+// Resolved incidents whose content stays in memory, so that they can still be commented and their
+// last alerts seen to resolve.
+inline constexpr size_t kResolvedHeldMax = 4;
+// Resolved incidents remembered by id for retention, whatever incidents_max says.
+inline constexpr size_t kIncidentsRememberedMax = 16'384;
+
+// What an edge's alert is about.
+struct EdgeContext {
+  Concern concern = Concern::kShift;
+  v1::ColumnRole role = v1::COLUMN_ROLE_FEATURE;
+  // For kFired and kRenewed: reference against window at this verdict. May be null.
+  const v1::SignalEvidence* evidence = nullptr;
+};
+
+// The incidents of one version of a model. At most one is open: an alert that fires joins it or
+// opens it; it resolves when all its alerts have. A person may resolve it earlier: alerts that
+// still fire then stay with it until they resolve, and only one that fires anew opens the next.
+//
+// Ids are (second of event time << 32) | 32 bits of the model's hash, plus 1 while the model has
+// had that one: they sort by time, and models that fail in the same instant do not meet.
+//
+// Operation:    after the calls that belong together (the edges of one pane, one command) call
+//               TakeChanges: one change per incident, however many edges it got.
+// Concurrency:  none. Time comes in: now_ns is the daemon's clock at admission.
+// Limitations:  an incident lists kIncidentAlertsMax alerts, firing ones first, of which it has
+//               alerts_total; evidence for kIncidentEvidenceMax signals; a timeline of
+//               kIncidentTimelineMax entries: beyond that the oldest after the first 16 that no
+//               person wrote gives way, and one entry says "... n entries left out".
+class IncidentBook {
+ public:
+  IncidentBook(std::string model, std::string version);
+
+  // Moves the open incident along. `settings`: owner labels and runbook, as they are now.
+  void Apply(const AlertEdge& edge, const EdgeContext& context, const ModelSettings& settings,
+             int64_t now_ns);
+
+  // Puts a line on the timeline of the open incident, if there is one: a deploy, a version change,
+  // a silence. Empty actor: the daemon.
+  void Note(std::string_view text, const Person& actor, int64_t now_ns);
+
+  // Whether an incident is open and has a change that is still to be taken.
+  bool OpenChanged() const { return pending_.contains(open_id_); }
+  // What the open incident says of itself from now on: a change like any other. Evidence only of a
+  // signal that it keeps some of.
+  // Sort first: then its alerts and evidence are in order.
+  void Sort();
+  void SetTriage(v1::Triage triage);
+  void SetChangeTime(const v1::TimeEstimate& change);
+  void SetEvidence(const v1::SignalEvidence& evidence);
+
+  // A person's decisions. NOT_FOUND if this model never had, or no longer has, the incident;
+  // FAILED_PRECONDITION saying why if it is resolved (to acknowledge, to resolve) or no longer in
+  // memory (to comment); INVALID_ARGUMENT if actor or comment are too long, or a comment is empty.
+  // Acknowledging again as the same person without a comment changes nothing. Control characters
+  // and invalid UTF-8 in what they wrote are replaced.
+  absl::Status Acknowledge(uint64_t id, const Person& actor, std::string_view comment,
+                           int64_t now_ns);
+  absl::Status Resolve(uint64_t id, const Person& actor, std::string_view comment, int64_t now_ns);
+  absl::Status Comment(uint64_t id, const Person& actor, std::string_view comment, int64_t now_ns);
+  // Opens a resolved one again; FAILED_PRECONDITION as well if another one is open. It resolves
+  // when alerts that fired meanwhile have, or by a person's decision.
+  absl::Status Reopen(uint64_t id, const Person& actor, std::string_view comment, int64_t now_ns);
+  // Its alerts count as silenced until then, at most kSuppressMaxNs ahead; not ahead: no longer.
+  absl::Status Suppress(uint64_t id, int64_t until_ns, const Person& actor,
+                        std::string_view comment, int64_t now_ns);
+  bool suppressed() const;
+  // The alert belongs to an incident that is suppressed.
+  bool Suppresses(const AlertKey& key) const;
+
+  // Opens a test incident that Tick resolves at now_ns + fire_ns, or prolongs the one that is open.
+  // Only on the book of kTestModelName. Returns its id.
+  uint64_t OpenTest(const ModelSettings& settings, int64_t fire_ns, int64_t now_ns);
+  // Resolves a test incident, or ends a suppression, whose time has come.
+  void Tick(int64_t now_ns);
+
+  // Removes resolved incidents beyond this many, oldest first.
+  void Retain(uint32_t resolved_max);
+  // Removes all incidents: the model is deleted.
+  void Clear();
+
+  // Appends what changed since the last call, in order of ids.
+  void TakeChanges(std::vector<IncidentChange>* changes);
+
+  // An incident whose content is in memory as of the last TakeChanges, or null.
+  const v1::Incident* Find(uint64_t id) const;
+  uint32_t open() const { return open_id_ == 0 ? 0 : 1; }
+  // The open one, or 0.
+  uint64_t open_id() const { return open_id_; }
+  // Incidents opened, since ever.
+  uint64_t total() const { return total_; }
+  // Goes up with every change of what Encode would write; not stored.
+  uint64_t revision() const { return revision_; }
+
+  // The book without the content of incidents, as a canonical, versioned payload without an
+  // envelope. Contains no reading of the clock, except for test incidents.
+  void Encode(std::string* out) const;
+  // Replaces the content. DATA_LOSS if the bytes are not what Encode wrote, FAILED_PRECONDITION if
+  // a newer version wrote them; then the book is unchanged.
+  absl::Status Decode(std::string_view bytes);
+  // After Decode: gives back the stored incidents of this model; those the book need not hold are
+  // passed over, so all may be given. In any order.
+  void Restore(uint64_t id, const v1::Incident& incident);
+  // DATA_LOSS if an incident that must be held was not given back.
+  absl::Status FinishRestore() const;
+
+ private:
+  // An incident in memory.
+  struct Held {
+    v1::Incident incident;
+    uint32_t left_out = 0;  // of the timeline
+    uint32_t live = 0;      // its alerts that still fire
+    bool restored = true;
+  };
+  struct Pending {
+    std::vector<std::string> words;  // the first few
+    size_t count = 0;                // of all
+    bool removed = false;
+  };
+
+  uint64_t NewId(int64_t event_ns) const;
+  Held* Open(uint64_t id, int64_t now_ns);
+  void Fire(const AlertEdge& edge, const EdgeContext& context, const ModelSettings& settings,
+            int64_t now_ns);
+  void Renew(const AlertEdge& edge, const EdgeContext& context);
+  void End(const AlertEdge& edge, int64_t now_ns);
+  // `actor`: null if nobody did it.
+  void Close(uint64_t id, std::string_view why, const Person* actor, int64_t now_ns);
+  absl::Status CheckCommand(uint64_t id, const Person& actor, std::string_view comment) const;
+  static absl::Status NoLongerHeld(uint64_t id, const char* what);
+  void EndSuppression(int64_t now_ns);
+  void AddReview(Held* held, std::string text, const Person& actor, int64_t now_ns);
+  void AddEvent(Held* held, std::string text, v1::IncidentEventKind kind, const Person* actor,
+                int64_t now_ns);
+  void Changed(uint64_t id, std::string words);
+  v1::Incident* Explained();
+
+  std::string model_;
+  std::string version_;
+  uint64_t open_id_ = 0;  // 0: none
+  uint64_t last_id_ = 0;
+  uint64_t total_ = 0;
+  int64_t test_until_ns_ = 0;
+  std::map<uint64_t, Held> held_;         // the open one and the newest resolved ones
+  std::deque<uint64_t> resolved_;         // ids, ascending
+  std::map<AlertKey, uint64_t> belongs_;  // firing alerts: id of their incident
+  std::map<uint64_t, Pending> pending_;   // changes since the last TakeChanges
+  uint64_t revision_ = 0;
+};
+
+}  // namespace faultline

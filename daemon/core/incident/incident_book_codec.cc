@@ -1,0 +1,109 @@
+#include <absl/strings/str_cat.h>
+
+#include "base/codec.h"
+#include "daemon/core/contract/limits.h"
+#include "daemon/core/incident/incident_book.h"
+#include "storage/keys.h"
+
+// How an IncidentBook is written and read back.
+
+namespace faultline {
+namespace {
+
+constexpr uint8_t kVersion = 1;
+
+}  // namespace
+
+void IncidentBook::Encode(std::string* bytes) const {
+  Encoder out(bytes);
+  out.Fixed8(kVersion);
+  out.Varint(open_id_);
+  out.Varint(last_id_);
+  out.Varint(total_);
+  out.Signed(test_until_ns_);
+  out.Varint(held_.size());
+  for (const auto& [id, held] : held_) {
+    out.Varint(id);
+    out.Varint(held.left_out);
+  }
+  out.Varint(resolved_.size());
+  uint64_t previous = 0;
+  for (const uint64_t id : resolved_) {
+    out.Varint(id - previous);
+    previous = id;
+  }
+  out.Varint(belongs_.size());
+  for (const auto& [key, id] : belongs_) {
+    out.String(key.signal);
+    out.String(key.detector);
+    out.Varint(id);
+  }
+}
+
+absl::Status IncidentBook::Decode(std::string_view bytes) {
+  Decoder in(bytes);
+  const uint8_t version = in.Fixed8();
+  if (in.ok() && version > kVersion) {
+    return absl::FailedPreconditionError("the incident book was written by a newer version");
+  }
+  IncidentBook book(model_, version_);
+  book.open_id_ = in.Varint();
+  book.last_id_ = in.Varint();
+  book.total_ = in.Varint();
+  book.test_until_ns_ = in.Signed();
+  const uint64_t held = in.Varint();
+  if (!in.ok() || held > kResolvedHeldMax + 1) return absl::DataLossError("incident book: held");
+  for (uint64_t i = 0; i < held; ++i) {
+    const uint64_t id = in.Varint();
+    Held& entry = book.held_[id];
+    entry.left_out = static_cast<uint32_t>(in.Varint());
+    entry.restored = false;
+  }
+  const uint64_t resolved = in.Varint();
+  if (!in.ok() || resolved > kIncidentsRememberedMax) {
+    return absl::DataLossError("incident book: resolved");
+  }
+  uint64_t previous = 0;
+  for (uint64_t i = 0; i < resolved; ++i) book.resolved_.push_back(previous += in.Varint());
+  const uint64_t belongs = in.Varint();
+  if (!in.ok() || belongs > kAlertsPerModelMax + 1) {
+    return absl::DataLossError("incident book: alerts");
+  }
+  for (uint64_t i = 0; i < belongs; ++i) {
+    AlertKey key;
+    key.signal = in.String();
+    key.detector = in.String();
+    const uint64_t id = in.Varint();
+    if (const auto owner = book.held_.find(id); owner != book.held_.end()) ++owner->second.live;
+    book.belongs_[std::move(key)] = id;
+  }
+  // Written again they must be the same bytes: that also finds what is out of order.
+  std::string again;
+  book.Encode(&again);
+  if (!in.Done() || version != kVersion || again != bytes ||
+      (book.open_id_ != 0 && !book.held_.contains(book.open_id_)) ||
+      (book.open_id_ == 0 && book.test_until_ns_ != 0)) {
+    return absl::DataLossError("the incident book is damaged");
+  }
+  book.revision_ = revision_ + 1;
+  *this = std::move(book);
+  return absl::OkStatus();
+}
+
+void IncidentBook::Restore(uint64_t id, const v1::Incident& incident) {
+  const auto held = held_.find(id);
+  if (held == held_.end()) return;
+  held->second.incident = incident;
+  held->second.restored = true;
+}
+
+absl::Status IncidentBook::FinishRestore() const {
+  for (const auto& [id, held] : held_) {
+    if (!held.restored) {
+      return absl::DataLossError(absl::StrCat("incident ", FormatIncidentId(id), " is missing"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace faultline

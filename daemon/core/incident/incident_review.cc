@@ -1,0 +1,177 @@
+// What people decide about incidents.
+#include <absl/strings/str_cat.h>
+#include <google/protobuf/util/time_util.h>
+
+#include <algorithm>
+
+#include "base/clean_text.h"
+#include "daemon/core/incident/incident_book.h"
+#include "daemon/core/incident/incident_words.h"
+#include "storage/keys.h"
+
+namespace faultline {
+namespace {
+
+using google::protobuf::util::TimeUtil;
+
+constexpr const char* kNobody = "somebody";
+
+std::string WithComment(std::string what, std::string_view comment) {
+  if (!comment.empty()) absl::StrAppend(&what, ": ", CleanText(comment, kCommentBytesMax));
+  return what;
+}
+
+absl::Status ResolvedAlready(uint64_t id) {
+  return absl::FailedPreconditionError(
+      absl::StrCat("incident ", FormatIncidentId(id), " is resolved already"));
+}
+
+}  // namespace
+
+v1::Actor ActorMessage(const Person& person) {
+  v1::Actor actor;
+  const std::string claimed = CleanText(person.claimed, kActorBytesMax);
+  if (!person.uid.has_value()) {
+    actor.set_name(claimed.empty() ? kNobody : claimed);
+    return actor;
+  }
+  actor.set_authenticated(true);
+  actor.set_uid(*person.uid);
+  actor.set_name(person.account.empty() ? absl::StrCat("uid ", *person.uid)
+                                        : CleanText(person.account, kActorBytesMax));
+  if (claimed != actor.name()) actor.set_claimed_name(claimed);
+  return actor;
+}
+
+absl::Status IncidentBook::CheckCommand(uint64_t id, const Person& actor,
+                                        std::string_view comment) const {
+  if (actor.claimed.size() > kActorBytesMax) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("actor: ", actor.claimed.size(), " bytes: expected at most ", kActorBytesMax));
+  }
+  if (comment.size() > kCommentBytesMax) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("comment: ", comment.size(), " bytes: expected at most ", kCommentBytesMax));
+  }
+  if (!held_.contains(id) && !std::binary_search(resolved_.begin(), resolved_.end(), id)) {
+    return absl::NotFoundError(absl::StrCat("no incident ", FormatIncidentId(id)));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status IncidentBook::NoLongerHeld(uint64_t id, const char* what) {
+  return absl::FailedPreconditionError(absl::StrCat("incident ", FormatIncidentId(id),
+                                                    " is resolved, and ", kResolvedHeldMax,
+                                                    " newer ones are too: ", what));
+}
+
+void IncidentBook::AddReview(Held* held, std::string text, const Person& actor, int64_t now_ns) {
+  AddEvent(held, std::move(text), v1::INCIDENT_EVENT_KIND_REVIEW, &actor, now_ns);
+}
+
+absl::Status IncidentBook::Acknowledge(uint64_t id, const Person& actor, std::string_view comment,
+                                       int64_t now_ns) {
+  if (absl::Status status = CheckCommand(id, actor, comment); !status.ok()) return status;
+  if (id != open_id_) return ResolvedAlready(id);
+  Held& held = held_.at(id);
+  v1::Incident& incident = held.incident;
+  const std::string name = ActorMessage(actor).name();
+  const bool again = incident.state() == v1::INCIDENT_STATE_ACKNOWLEDGED;
+  if (again && comment.empty()) {
+    for (const v1::IncidentEvent& event : incident.timeline()) {
+      if (event.actor() == name && event.text().starts_with("acknowledged")) {
+        return absl::OkStatus();
+      }
+    }
+  }
+  incident.set_state(v1::INCIDENT_STATE_ACKNOWLEDGED);
+  AddReview(&held, WithComment("acknowledged", comment), actor, now_ns);
+  Changed(id, absl::StrCat("acknowledged by ", name));
+  return absl::OkStatus();
+}
+
+absl::Status IncidentBook::Resolve(uint64_t id, const Person& actor, std::string_view comment,
+                                   int64_t now_ns) {
+  if (absl::Status status = CheckCommand(id, actor, comment); !status.ok()) return status;
+  if (id != open_id_) return ResolvedAlready(id);
+  Close(id, WithComment("resolved", comment), &actor, now_ns);
+  return absl::OkStatus();
+}
+
+absl::Status IncidentBook::Comment(uint64_t id, const Person& actor, std::string_view comment,
+                                   int64_t now_ns) {
+  if (absl::Status status = CheckCommand(id, actor, comment); !status.ok()) return status;
+  if (comment.empty()) {
+    return absl::InvalidArgumentError("comment: empty: expected 1 to 4096 bytes");
+  }
+  const auto held = held_.find(id);
+  if (held == held_.end()) return NoLongerHeld(id, "it takes no more comments");
+  AddReview(&held->second, CleanText(comment, kCommentBytesMax), actor, now_ns);
+  Changed(id, absl::StrCat("comment by ", ActorMessage(actor).name()));
+  return absl::OkStatus();
+}
+
+absl::Status IncidentBook::Reopen(uint64_t id, const Person& actor, std::string_view comment,
+                                  int64_t now_ns) {
+  if (absl::Status status = CheckCommand(id, actor, comment); !status.ok()) return status;
+  if (id == open_id_) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("incident ", FormatIncidentId(id), " is not resolved"));
+  }
+  if (open_id_ != 0) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("incident ", FormatIncidentId(open_id_), " of the same model is open"));
+  }
+  const auto held = held_.find(id);
+  if (held == held_.end()) return NoLongerHeld(id, "it cannot be opened again");
+  if (held->second.incident.test()) {
+    return absl::FailedPreconditionError("a test incident is over when it is over");
+  }
+  resolved_.erase(std::lower_bound(resolved_.begin(), resolved_.end(), id));
+  open_id_ = id;
+  held->second.incident.set_state(v1::INCIDENT_STATE_OPEN);
+  held->second.incident.clear_resolve_time();
+  AddReview(&held->second, WithComment("opened again", comment), actor, now_ns);
+  Changed(id, absl::StrCat("opened again by ", ActorMessage(actor).name()));
+  return absl::OkStatus();
+}
+
+absl::Status IncidentBook::Suppress(uint64_t id, int64_t until_ns, const Person& actor,
+                                    std::string_view comment, int64_t now_ns) {
+  if (absl::Status status = CheckCommand(id, actor, comment); !status.ok()) return status;
+  if (id != open_id_) return ResolvedAlready(id);
+  if (until_ns > now_ns + kSuppressMaxNs) {
+    return absl::InvalidArgumentError("until: expected at most 30 days ahead");
+  }
+  Held& held = held_.at(id);
+  std::string words = "suppression ended";
+  if (until_ns > now_ns) {
+    words = absl::StrCat("suppressed until ", TimeWords(until_ns));
+    *held.incident.mutable_suppressed_until() = TimeUtil::NanosecondsToTimestamp(until_ns);
+  } else {
+    held.incident.clear_suppressed_until();
+  }
+  AddReview(&held, WithComment(words, comment), actor, now_ns);
+  Changed(id, absl::StrCat(words, " by ", ActorMessage(actor).name()));
+  return absl::OkStatus();
+}
+
+bool IncidentBook::suppressed() const {
+  return open_id_ != 0 && held_.at(open_id_).incident.has_suppressed_until();
+}
+
+bool IncidentBook::Suppresses(const AlertKey& key) const {
+  const auto belongs = belongs_.find(key);
+  return suppressed() && belongs != belongs_.end() && belongs->second == open_id_;
+}
+
+void IncidentBook::EndSuppression(int64_t now_ns) {
+  if (!suppressed()) return;
+  Held& held = held_.at(open_id_);
+  if (now_ns < TimeUtil::TimestampToNanoseconds(held.incident.suppressed_until())) return;
+  held.incident.clear_suppressed_until();
+  AddEvent(&held, "suppression ended", v1::INCIDENT_EVENT_KIND_CONTEXT, nullptr, now_ns);
+  Changed(open_id_, "suppression ended");
+}
+
+}  // namespace faultline

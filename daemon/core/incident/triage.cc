@@ -1,0 +1,241 @@
+#include "daemon/core/incident/triage.h"
+
+#include <absl/strings/ascii.h>
+#include <absl/strings/str_cat.h>
+#include <absl/strings/str_format.h>
+#include <google/protobuf/util/time_util.h>
+
+#include <algorithm>
+#include <cmath>
+#include <string_view>
+#include <utility>
+
+#include "base/clean_text.h"
+#include "daemon/core/incident/incident_words.h"
+#include "daemon/core/incident/triage_rules.h"
+
+namespace faultline {
+namespace {
+
+using google::protobuf::util::TimeUtil;
+
+constexpr size_t kHypothesesMax = 5;
+constexpr int kArgumentsMax = 8;
+// The second and later signals that show the same weigh this much each, of which at most four.
+constexpr double kRepeated = 0.25;
+constexpr int kRepeatedMax = 4;
+constexpr double kHighShare = 0.6;
+constexpr double kMediumShare = 0.4;
+constexpr uint64_t kRowsMin = 20;
+// A factor in the middle and one in the spread are one if they differ by less than this: of few
+// rows, whose spread is not known well, more.
+constexpr double kSameFactor = 1.08;
+constexpr double kSameFactorErrors = 2.5;
+constexpr double kSameFactorMax = 1.35;
+// Smaller factors are drift, not units.
+constexpr double kFactorMin = 1.7;
+constexpr double kStuckShare = 0.995;
+constexpr double kVariedShare = 0.9;
+constexpr size_t kLabelBytesMax = 64;
+
+double Share(uint64_t part, uint64_t whole) {
+  return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole);
+}
+
+// `now` = factor x `was`, seen in the middle and in the spread at once; 0 if not. Where values left
+// the range that moments hold, the ends stand in for them.
+double FactorOf(const Summary& was, const Summary& now) {
+  if (was.shape().constant() || was.values() < kRowsMin || now.values() < kRowsMin) return 0;
+  const double middle = now.mean() / was.mean();
+  const double spread = std::sqrt(now.variance() / was.variance());
+  const double same =
+      std::min(kSameFactorMax,
+               kSameFactor + kSameFactorErrors / std::sqrt(static_cast<double>(now.values())));
+  const auto fits = [same](double a, double b) {
+    return a > 0 && b > 0 && std::max(a, b) / std::min(a, b) < same &&
+           (a > kFactorMin || a < 1 / kFactorMin);
+  };
+  if (fits(middle, spread)) return std::sqrt(middle * spread);
+  const double largest = now.largest() / was.largest();
+  const double least = now.least() / was.least();
+  const bool far = Share(now.over(), now.values()) > kVariedShare;
+  if (far && largest > 0 && least > 0 && std::max(largest, least) < 8 * std::min(largest, least) &&
+      std::min(largest, least) > kFactorMin) {
+    return std::sqrt(largest * least);
+  }
+  return 0;
+}
+
+std::string StuckNumber(const Summary& was, const Summary& now) {
+  if (was.shape().constant() || now.values() < kRowsMin) return {};
+  if (!(now.least() == now.largest()) || was.least() == was.largest()) return {};
+  // A value that most reference rows have may well fill a pane by itself.
+  uint64_t most = 0;
+  for (uint32_t i = 0; i < was.shape().bins(); ++i) most = std::max(most, was.cells()[i]);
+  if (Share(most, was.values()) > kVariedShare) return {};
+  return absl::StrFormat("%.6g", now.least());
+}
+
+std::string StuckCategory(const Summary& was, const Summary& now) {
+  if (now.values() < kRowsMin) return {};
+  const auto& categories = was.shape().categories;
+  for (size_t i = 0; i < categories.size(); ++i) {
+    if (Share(now.cells()[i], now.values()) >= kStuckShare &&
+        Share(was.cells()[i], was.values()) < kVariedShare) {
+      return absl::StrCat("\"", CleanText(categories[i], kLabelBytesMax), "\"");
+    }
+  }
+  return {};
+}
+
+// Letters and digits in lower case: how a category reads when spelling does not matter.
+std::string Plain(std::string_view text) {
+  std::string plain;
+  for (const char c : text) {
+    // Letters beyond ASCII count as they are.
+    if (absl::ascii_isalnum(static_cast<unsigned char>(c)) || (c & 0x80) != 0) {
+      plain.push_back(absl::ascii_tolower(static_cast<unsigned char>(c)));
+    }
+  }
+  return plain;
+}
+
+void FindRewritten(const Summary& reference, const Summary& window, SignalFinding* finding) {
+  for (const TopK::Entry& entry : window.unseen_top().Ranked()) {
+    const std::string plain = Plain(entry.label);
+    if (plain.empty()) continue;
+    for (const std::string& category : reference.shape().categories) {
+      if (Plain(category) != plain) continue;
+      finding->written_was = CleanText(category, kLabelBytesMax);
+      finding->written_is = CleanText(entry.label, kLabelBytesMax);
+      return;
+    }
+  }
+}
+
+struct Scored {
+  v1::Cause cause;
+  double score = 0;
+  v1::Hypothesis hypothesis;
+};
+
+void AddArgument(const TriageRule& rule, const SignalFinding* signal, double weight,
+                 std::string text, Scored* scored) {
+  scored->score += rule.speaks_for ? weight : -weight;
+  auto* list = rule.speaks_for ? scored->hypothesis.mutable_arguments_for()
+                               : scored->hypothesis.mutable_arguments_against();
+  if (list->size() >= kArgumentsMax) return;
+  v1::Argument* argument = list->Add();
+  argument->set_text(std::move(text));
+  if (signal != nullptr) argument->set_signal(signal->name);
+  argument->set_weight(weight);
+}
+
+void ApplyRule(const TriageRule& rule, const TriageFacts& facts, Scored* scored) {
+  if (!rule.per_signal) {
+    std::string text = rule.finds(facts, nullptr);
+    if (!text.empty()) AddArgument(rule, nullptr, rule.weight, std::move(text), scored);
+    return;
+  }
+  int found = 0;
+  for (const SignalFinding& signal : facts.signals) {
+    std::string text = rule.finds(facts, &signal);
+    if (text.empty()) continue;
+    const double weight = found == 0 ? rule.weight : rule.weight * kRepeated;
+    if (found <= kRepeatedMax) AddArgument(rule, &signal, weight, std::move(text), scored);
+    ++found;
+  }
+}
+
+// What speaks against a cause only counts once something speaks for it.
+std::vector<Scored> Rank(const TriageFacts& facts) {
+  std::vector<Scored> ranked;
+  for (const CauseWords& words : AllCauseWords()) {
+    Scored scored{.cause = words.cause, .score = 0, .hypothesis = {}};
+    for (const TriageRule& rule : TriageRules()) {
+      if (rule.cause == words.cause) ApplyRule(rule, facts, &scored);
+    }
+    if (scored.hypothesis.arguments_for().empty()) continue;
+    scored.score = std::max(scored.score, 0.5);
+    ranked.push_back(std::move(scored));
+  }
+  std::stable_sort(ranked.begin(), ranked.end(),
+                   [](const Scored& a, const Scored& b) { return a.score > b.score; });
+  if (ranked.size() > kHypothesesMax) ranked.resize(kHypothesesMax);
+  return ranked;
+}
+
+const char* CertaintyWords(v1::Certainty certainty) {
+  switch (certainty) {
+    case v1::CERTAINTY_HIGH:
+      return "Very likely ";
+    case v1::CERTAINTY_MEDIUM:
+      return "Probably ";
+    default:
+      return "Perhaps ";
+  }
+}
+
+std::string IntervalWords(const v1::TimeEstimate& change) {
+  if (!change.has_earliest() || !change.has_latest()) return {};
+  const std::string earliest = TimeWords(TimeUtil::TimestampToNanoseconds(change.earliest()));
+  const std::string latest = TimeWords(TimeUtil::TimestampToNanoseconds(change.latest()));
+  if (earliest == latest) return {};
+  return absl::StrCat(" (it began between ", earliest, " and ", latest, ")");
+}
+
+}  // namespace
+
+void LookAt(const Summary& reference, const Summary& window, const Summary* newest,
+            SignalFinding* finding) {
+  finding->missing_was = Share(reference.missing(), reference.rows());
+  finding->missing_is = Share(window.missing(), window.rows());
+  finding->invalid_was = Share(reference.invalid(), reference.rows());
+  finding->invalid_is = Share(window.invalid(), window.rows());
+  const Summary& now = newest != nullptr && newest->rows() >= kRowsMin ? *newest : window;
+  finding->numeric = reference.shape().type == SignalType::kNumeric;
+  if (reference.values() == 0) return;
+  if (finding->numeric) {
+    finding->outside_is = Share(window.under() + window.over(), window.values());
+    finding->stuck_at = StuckNumber(reference, now);
+    if (finding->stuck_at.empty()) finding->factor = FactorOf(reference, now);
+  } else {
+    finding->unseen_is = Share(window.unseen(), window.values());
+    finding->stuck_at = StuckCategory(reference, now);
+    FindRewritten(reference, window, finding);
+  }
+}
+
+v1::Triage MakeTriage(const TriageFacts& facts) {
+  v1::Triage triage;
+  std::vector<Scored> ranked = Rank(facts);
+  double total = 0;
+  for (const Scored& scored : ranked) total += scored.score;
+  for (Scored& scored : ranked) {
+    const CauseWords* words = WordsOf(scored.cause);
+    v1::Hypothesis* hypothesis = triage.add_hypotheses();
+    *hypothesis = std::move(scored.hypothesis);
+    hypothesis->set_cause(scored.cause);
+    hypothesis->set_failure_mode(words->mode);
+    hypothesis->set_title(words->title);
+    hypothesis->set_share(scored.score / total);
+    hypothesis->set_next_step(words->next_step);
+  }
+  std::string sentence = absl::StrCat(facts.summary, IntervalWords(facts.change_time), ".");
+  if (triage.hypotheses().empty()) {
+    triage.set_certainty(v1::CERTAINTY_LOW);
+    triage.set_sentence(absl::StrCat(sentence, " No known cause fits. Next: read the evidence."));
+    return triage;
+  }
+  const v1::Hypothesis& best = triage.hypotheses(0);
+  const bool contradicted = !best.arguments_against().empty();
+  triage.set_certainty(best.share() >= kHighShare && !contradicted ? v1::CERTAINTY_HIGH
+                       : best.share() >= kMediumShare              ? v1::CERTAINTY_MEDIUM
+                                                                   : v1::CERTAINTY_LOW);
+  absl::StrAppend(&sentence, " ", CertaintyWords(triage.certainty()), best.title(), ": ",
+                  best.arguments_for(0).text(), ". Next: ", best.next_step(), ".");
+  triage.set_sentence(std::move(sentence));
+  return triage;
+}
+
+}  // namespace faultline

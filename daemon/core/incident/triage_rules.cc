@@ -1,0 +1,331 @@
+#include "daemon/core/incident/triage_rules.h"
+
+#include <absl/strings/str_cat.h>
+#include <absl/strings/str_format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "daemon/core/incident/incident_words.h"
+
+namespace faultline {
+namespace {
+
+constexpr int64_t kHour = 3'600LL * 1'000'000'000;
+constexpr int64_t kMinute = 60LL * 1'000'000'000;
+
+// What counts as a finding.
+constexpr double kMissingGrowth = 0.02;
+constexpr double kInvalidGrowth = 0.002;
+constexpr double kUnseenShare = 0.02;
+constexpr double kLossShare = 0.02;
+constexpr double kWideShare = 0.3;  // of the inputs
+constexpr int64_t kDeployBeforeNs = 2 * kHour;
+constexpr int64_t kDeployAfterNs = 10 * kMinute;
+
+bool IsInput(const SignalFinding& signal) {
+  return signal.role == v1::COLUMN_ROLE_FEATURE || signal.role == v1::COLUMN_ROLE_UNSPECIFIED;
+}
+bool IsOutput(const SignalFinding& signal) {
+  return signal.role == v1::COLUMN_ROLE_PREDICTION ||
+         signal.role == v1::COLUMN_ROLE_PREDICTION_SCORE;
+}
+bool IsService(const SignalFinding& signal) {
+  return signal.role == v1::COLUMN_ROLE_LATENCY || signal.role == v1::COLUMN_ROLE_STATUS;
+}
+bool MissesValues(const SignalFinding& signal) {
+  return signal.sent && signal.missing_is - signal.missing_was >= kMissingGrowth;
+}
+bool HasInvalid(const SignalFinding& signal) {
+  return signal.invalid_is - signal.invalid_was >= kInvalidGrowth;
+}
+bool IsInAnotherUnit(const SignalFinding& signal) {
+  return signal.factor != 0 || !signal.unit.empty();
+}
+// Something is wrong with how the values get here, whatever their distribution.
+bool IsBroken(const SignalFinding& signal) {
+  return !signal.sent || MissesValues(signal) || HasInvalid(signal) || !signal.stuck_at.empty() ||
+         IsInAnotherUnit(signal) || !signal.written_is.empty();
+}
+// These by themselves move the shares of the others.
+bool HasNewCategories(const SignalFinding& signal) {
+  return !signal.numeric && !IsService(signal) && signal.unseen_is >= kUnseenShare;
+}
+bool Any(const TriageFacts& facts, bool (*holds)(const SignalFinding&)) {
+  return std::any_of(facts.signals.begin(), facts.signals.end(), holds);
+}
+std::string Says(const SignalFinding* signal) {
+  return absl::StrCat(signal->name, " ", signal->finding);
+}
+
+std::string ValuesMissing(const TriageFacts&, const SignalFinding* signal) {
+  if (!MissesValues(*signal)) return {};
+  return absl::StrCat(signal->name, " is missing in ", ShareWords(signal->missing_is),
+                      " of rows (reference ", ShareWords(signal->missing_was), ")");
+}
+
+std::string ValuesInvalid(const TriageFacts&, const SignalFinding* signal) {
+  if (!HasInvalid(*signal)) return {};
+  return absl::StrCat(signal->name, " is NaN or infinite in ", ShareWords(signal->invalid_is),
+                      " of rows (reference ", ShareWords(signal->invalid_was), ")");
+}
+
+bool IsBrokenInput(const SignalFinding& signal) { return IsInput(signal) && IsBroken(signal); }
+
+std::string ValueStuck(const TriageFacts& facts, const SignalFinding* signal) {
+  if (signal->stuck_at.empty()) return {};
+  // What broken inputs make of the answers is no cause.
+  if (IsOutput(*signal) && Any(facts, IsBrokenInput)) return {};
+  return absl::StrCat(signal->name, " is ", signal->stuck_at,
+                      " in every row of the newest pane, and used to vary");
+}
+
+std::string UnitChanged(const TriageFacts&, const SignalFinding* signal) {
+  // Load makes a latency many times as long; it has no unit that others would mistake.
+  if (!IsInAnotherUnit(*signal) || IsService(*signal)) return {};
+  if (signal->factor == 0) return absl::StrCat(signal->name, ": ", signal->unit);
+  return absl::StrFormat("%s is about %.3g times what it was, middle and spread alike",
+                         signal->name, signal->factor);
+}
+
+// A source in another unit moves its own columns by one factor, and leaves the others alone.
+std::string OthersMovedOtherwise(const TriageFacts& facts, const SignalFinding*) {
+  constexpr int kOthersMin = 3;
+  int scaled = 0;
+  int others = 0;
+  for (const SignalFinding& signal : facts.signals) {
+    if (!IsInput(signal)) continue;
+    if (IsInAnotherUnit(signal)) ++scaled;
+    if (signal.shift && !IsBroken(signal)) ++others;
+  }
+  if (scaled == 0 || others < kOthersMin * scaled) return {};
+  return absl::StrCat(others, " other inputs moved too, and not by a factor");
+}
+
+std::string ColumnGone(const TriageFacts&, const SignalFinding* signal) {
+  if (signal->sent) return {};
+  return absl::StrCat("no row of the newest pane came with the column ", signal->name);
+}
+
+std::string WrittenOtherwise(const TriageFacts&, const SignalFinding* signal) {
+  if (signal->written_is.empty()) return {};
+  return absl::StrCat(signal->name, " has \"", signal->written_is, "\" where the reference has \"",
+                      signal->written_was, "\"");
+}
+
+std::string NewCategories(const TriageFacts&, const SignalFinding* signal) {
+  if (!HasNewCategories(*signal)) return {};
+  return absl::StrCat(signal->name, " has categories that the reference does not have in ",
+                      ShareWords(signal->unseen_is), " of rows");
+}
+
+std::string TagMoved(const TriageFacts&, const SignalFinding* signal) {
+  if (signal->role != v1::COLUMN_ROLE_TAG || !signal->shift || IsBroken(*signal)) return {};
+  return absl::StrCat("the tag ", Says(signal));
+}
+
+std::string CategoriesMoved(const TriageFacts&, const SignalFinding* signal) {
+  if (!IsInput(*signal) || signal->numeric || !signal->shift) return {};
+  if (IsBroken(*signal) || HasNewCategories(*signal)) return {};
+  return absl::StrCat("known categories came in other shares: ", Says(signal));
+}
+
+std::string ManyInputsMoved(const TriageFacts& facts, const SignalFinding*) {
+  if (facts.inputs_moved < 3 || facts.inputs_moved < kWideShare * facts.inputs) return {};
+  return absl::StrCat(facts.inputs_moved, " of ", facts.inputs, " inputs moved together");
+}
+
+std::string NoTagMoved(const TriageFacts& facts, const SignalFinding*) {
+  const bool moved = Any(facts, [](const SignalFinding& signal) {
+    return signal.role == v1::COLUMN_ROLE_TAG && signal.shift;
+  });
+  if (facts.tags == 0 || moved) return {};
+  return facts.tags == 1 ? "the one tag did not move"
+                         : absl::StrCat("none of the ", facts.tags, " tags moved");
+}
+
+std::string SomeTagMoved(const TriageFacts& facts, const SignalFinding*) {
+  for (const SignalFinding& signal : facts.signals) {
+    if (!TagMoved(facts, &signal).empty()) {
+      return absl::StrCat("the tag ", signal.name, " moved too: other callers explain it");
+    }
+  }
+  return {};
+}
+
+std::string InputMoved(const TriageFacts&, const SignalFinding* signal) {
+  if (!IsInput(*signal) || !signal->shift) return {};
+  if (IsBroken(*signal) || HasNewCategories(*signal)) return {};
+  return Says(signal);
+}
+
+std::string InputsBroken(const TriageFacts& facts, const SignalFinding*) {
+  for (const SignalFinding& signal : facts.signals) {
+    if (IsBrokenInput(signal)) {
+      return absl::StrCat(signal.name, " is broken on its way here, which comes first");
+    }
+  }
+  return {};
+}
+
+std::string RowsUnusual(const TriageFacts&, const SignalFinding* signal) {
+  if (!signal->anomaly) return {};
+  return Says(signal);
+}
+
+std::string InputsMovedToo(const TriageFacts& facts, const SignalFinding*) {
+  if (facts.inputs_moved == 0) return {};
+  return absl::StrCat(facts.inputs_moved, facts.inputs_moved == 1 ? " input" : " inputs",
+                      " moved too, which may explain it");
+}
+
+std::string OutputMoved(const TriageFacts&, const SignalFinding* signal) {
+  if (!IsOutput(*signal) || !(signal->shift || signal->quality)) return {};
+  return Says(signal);
+}
+
+std::string OnlyOutputsMoved(const TriageFacts& facts, const SignalFinding*) {
+  if (facts.outputs_moved == 0 || facts.inputs_moved > 0 || facts.inputs == 0) return {};
+  return absl::StrCat("none of the ", facts.inputs, " inputs moved");
+}
+
+std::string RowsStopped(const TriageFacts&, const SignalFinding* signal) { return signal->silence; }
+
+std::string RowsRepeat(const TriageFacts&, const SignalFinding* signal) {
+  return signal->repeats.empty() ? std::string()
+                                 : absl::StrCat(signal->name, ": ", signal->repeats);
+}
+
+std::string RelationBroken(const TriageFacts&, const SignalFinding* signal) {
+  return signal->relation.empty() ? std::string()
+                                  : absl::StrCat(signal->name, ": ", signal->relation);
+}
+
+std::string ServiceChanged(const TriageFacts&, const SignalFinding* signal) {
+  if (!IsService(*signal) || !signal->silence.empty()) return {};
+  return Says(signal);
+}
+
+std::string OnlyService(const TriageFacts& facts, const SignalFinding*) {
+  if (!Any(facts, IsService) || facts.inputs_moved + facts.outputs_moved > 0) return {};
+  return "neither inputs nor outputs changed";
+}
+
+std::string RowsLost(const TriageFacts& facts, const SignalFinding*) {
+  std::string words;
+  const auto add = [&](double share, const char* what) {
+    if (share < kLossShare) return;
+    absl::StrAppend(&words, words.empty() ? "" : ", ", ShareWords(share), " of rows ", what);
+  };
+  add(facts.late_share, "came too late to be judged");
+  add(facts.refused_share, "were refused");
+  add(facts.dropped_share, "were dropped by senders");
+  return words;
+}
+
+std::string ManyUnsent(const TriageFacts& facts, const SignalFinding*) {
+  if (facts.unsent < 2) return {};
+  return absl::StrCat(facts.unsent, " columns are no longer sent");
+}
+
+std::string Deployed(const TriageFacts& facts, const SignalFinding*) {
+  if (!facts.deployed || facts.deployed_before_ns > kDeployBeforeNs ||
+      facts.deployed_before_ns < -kDeployAfterNs) {
+    return {};
+  }
+  const int64_t minutes = std::abs(facts.deployed_before_ns) / kMinute;
+  return absl::StrCat("a version was deployed ", minutes, minutes == 1 ? " minute " : " minutes ",
+                      facts.deployed_before_ns >= 0 ? "before" : "after", " the change began");
+}
+
+std::string DeployedAndOutputs(const TriageFacts& facts, const SignalFinding* signal) {
+  if (Deployed(facts, signal).empty() || OnlyOutputsMoved(facts, signal).empty()) return {};
+  return "only the outputs changed, as a new version would change them";
+}
+
+constexpr bool kFor = true;
+constexpr bool kAgainst = false;
+constexpr bool kSignal = true;
+constexpr bool kModel = false;
+
+// clang-format off
+constexpr TriageRule kRules[] = {
+  // cause,                    speaks,   weight, about,  what it finds
+  {v1::CAUSE_MISSING_VALUES,   kFor,     4,      kSignal, ValuesMissing},
+  {v1::CAUSE_INVALID_VALUES,   kFor,     4,      kSignal, ValuesInvalid},
+  {v1::CAUSE_STUCK_VALUE,      kFor,     5,      kSignal, ValueStuck},
+  {v1::CAUSE_UNIT_CHANGE,      kFor,     5,      kSignal, UnitChanged},
+  {v1::CAUSE_UNIT_CHANGE,      kAgainst, 4,      kModel,  OthersMovedOtherwise},
+  {v1::CAUSE_SCHEMA_CHANGE,    kFor,     5,      kSignal, ColumnGone},
+  {v1::CAUSE_SCHEMA_CHANGE,    kFor,     5,      kSignal, WrittenOtherwise},
+  {v1::CAUSE_SCHEMA_CHANGE,    kFor,     3,      kSignal, NewCategories},
+  {v1::CAUSE_TRAFFIC_MIX,      kFor,     4,      kSignal, TagMoved},
+  {v1::CAUSE_TRAFFIC_MIX,      kFor,     2,      kSignal, CategoriesMoved},
+  {v1::CAUSE_TRAFFIC_MIX,      kFor,     2,      kModel,  ManyInputsMoved},
+  {v1::CAUSE_TRAFFIC_MIX,      kAgainst, 2,      kModel,  NoTagMoved},
+  {v1::CAUSE_TRAFFIC_MIX,      kAgainst, 2,      kModel,  InputsBroken},
+  {v1::CAUSE_COVARIATE_SHIFT,  kFor,     3,      kSignal, InputMoved},
+  {v1::CAUSE_COVARIATE_SHIFT,  kAgainst, 2,      kModel,  InputsBroken},
+  {v1::CAUSE_COVARIATE_SHIFT,  kAgainst, 2,      kModel,  SomeTagMoved},
+  {v1::CAUSE_UNUSUAL_INPUT,    kFor,     3,      kSignal, RowsUnusual},
+  {v1::CAUSE_UNUSUAL_INPUT,    kAgainst, 2,      kModel,  InputsMovedToo},
+  {v1::CAUSE_PREDICTION_SHIFT, kFor,     3,      kSignal, OutputMoved},
+  {v1::CAUSE_PREDICTION_SHIFT, kFor,     2,      kModel,  OnlyOutputsMoved},
+  {v1::CAUSE_PREDICTION_SHIFT, kAgainst, 2,      kModel,  InputsMovedToo},
+  {v1::CAUSE_OPERATIONAL,      kFor,     3,      kSignal, ServiceChanged},
+  {v1::CAUSE_OPERATIONAL,      kFor,     2,      kModel,  OnlyService},
+  {v1::CAUSE_MONITOR_BLIND,    kFor,     4,      kModel,  RowsLost},
+  {v1::CAUSE_MONITOR_BLIND,    kFor,     2,      kModel,  ManyUnsent},
+  {v1::CAUSE_TRAFFIC_STOPPED,  kFor,     4,      kSignal, RowsStopped},
+  {v1::CAUSE_REPEATED_ROWS,    kFor,     5,      kSignal, RowsRepeat},
+  {v1::CAUSE_RELATION_BROKEN,  kFor,     4,      kSignal, RelationBroken},
+  {v1::CAUSE_DEPLOYMENT,       kFor,     2,      kModel,  Deployed},
+  {v1::CAUSE_DEPLOYMENT,       kFor,     3,      kModel,  DeployedAndOutputs},
+};
+
+constexpr CauseWords kWords[] = {
+  {v1::CAUSE_MISSING_VALUES, v1::FAILURE_MODE_DATA_QUALITY, "values are missing",
+   "ask what fills it: the join, the feature store or the caller that stopped sending it"},
+  {v1::CAUSE_INVALID_VALUES, v1::FAILURE_MODE_DATA_QUALITY, "values are NaN or infinite",
+   "look for a division or a logarithm in the step that computes it"},
+  {v1::CAUSE_STUCK_VALUE, v1::FAILURE_MODE_DATA_QUALITY, "a value is stuck",
+   "look at the age of what feeds it: a cache, a default or a sensor that stopped"},
+  {v1::CAUSE_UNIT_CHANGE, v1::FAILURE_MODE_DATA_QUALITY, "a number is in another unit or scale",
+   "compare the unit at the source with the one the model was trained on"},
+  {v1::CAUSE_SCHEMA_CHANGE, v1::FAILURE_MODE_DATA_QUALITY, "the schema changed",
+   "compare the columns and categories that are sent with those of the training data"},
+  {v1::CAUSE_TRAFFIC_MIX, v1::FAILURE_MODE_TRAFFIC_MIX, "the mix of traffic changed",
+   "see which callers or segments grew, and whether the model was trained for them"},
+  {v1::CAUSE_COVARIATE_SHIFT, v1::FAILURE_MODE_INPUT_DRIFT, "the inputs moved",
+   "compare reference and window of the signal, and check accuracy on the newest labels"},
+  {v1::CAUSE_UNUSUAL_INPUT, v1::FAILURE_MODE_UNUSUAL_INPUT, "rows are unlike the reference's",
+   "read the extreme examples and who sent them"},
+  {v1::CAUSE_PREDICTION_SHIFT, v1::FAILURE_MODE_PREDICTION_DRIFT, "the outputs moved",
+   "check the model's version and the code behind it, then accuracy on the newest labels"},
+  {v1::CAUSE_OPERATIONAL, v1::FAILURE_MODE_OPERATIONAL, "latency or status changed",
+   "look at the model server: its load, its errors, its last restart"},
+  {v1::CAUSE_MONITOR_BLIND, v1::FAILURE_MODE_MONITOR_BLIND, "the monitor lacks what it needs",
+   "look at the senders: their clocks, their buffers and their errors"},
+  {v1::CAUSE_TRAFFIC_STOPPED, v1::FAILURE_MODE_OPERATIONAL, "rows come more slowly, or no more",
+   "look at the callers, at what routes to the model server, and at the sender of its rows"},
+  {v1::CAUSE_REPEATED_ROWS, v1::FAILURE_MODE_DATA_QUALITY, "the same rows come again",
+   "see who sends them twice: retries, a log that is replayed, or a caller that probes the model"},
+  {v1::CAUSE_RELATION_BROKEN, v1::FAILURE_MODE_DATA_QUALITY, "columns no longer go together",
+   "look at the join or the mapping that brings the two together"},
+  {v1::CAUSE_DEPLOYMENT, v1::FAILURE_MODE_PREDICTION_DRIFT, "a new version was deployed",
+   "compare with the version before it, or roll back"},
+};
+// clang-format on
+
+}  // namespace
+
+std::span<const TriageRule> TriageRules() { return kRules; }
+std::span<const CauseWords> AllCauseWords() { return kWords; }
+
+const CauseWords* WordsOf(v1::Cause cause) {
+  const auto* words = std::find_if(std::begin(kWords), std::end(kWords),
+                                   [&](const CauseWords& each) { return each.cause == cause; });
+  return words == std::end(kWords) ? nullptr : words;
+}
+
+}  // namespace faultline

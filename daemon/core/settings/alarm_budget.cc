@@ -1,0 +1,51 @@
+#include "daemon/core/settings/alarm_budget.h"
+
+#include <algorithm>
+
+#include "daemon/core/signal/signal_state.h"
+
+namespace faultline {
+
+BudgetDivision::BudgetDivision(const ModelSettings& settings,
+                               std::span<const SignalState> signals) {
+  double pinned = 0;
+  double weights = 0;
+  for (const SignalState& signal : signals) {
+    if (!signal.judged()) continue;
+    for (const uint16_t index : signal.detectors) {
+      const DetectorSettings& detector = settings.detectors[index];
+      if (!detector.entry->budgeted) continue;
+      (detector.share > 0 ? pinned : weights) +=
+          detector.share > 0 ? detector.share : detector.weight;
+    }
+  }
+  pinned_factor_ = pinned > 1 ? 1 / pinned : 1;
+  const double left = std::max(0.0, 1 - pinned);
+  weight_factor_ = weights > 0 ? left / weights : 0;
+}
+
+double BudgetDivision::ShareOf(const DetectorSettings& detector) const {
+  if (!detector.entry->budgeted) return 0;
+  return detector.share > 0 ? detector.share * pinned_factor_ : detector.weight * weight_factor_;
+}
+
+double BudgetDivision::ThresholdOf(const AlarmBudget& budget, uint64_t ordinal, uint32_t shards) {
+  if (!budget.granted()) return std::numeric_limits<double>::infinity();
+  double threshold = budget.threshold();
+  if (budget.of_deployment) {
+    const auto k = static_cast<double>(ordinal);
+    threshold *= k * (k + 1) * shards;
+  }
+  return threshold;
+}
+
+PaneEvidence EvidenceOf(const AlarmBudget& budget, const PaneDeposit& deposit) {
+  PaneEvidence evidence = {.begin_s = static_cast<double>(deposit.begin_ns) / 1e9,
+                           .end_s = static_cast<double>(deposit.end_ns) / 1e9};
+  evidence.deposit = budget.in_rows ? static_cast<double>(deposit.rows)
+                                    : static_cast<double>(deposit.end_ns - deposit.begin_ns) / 1e9;
+  evidence.threshold = BudgetDivision::ThresholdOf(budget, deposit.ordinal, deposit.shards);
+  return evidence;
+}
+
+}  // namespace faultline

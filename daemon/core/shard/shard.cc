@@ -1,0 +1,208 @@
+#include "daemon/core/shard/shard.h"
+
+#include <absl/strings/str_cat.h>
+#include <xxhash.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "daemon/core/contract/record_versions.h"
+#include "daemon/core/model/model_state.h"
+#include "daemon/core/shard/shard_state.h"
+#include "storage/keys.h"
+
+namespace faultline {
+namespace {
+
+absl::Status NameKey(const absl::Status& status, std::string_view key) {
+  if (status.ok()) return status;
+  return {status.code(), absl::StrCat(DescribeKey(key), ": ", std::string(status.message()))};
+}
+
+}  // namespace
+
+uint32_t ShardOf(std::string_view model, uint32_t shards) {
+  return static_cast<uint32_t>(XXH3_64bits(model.data(), model.size()) % shards);
+}
+
+ModelState* ShardState::Find(uint64_t hash) {
+  const auto found = models.find(hash);
+  return found == models.end() ? nullptr : found->second.get();
+}
+
+ModelState* ShardState::Find(const std::string& name, const std::string& version) {
+  ModelState* found = Find(ModelHash(name, version));
+  return found != nullptr && found->name() == name && found->version() == version ? found : nullptr;
+}
+
+std::vector<ModelState*> ShardState::VersionsOf(const std::string& name) {
+  std::vector<ModelState*> versions;
+  for (auto entry = by_name.lower_bound({name, 0});
+       entry != by_name.end() && entry->first.first == name; ++entry) {
+    versions.push_back(entry->second);
+  }
+  return versions;
+}
+
+ModelState* ShardState::Insert(std::unique_ptr<ModelState> model) {
+  ModelState* inserted = model.get();
+  by_name[{model->name(), model->generation()}] = inserted;
+  models[model->hash()] = std::move(model);
+  return inserted;
+}
+
+void ShardState::Remove(ModelState* model) {
+  by_name.erase({model->name(), model->generation()});
+  models.erase(model->hash());
+}
+
+absl::StatusOr<std::unique_ptr<ModelState>> ShardState::NewModel(const std::string& name,
+                                                                 const std::string& version) {
+  const uint64_t hash = ModelHash(name, version);
+  if (Find(hash) != nullptr) {
+    return absl::ResourceExhaustedError("the hash of its name meets that of another model");
+  }
+  const Settings& settings = *share.settings;
+  if (models.size() >= share.PartOf(settings.models_max)) {
+    return absl::ResourceExhaustedError(absl::StrCat("no room for another model; limits.models is ",
+                                                     settings.models_max, " over ", settings.shards,
+                                                     " shards"));
+  }
+  auto model = std::make_unique<ModelState>(&share, name, version);
+  uint64_t ordinals = 0;
+  for (const auto& [other_hash, other] : models) {
+    ordinals = std::max(ordinals, other->budget_ordinal());
+  }
+  model->SetBudgetOrdinal(ordinals + 1);
+  const std::vector<ModelState*> versions = VersionsOf(name);
+  if (!versions.empty()) model->InheritFrom(*versions.back());
+  return model;
+}
+
+ModelState* ShardState::Register(std::unique_ptr<ModelState> model, int64_t now_ns,
+                                 Effects* effects) {
+  effects->notes.push_back(
+      absl::StrCat("model ", model->name(), " version ", model->version(), ": registered"));
+  const std::vector<ModelState*> versions = VersionsOf(model->name());
+  if (!versions.empty()) {
+    model->SetDeployed(now_ns);
+    for (ModelState* other : versions) {
+      other->book().Note(absl::StrCat("version ", model->version(), " deployed"), "", now_ns);
+      other->TakeIncidents(effects);
+    }
+  }
+  return Insert(std::move(model));
+}
+
+void ShardState::Reconcile(int64_t now_ns, Effects* effects) {
+  if (!restored) return;
+  restored = false;
+  for (auto& [hash, model] : models) model->ApplySettings(now_ns, effects);
+}
+
+Shard::Shard(std::shared_ptr<const Settings> settings) : impl_(std::make_unique<Impl>()) {
+  impl_->share.settings = std::move(settings);
+}
+
+Shard::~Shard() = default;
+
+absl::Status Shard::Restore(std::string_view key_bytes, std::string_view value) {
+  const absl::StatusOr<Key> key = ParseKey(key_bytes);
+  if (!key.ok()) return key.status();
+  if (ReadOnDemand(key->table)) return absl::OkStatus();
+  const absl::StatusOr<std::string_view> payload = OpenRecord(key->table, value);
+  if (!payload.ok()) return NameKey(payload.status(), key_bytes);
+  if (key->table == Table::kModel) {
+    Decoder in(*payload);
+    std::string name(in.String());
+    std::string version(in.String());
+    if (!in.ok() || ModelHash(name, version) != key->model_hash) {
+      return NameKey(absl::DataLossError("the record of a model has another name"), key_bytes);
+    }
+    auto model = std::make_unique<ModelState>(&impl_->share, std::move(name), std::move(version));
+    const absl::Status status = model->RestoreModel(*payload);
+    if (!status.ok()) return NameKey(status, key_bytes);
+    impl_->Insert(std::move(model));
+    return absl::OkStatus();
+  }
+  if (key->table == Table::kIncident) {
+    v1::Incident incident;
+    if (!incident.ParseFromArray(payload->data(), static_cast<int>(payload->size()))) {
+      return NameKey(absl::DataLossError("no incident"), key_bytes);
+    }
+    ModelState* model = impl_->Find(incident.model(), incident.version());
+    if (model != nullptr) model->RestoreIncident(key->incident_id, incident);
+    return absl::OkStatus();
+  }
+  ModelState* model = impl_->Find(key->model_hash);
+  if (model == nullptr) {
+    return NameKey(absl::DataLossError("its model is missing"), key_bytes);
+  }
+  return NameKey(model->Restore(*key, *payload, value.size()), key_bytes);
+}
+
+absl::Status Shard::FinishRestore() {
+  for (auto& [hash, model] : impl_->models) {
+    const absl::Status status = model->FinishRestore();
+    if (!status.ok()) return NameKey(status, ModelKey(hash));
+  }
+  impl_->restored = true;
+  return absl::OkStatus();
+}
+
+void Shard::Apply(const std::shared_ptr<const EventBatch>& batch, BatchResult* result,
+                  Effects* effects) {
+  impl_->Reconcile(batch->received_ns, effects);
+  const bool reserved = batch->model == kTestModelName;
+  ModelState* model = reserved ? nullptr : impl_->Find(batch->model, batch->version);
+  if (model != nullptr) {
+    if (model->TakeColumns(*batch, result)) {
+      model->CountRows(batch, result, effects);
+    } else {
+      model->CountRefused(*batch);
+    }
+    return;
+  }
+  const Settings& settings = *impl_->share.settings;
+  const bool may_register = settings.register_unknown_models || settings.Lists(batch->model);
+  if (!may_register || reserved) {
+    RefuseBatch(*batch, v1::REJECT_REASON_UNKNOWN_MODEL,
+                absl::StrCat("model ", batch->model, " version ", batch->version,
+                             " is not known, and may not register itself"),
+                result);
+    return;
+  }
+  auto made = impl_->NewModel(batch->model, batch->version);
+  if (!made.ok()) {
+    RefuseBatch(*batch, v1::REJECT_REASON_LIMIT, std::string(made.status().message()), result);
+    return;
+  }
+  // A model whose first batch is refused is not registered.
+  if (!(*made)->TakeColumns(*batch, result)) return;
+  impl_->Register(*std::move(made), batch->received_ns, effects)->CountRows(batch, result, effects);
+}
+
+void Shard::SetHelpers(Parallel* helpers) { impl_->share.helpers = helpers; }
+
+void Shard::Resume() {
+  for (auto& [hash, model] : impl_->models) model->Resume();
+}
+
+void Shard::Tick(int64_t now_ns, Effects* effects) {
+  impl_->Reconcile(now_ns, effects);
+  for (auto& [hash, model] : impl_->models) model->Tick(now_ns, effects);
+}
+
+void Shard::Cut(Effects* effects) {
+  for (auto& [hash, model] : impl_->models) model->Cut(effects);
+}
+
+uint64_t Shard::memory_bytes() const {
+  uint64_t bytes = 0;
+  for (const auto& [hash, model] : impl_->models) bytes += model->memory_bytes();
+  return bytes;
+}
+
+uint64_t Shard::signals() const { return impl_->share.signals; }
+
+}  // namespace faultline

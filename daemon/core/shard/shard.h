@@ -1,0 +1,77 @@
+#pragma once
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "daemon/core/contract/command.h"
+#include "daemon/core/contract/effects.h"
+#include "daemon/core/contract/event.h"
+#include "daemon/core/settings/settings.h"
+
+namespace faultline {
+
+// Ticks come once a second. Between two that are further apart the daemon did not watch.
+inline constexpr int64_t kUnwatchedNs = 3'000'000'000;
+
+class ModelState;
+class Parallel;
+
+// The core: owns the state of the models that hash to it and folds events, commands and ticks into
+// it, one after the other.
+//
+// Operation:    Apply counts rows into open panes and closes panes; closing a pane judges it,
+//               moves alerts, opens and resolves incidents. Cut asks for the bytes that make all
+//               of it survive. Restore is the reverse.
+// Concurrency:  none: one thread at a time, no lock, no I/O, no clock. Time comes in as now_ns.
+//               State is a function of the sequence of calls; stored bytes do not depend on where
+//               the cuts fall.
+// Limitations:  what Settings says; beyond it rows and commands are refused with a reason.
+class Shard {
+ public:
+  explicit Shard(std::shared_ptr<const Settings> settings);
+  ~Shard();
+  Shard(const Shard&) = delete;
+  Shard& operator=(const Shard&) = delete;
+
+  // Gives back one stored record. Model records first, then the others in any order, then
+  // FinishRestore. DATA_LOSS if the bytes are damaged, FAILED_PRECONDITION if they are of a newer
+  // version; the message names the key.
+  absl::Status Restore(std::string_view key, std::string_view value);
+  absl::Status FinishRestore();
+
+  // Who helps to count large batches; must outlive it. Null: nobody.
+  void SetHelpers(Parallel* helpers);
+  // Folds in a batch. It is kept alive by the caller until the next Cut's effects are done with.
+  void Apply(const std::shared_ptr<const EventBatch>& batch, BatchResult* result, Effects* effects);
+  void Apply(Command command, CommandResult* result, Effects* effects);
+  // Nobody watched since the last tick: the time until the next one is no silence of the models.
+  void Resume();
+  // Time has come to now_ns: idle panes close, silences and test alerts end.
+  void Tick(int64_t now_ns, Effects* effects);
+
+  // Appends the writes and publications for everything that changed since the last Cut.
+  void Cut(Effects* effects);
+
+  // Bytes held, about.
+  uint64_t memory_bytes() const;
+  uint64_t signals() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+// The name in a stored model record (table 'm'), to find its shard before it is restored. Fails as
+// Shard::Restore does.
+absl::StatusOr<std::string> ModelNameOfRecord(std::string_view value);
+
+// Which shard a model's name belongs to; all versions of a model share one.
+uint32_t ShardOf(std::string_view model, uint32_t shards);
+
+}  // namespace faultline

@@ -1,0 +1,98 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "base/codec.h"
+#include "daemon/core/contract/event.h"
+#include "daemon/core/settings/settings.h"
+#include "faultline/v1/event.pb.h"
+#include "faultline/v1/model.pb.h"
+
+namespace faultline {
+
+// What a signal is; fixed once it is in a schema.
+struct SignalFacts {
+  std::string name;
+  v1::SignalType type = v1::SIGNAL_TYPE_NUMERIC;
+  v1::ColumnRole role = v1::COLUMN_ROLE_FEATURE;
+  bool derived = false;
+  int32_t source = -1;  // of a norm: the signal with the vectors; else -1
+
+  // It is counted and judged, as numbers or as categories.
+  bool counted() const { return type != v1::SIGNAL_TYPE_EMBEDDING; }
+  bool numeric() const { return type == v1::SIGNAL_TYPE_NUMERIC; }
+  // Derived for one kind of detector: others look at it only if they name it.
+  bool owned() const;
+};
+
+inline constexpr std::string_view kRowScoreSignal = "row_score";
+// Counts the rows of the model; none of them has a value.
+inline constexpr std::string_view kRowRateSignal = "row_rate";
+// Added to the name of a signal with vectors: the derived signal of their norms.
+inline constexpr std::string_view kNormSuffix = ".norm";
+
+// The type a column must come with to be this signal.
+ColumnType ColumnTypeOf(v1::SignalType type);
+v1::SignalType SignalTypeOf(ColumnType type);
+// "numbers", "strings", "vectors".
+std::string_view DescribeType(ColumnType type);
+
+// The signals of a model, in the order in which they were first seen. Signals are only ever added.
+class Schema {
+ public:
+  // The name must be new. Vectors bring the signal of their norms along.
+  void Add(std::string_view name, v1::SignalType type, v1::ColumnRole role);
+  // A numeric signal that the daemon computes.
+  void AddDerived(std::string_view name, v1::ColumnRole role = v1::COLUMN_ROLE_FEATURE);
+  std::optional<uint32_t> Find(std::string_view name) const;
+  // How many signals Add would add.
+  static uint32_t SignalsOf(v1::SignalType type) {
+    return type == v1::SIGNAL_TYPE_EMBEDDING ? 2 : 1;
+  }
+
+  uint32_t size() const { return static_cast<uint32_t>(signals_.size()); }
+  const SignalFacts& operator[](uint32_t signal) const { return signals_[signal]; }
+  const std::vector<SignalFacts>& signals() const { return signals_; }
+  v1::Signal Message(uint32_t signal) const;
+  size_t memory_bytes() const;
+
+  void Encode(Encoder* out) const;
+  bool Decode(Decoder* in);
+
+ private:
+  void Append(SignalFacts facts);
+
+  std::vector<SignalFacts> signals_;
+  std::unordered_map<std::string, uint32_t> by_name_;  // never iterated over
+};
+
+// Which column of a batch is which signal. Remembered from batch to batch: as long as the columns
+// stay the same, no name is looked up.
+class ColumnPlan {
+ public:
+  // Whether it was made for these columns.
+  bool Fits(const EventBatch& batch) const;
+  // Makes it for the columns of a batch; those that are no signal are left out.
+  void Make(const EventBatch& batch, const Schema& schema);
+  void Forget() { made_ = false; }
+
+  // Index of the column, or -1 if the batch does not have it.
+  int32_t ColumnOf(uint32_t signal) const { return column_of_[signal]; }
+  size_t memory_bytes() const;
+
+ private:
+  struct Seen {
+    std::string name;
+    ColumnType type;
+  };
+  bool made_ = false;
+  std::vector<Seen> columns_;
+  std::vector<int32_t> column_of_;
+};
+
+}  // namespace faultline

@@ -1,7 +1,0 @@
-#include "daemon/core/version.h"
-
-namespace faultline {
-
-const char* const kDaemonVersion = FAULTLINE_VERSION;
-
-}  // namespace faultline

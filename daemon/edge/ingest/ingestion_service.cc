@@ -1,0 +1,19 @@
+#include "daemon/edge/ingest/ingestion_service.h"
+
+#include "daemon/edge/ingest/ingestion_call.h"
+#include "daemon/edge/ingest/ingestion_stream.h"
+
+namespace faultline {
+
+grpc::ServerUnaryReactor* IngestionService::LogInferences(grpc::CallbackServerContext* /*context*/,
+                                                          const grpc::ByteBuffer* request,
+                                                          grpc::ByteBuffer* response) {
+  return IngestionCall::Open(&desk_, *request, response);
+}
+
+grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* IngestionService::StreamInferences(
+    grpc::CallbackServerContext* /*context*/) {
+  return IngestionStream::Open(&desk_);
+}
+
+}  // namespace faultline

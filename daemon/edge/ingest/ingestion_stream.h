@@ -1,0 +1,94 @@
+#pragma once
+
+#include <grpcpp/support/byte_buffer.h>
+#include <grpcpp/support/server_callback.h>
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include "daemon/edge/decode/replies.h"
+#include "daemon/edge/ingest/ingestion_desk.h"
+
+namespace faultline {
+
+// One StreamInferences call.
+//
+// Operation:    at most one message is read ahead. It is decoded and submitted by the thread that
+//               read it; if the pipeline is full it waits in line, still encoded unless it is the
+//               first, and nothing more is read. Nothing is read either while the credit is used
+//               up or the client does not read its acknowledgements. It finishes when the client
+//               has sent everything and all of it is acknowledged, or as soon as the call is
+//               cancelled, or when it is drained.
+// Concurrency:  gRPC's threads, the committer's and the line's. It lives until OnDone and the last
+//               callback of the pipeline; after it has finished, callbacks do nothing.
+class IngestionStream final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>,
+                              public std::enable_shared_from_this<IngestionStream> {
+ public:
+  // Batches that may be submitted and not yet committed, however small they are.
+  static constexpr uint32_t kBatchesInFlightMax = 16'384;
+
+  // `desk` must outlive the call.
+  static IngestionStream* Open(IngestionDesk* desk);
+  // Takes nothing more; ends with UNAVAILABLE once what was taken is acknowledged.
+  void Drain();
+
+  void OnReadDone(bool ok) override;
+  void OnWriteDone(bool ok) override;
+  void OnCancel() override;
+  void OnDone() override;
+
+ private:
+  explicit IngestionStream(IngestionDesk* desk);
+
+  // By whoever holds busy_, one at a time, without the lock.
+  bool Attempt();
+  bool Decode();
+  bool DecodeOne(v1::SequencedBatch* message);
+  bool Submit();
+  void Greet(const v1::Hello& hello);
+
+  // Ends an attempt. False: it has to be tried again.
+  bool Settle(bool done);
+  bool Retry();
+  void Committed(uint64_t sequence, uint64_t bytes, const BatchResult& result);
+  void Refuse(uint64_t sequence, v1::RejectReason reason, std::string message, uint64_t rows);
+  void Close(const grpc::Status& status);
+
+  // With the lock: starts whatever can be started.
+  void Advance();
+  bool ReadyToFinish() const;
+  bool ReadyToRead() const;
+
+  IngestionDesk* const desk_;
+  const IntakeLimits limits_;
+  const uint64_t credit_bytes_;
+
+  std::mutex mutex_;
+  std::shared_ptr<IngestionStream> self_;  // until OnDone
+  Replies replies_;
+  std::optional<grpc::Status> final_status_;
+  bool at_once_ = false;  // finish without waiting for what is in flight
+  bool finished_ = false;
+  bool reading_ = false;
+  bool writing_ = false;
+  bool busy_ = false;     // somebody decodes or submits the message in `in_`
+  bool waiting_ = false;  // it stands in line
+  bool half_closed_ = false;
+  uint32_t in_flight_ = 0;
+  uint64_t in_flight_bytes_ = 0;
+  grpc::ByteBuffer out_;
+
+  // Of whoever holds busy_, or of the pending read.
+  grpc::ByteBuffer in_;
+  std::unique_ptr<EventBatch> batch_;
+  uint64_t sequence_ = 0;  // of batch_
+  bool greeted_ = false;
+  std::string producer_id_;
+  uint64_t epoch_ = 0;
+  uint64_t next_ = 1;  // the only sequence that will be taken
+};
+
+}  // namespace faultline

@@ -1,0 +1,166 @@
+#include "daemon/edge/ingest/post_events.h"
+
+#include <absl/strings/str_cat.h>
+
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
+#include <memory>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+#include "daemon/edge/decode/ndjson.h"
+#include "daemon/runtime/row_totals.h"
+
+namespace faultline {
+namespace {
+
+namespace json = boost::json;
+
+// One POST on its way. Lives as long as anybody still has to call it.
+class Post : public std::enable_shared_from_this<Post> {
+ public:
+  Post(IngestionDesk* desk, PostAnswer answer) : desk_(desk), answer_(std::move(answer)) {}
+
+  void Start(std::string_view body) {
+    NdjsonOptions options;
+    options.received_ns = desk_->now_ns();
+    events_ = ParseNdjson(body, options);
+    for (size_t reason = 0; reason < events_.rejected_by_reason.size(); ++reason) {
+      const uint64_t rows = events_.rejected_by_reason[reason];
+      if (rows > 0) desk_->intake->CountRejected(static_cast<v1::RejectReason>(reason), rows);
+    }
+    if (desk_->draining()) {
+      Abandon(503, "the daemon is stopping");
+    } else if (!desk_->line.empty() || !SubmitRest()) {
+      Wait();
+    }
+  }
+
+ private:
+  // False if the pipeline is full. After the last batch, lets go of the answer.
+  bool SubmitRest() {
+    while (next_ < events_.batches.size()) {
+      NdjsonBatch& batch = events_.batches[next_];
+      Await(1);
+      uint64_t expected = 0;
+      const Admission admission = desk_->intake->Submit(
+          &batch.batch, {},
+          [self = shared_from_this(), lines = &batch.lines](const BatchResult& result) {
+            self->Committed(result, *lines);
+          },
+          &expected);
+      if (admission == Admission::kAccepted) {
+        ++next_;
+        continue;
+      }
+      Await(-1);
+      if (admission == Admission::kFull) return false;
+      Abandon(503, "the daemon is stopping, or its store is broken");
+      return true;
+    }
+    Release();
+    return true;
+  }
+
+  void Wait() {
+    uint64_t bytes = 0;
+    for (size_t i = next_; i < events_.batches.size(); ++i)
+      bytes += events_.batches[i].batch->bytes;
+    if (!desk_->MayWait(bytes)) {
+      for (size_t i = next_; i < events_.batches.size(); ++i) {
+        desk_->intake->CountShed(events_.batches[i].batch->rows);
+      }
+      Abandon(429, "too many callers wait for space");
+      return;
+    }
+    desk_->line.Join([self = shared_from_this(), bytes] {
+      if (!self->SubmitRest()) return false;
+      self->desk_->Leave(bytes);
+      return true;
+    });
+  }
+
+  // What has not been handed in will not be.
+  void Abandon(int code, const char* why) {
+    {
+      std::lock_guard lock(mutex_);
+      code_ = code;
+      for (; next_ < events_.batches.size(); ++next_) {
+        const NdjsonBatch& batch = events_.batches[next_];
+        rejected_ += batch.batch->rows;
+        AddError(batch.lines.front(), "busy", absl::StrCat("this line and later ones: ", why));
+      }
+    }
+    Release();
+  }
+
+  void Await(int change) {
+    std::lock_guard lock(mutex_);
+    awaited_ += change;
+  }
+
+  void Committed(const BatchResult& result, const std::vector<uint32_t>& lines) {
+    {
+      std::lock_guard lock(mutex_);
+      accepted_ += result.applied_rows + result.late_rows;
+      rejected_ += result.rejected_rows;
+      if (result.batch_reason != v1::REJECT_REASON_UNSPECIFIED) {
+        AddError(lines.front(), RejectReasonName(result.batch_reason), result.batch_error);
+      }
+      for (const v1::RowError& error : result.row_errors) {
+        AddError(lines[error.row()], RejectReasonName(error.reason()), error.message());
+      }
+    }
+    Release();
+  }
+
+  // With the lock.
+  void AddError(uint64_t line, const std::string& reason, const std::string& message) {
+    if (errors_.size() >= NdjsonEvents::kErrorsMax) return;
+    errors_.push_back(json::object{{"line", line}, {"reason", reason}, {"message", message}});
+  }
+
+  // One less is awaited; with the last it answers.
+  void Release() {
+    std::unique_lock lock(mutex_);
+    if (--awaited_ > 0) return;
+    json::array errors;
+    for (const LineError& error : events_.errors) {
+      errors.push_back(json::object{{"line", error.line},
+                                    {"reason", RejectReasonName(error.reason)},
+                                    {"message", error.message}});
+    }
+    for (json::value& error : errors_) {
+      if (errors.size() < NdjsonEvents::kErrorsMax) errors.push_back(std::move(error));
+    }
+    const uint64_t rejected = rejected_ + events_.rejected;
+    const json::object body{
+        {"accepted", accepted_}, {"rejected", rejected}, {"errors", std::move(errors)}};
+    int code = code_;
+    if (code == 200 && accepted_ == 0 && rejected > 0) code = 400;
+    lock.unlock();
+    answer_(code, json::serialize(body) + "\n");
+  }
+
+  IngestionDesk* const desk_;
+  const PostAnswer answer_;
+  NdjsonEvents events_;
+  size_t next_ = 0;  // of the batches, not handed in yet; of the thread that tries
+
+  std::mutex mutex_;
+  int awaited_ = 1;  // commits, and the handing in itself
+  uint64_t accepted_ = 0;
+  uint64_t rejected_ = 0;
+  int code_ = 200;
+  json::array errors_;
+};
+
+}  // namespace
+
+void PostEvents(IngestionDesk* desk, std::string_view body, PostAnswer answer) {
+  std::make_shared<Post>(desk, std::move(answer))->Start(body);
+}
+
+}  // namespace faultline

@@ -1,0 +1,91 @@
+#include "daemon/edge/ingest/waiting_line.h"
+
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <utility>
+
+namespace faultline {
+namespace {
+
+// Space that came up between an attempt and the call to WhenSpace is announced by nobody.
+constexpr std::chrono::milliseconds kRetry{100};
+constexpr size_t kPlacesTried = 4;
+
+}  // namespace
+
+struct WaitingLine::State {
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::deque<Attempt> line;
+  bool asked = false;  // WhenSpace will call back
+  bool space = false;
+  bool stopping = false;
+};
+
+WaitingLine::WaitingLine(Intake* intake)
+    : intake_(intake), state_(std::make_shared<State>()), thread_([this] { Serve(); }) {}
+
+WaitingLine::~WaitingLine() {
+  {
+    std::lock_guard lock(state_->mutex);
+    state_->stopping = true;
+  }
+  state_->changed.notify_all();
+  thread_.join();
+}
+
+bool WaitingLine::empty() const {
+  std::lock_guard lock(state_->mutex);
+  return state_->line.empty();
+}
+
+void WaitingLine::Join(Attempt attempt) {
+  std::lock_guard lock(state_->mutex);
+  state_->line.push_back(std::move(attempt));
+  state_->changed.notify_all();
+}
+
+void WaitingLine::Serve() {
+  std::unique_lock lock(state_->mutex);
+  bool full = true;  // who joins first has just found it so
+  while (true) {
+    state_->changed.wait(lock, [&] { return state_->stopping || !state_->line.empty(); });
+    if (state_->stopping) return;
+    if (full) {
+      state_->space = false;
+      // Once: while nothing is committed, nobody is called, and what was asked is kept.
+      if (!std::exchange(state_->asked, true)) {
+        lock.unlock();
+        intake_->WhenSpace([state = state_] {
+          std::lock_guard inner(state->mutex);
+          state->asked = false;
+          state->space = true;
+          state->changed.notify_all();
+        });
+        lock.lock();
+      }
+      state_->changed.wait_for(lock, kRetry, [&] { return state_->stopping || state_->space; });
+      if (state_->stopping) return;
+    }
+    full = true;
+    for (size_t place = 0; place < std::min(kPlacesTried, state_->line.size());) {
+      // Only this thread takes from the line, and a deque keeps its elements where they are.
+      const Attempt& next = state_->line[place];
+      lock.unlock();
+      const bool done = next();
+      lock.lock();
+      if (state_->stopping) return;
+      if (done) {
+        state_->line.erase(state_->line.begin() + static_cast<ptrdiff_t>(place));
+        full = false;
+      } else {
+        ++place;
+      }
+    }
+  }
+}
+
+}  // namespace faultline

@@ -1,0 +1,131 @@
+#include "daemon/edge/metrics/page_text.h"
+
+#include <xxhash.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <cstdio>
+#include <cstring>
+
+#include "base/utf8.h"
+
+namespace faultline {
+namespace {
+
+bool IsControl(std::string_view character) {
+  const auto first = static_cast<unsigned char>(character[0]);
+  if (character.size() == 1) return first < 0x20 || first == 0x7F;
+  return character.size() == 2 && first == 0xC2 && static_cast<unsigned char>(character[1]) < 0xA0;
+}
+
+// Plain text, the usual case: printable ASCII but quotes and backslashes.
+bool IsPlain(std::string_view value) {
+  return value.size() <= kLabelBytesMax && std::all_of(value.begin(), value.end(), [](char c) {
+           return c >= ' ' && c < 0x7F && c != '"' && c != '\\';
+         });
+}
+
+// Escapes for the format; replaces what no label should hold.
+void AppendValue(std::string_view value, std::string* out) {
+  if (IsPlain(value)) {
+    out->append(value);
+    return;
+  }
+  const std::string_view whole = value;
+  constexpr size_t kDigestBytes = 9;
+  const bool cut = whole.size() > kLabelBytesMax;
+  const size_t room = cut ? kLabelBytesMax - kDigestBytes : kLabelBytesMax;
+  bool changed = cut;
+  size_t taken = 0;
+  while (!value.empty()) {
+    const size_t bytes = Utf8CharacterBytes(value);
+    const size_t step = std::max<size_t>(bytes, 1);
+    if (taken + step > room) break;
+    taken += step;
+    const std::string_view character = value.substr(0, step);
+    if (character == "\n") {
+      out->append("\\n");
+    } else if (bytes == 0 || IsControl(character)) {
+      out->push_back('?');
+      changed = true;
+    } else {
+      if (character == "\"" || character == "\\") out->push_back('\\');
+      out->append(character);
+    }
+    value.remove_prefix(step);
+  }
+  if (!changed) return;
+  char digest[kDigestBytes + 1];
+  std::snprintf(digest, sizeof digest, "~%08x",
+                static_cast<unsigned>(XXH3_64bits(whole.data(), whole.size())));
+  out->append(digest);
+}
+
+}  // namespace
+
+Labels::Labels(std::initializer_list<Pair> pairs) {
+  for (const auto& [name, value] : pairs) Add(name, value);
+}
+
+void Labels::Add(std::string_view name, std::string_view value) {
+  if (text_ == " ") {
+    text_.assign(1, '{');
+  } else {
+    text_.replace(text_.size() - 2, 2, ",");
+  }
+  AppendLabel(name, value, &text_);
+  text_.append("} ");
+}
+
+void AppendLabel(std::string_view name, std::string_view value, std::string* out) {
+  out->append(name).append("=\"");
+  AppendValue(value, out);
+  out->push_back('"');
+}
+
+std::string LabelName(std::string_view prefix, std::string_view text) {
+  std::string name(prefix);
+  for (const char c : text.substr(0, kLabelBytesMax)) {
+    const bool allowed = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+    name.push_back(allowed ? c : '_');
+  }
+  return name;
+}
+
+void PageText::Family(std::string_view name, MetricType type, std::string_view help) {
+  constexpr std::string_view kTypes[] = {"counter", "gauge", "histogram"};
+  name_ = name;
+  out_->append("# HELP ").append(name).append(" ").append(help);
+  out_->append("\n# TYPE ").append(name).append(" ");
+  out_->append(kTypes[static_cast<size_t>(type)]).append("\n");
+}
+
+void PageText::Line(std::string_view labels, double value) {
+  if (std::isnan(value)) return;
+  // The shortest form of 100000 is 1e+05; whole numbers are easier on the reader in full.
+  if (value >= 0 && value < 1e15 && value == std::floor(value)) {
+    return Line(labels, static_cast<uint64_t>(value));
+  }
+  char text[32];
+  char* end = text;
+  if (std::isinf(value)) {
+    std::memcpy(text, value > 0 ? "+Inf" : "-Inf", 4);
+    end = text + 4;
+  } else {
+    end = std::to_chars(text, text + sizeof text - 1, value).ptr;
+  }
+  *end++ = '\n';
+  out_->append(name_).append(labels).append(text, static_cast<size_t>(end - text));
+  ++lines_;
+}
+
+void PageText::Line(std::string_view labels, uint64_t value) {
+  char text[24];
+  char* end = std::to_chars(text, text + sizeof text - 1, value).ptr;
+  *end++ = '\n';
+  out_->append(name_).append(labels).append(text, static_cast<size_t>(end - text));
+  ++lines_;
+}
+
+}  // namespace faultline

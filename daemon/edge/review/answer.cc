@@ -1,0 +1,149 @@
+#include "daemon/edge/review/answer.h"
+
+#include <absl/strings/escaping.h>
+#include <absl/strings/str_cat.h>
+#include <pwd.h>
+
+#include <chrono>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <utility>
+
+#include "base/utf8.h"
+#include "daemon/core/contract/limits.h"
+#include "daemon/edge/grpc/peer_uid.h"
+
+namespace faultline::review {
+namespace {
+
+constexpr auto kCancelCheck = std::chrono::milliseconds(100);
+
+bool IsControl(std::string_view character) {
+  const auto first = static_cast<unsigned char>(character[0]);
+  if (character.size() == 1) return first < 0x20 || first == 0x7f;
+  // U+0080 to U+009F.
+  return character.size() == 2 && first == 0xc2 && static_cast<unsigned char>(character[1]) < 0xa0;
+}
+
+// Shared with the callback, which may come after the waiting has ended.
+struct Waiting {
+  std::mutex mutex;
+  std::condition_variable done;
+  std::optional<CommandResult> result;
+};
+
+}  // namespace
+
+grpc::Status ToGrpcStatus(const absl::Status& status) {
+  if (status.ok()) return grpc::Status::OK;
+  std::string message(status.message());
+  if (message.size() > kMessageBytesMax)
+    message.resize(Utf8PrefixBytes(std::string_view(message).substr(0, kMessageBytesMax)));
+  return {static_cast<grpc::StatusCode>(status.raw_code()), message};
+}
+
+absl::Status CheckText(const char* field, std::string_view text, size_t bytes_min, size_t bytes_max,
+                       bool lines) {
+  const auto refuse = [field](const std::string& why) {
+    return absl::InvalidArgumentError(absl::StrCat(field, ": ", why));
+  };
+  if (text.size() < bytes_min) return refuse("must not be empty");
+  if (text.size() > bytes_max) {
+    return refuse(absl::StrCat("has ", text.size(), " bytes, at most ", bytes_max, " are taken"));
+  }
+  for (size_t at = 0; at < text.size();) {
+    const size_t bytes = Utf8CharacterBytes(text.substr(at));
+    if (bytes == 0) return refuse(absl::StrCat("is no UTF-8 at byte ", at));
+    const std::string_view character = text.substr(at, bytes);
+    const bool allowed = lines && (character == "\n" || character == "\t");
+    if (!allowed && IsControl(character)) {
+      return refuse(absl::StrCat("has a control character at byte ", at));
+    }
+    at += bytes;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckModel(const char* field, std::string_view name, std::string_view version) {
+  absl::Status status = CheckText(field, name, 1, kNameBytesMax);
+  if (status.ok()) status = CheckText("version", version, 0, kVersionBytesMax);
+  return status;
+}
+
+absl::Status CheckPageSize(uint32_t* page_size, uint32_t unset, uint32_t most) {
+  if (*page_size == 0) *page_size = unset;
+  if (*page_size <= most) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("page_size: is ", *page_size, ", at most ", most, " is taken"));
+}
+
+std::string NameModel(std::string_view name, std::string_view version) {
+  const auto quoted = [](std::string_view text) {
+    return "'" + absl::Utf8SafeCHexEscape(absl::string_view(text.data(), text.size())) + "'";
+  };
+  return version.empty() ? quoted(name) : quoted(name) + " version " + quoted(version);
+}
+
+google::protobuf::Timestamp ToTimestamp(int64_t ns) {
+  constexpr int64_t kSecond = 1'000'000'000;
+  int64_t seconds = ns / kSecond;
+  if (ns % kSecond < 0) --seconds;
+  google::protobuf::Timestamp time;
+  time.set_seconds(seconds);
+  time.set_nanos(static_cast<int32_t>(ns - seconds * kSecond));
+  return time;
+}
+
+bool IsTime(const google::protobuf::Timestamp& time) {
+  constexpr int64_t kSecondsMax = 9'223'372'035;
+  return time.seconds() >= 0 && time.seconds() <= kSecondsMax && time.nanos() >= 0 &&
+         time.nanos() < 1'000'000'000;
+}
+
+Person PersonOf(const grpc::ServerContext& context, const std::string& claimed) {
+  Person person(claimed);
+  person.uid = PeerUid(context);
+  if (!person.uid.has_value()) return person;
+  constexpr size_t kAccountBytesMax = 16'384;
+  std::string bytes(kAccountBytesMax, '\0');
+  passwd account{};
+  passwd* found = nullptr;
+  getpwuid_r(*person.uid, &account, bytes.data(), bytes.size(), &found);
+  if (found != nullptr) person.account = found->pw_name;
+  return person;
+}
+
+CommandResult RunCommand(Pipeline* pipeline, grpc::ServerContext* context, const std::string& model,
+                         CommandAction action) {
+  const auto waiting = std::make_shared<Waiting>();
+  pipeline->Run(model, std::move(action), [waiting](const CommandResult& result) {
+    {
+      std::lock_guard lock(waiting->mutex);
+      waiting->result = result;
+    }
+    waiting->done.notify_one();
+  });
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(kCommandSeconds);
+  std::unique_lock lock(waiting->mutex);
+  while (!waiting->done.wait_for(lock, kCancelCheck, [&] { return waiting->result.has_value(); })) {
+    if (context->IsCancelled()) {
+      return {.status = absl::CancelledError("the call ended before the change was committed"),
+              .incident = {},
+              .model = {},
+              .reference = {}};
+    }
+    if (std::chrono::steady_clock::now() >= deadline) {
+      return {.status = absl::UnavailableError(absl::StrCat(
+                  "not committed within ", kCommandSeconds,
+                  " s: the daemon cannot write its state; see GetStatus. It may still happen")),
+              .incident = {},
+              .model = {},
+              .reference = {}};
+    }
+  }
+  return std::move(*waiting->result);
+}
+
+}  // namespace faultline::review
