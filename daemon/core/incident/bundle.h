@@ -14,7 +14,7 @@
 
 #include "daemon/core/contract/effects.h"
 #include "daemon/core/reference/reference.h"
-#include "daemon/core/settings/alarm_budget.h"
+#include "daemon/core/signal/alarm_budget.h"
 #include "daemon/core/signal/schema.h"
 #include "daemon/core/signal/signal_state.h"
 #include "daemon/core/stream/open_pane.h"

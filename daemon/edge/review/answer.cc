@@ -11,6 +11,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/clock.h"
 #include "base/utf8.h"
 #include "daemon/core/contract/limits.h"
 #include "daemon/edge/grpc/peer_uid.h"
@@ -125,7 +126,7 @@ CommandResult RunCommand(Pipeline* pipeline, grpc::ServerContext* context, const
     }
     waiting->done.notify_one();
   });
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(kCommandSeconds);
+  const int64_t deadline_ns = SteadyNowNs() + int64_t{kCommandSeconds} * 1'000'000'000;
   std::unique_lock lock(waiting->mutex);
   while (!waiting->done.wait_for(lock, kCancelCheck, [&] { return waiting->result.has_value(); })) {
     if (context->IsCancelled()) {
@@ -134,7 +135,7 @@ CommandResult RunCommand(Pipeline* pipeline, grpc::ServerContext* context, const
               .model = {},
               .reference = {}};
     }
-    if (std::chrono::steady_clock::now() >= deadline) {
+    if (SteadyNowNs() >= deadline_ns) {
       return {.status = absl::UnavailableError(absl::StrCat(
                   "not committed within ", kCommandSeconds,
                   " s: the daemon cannot write its state; see GetStatus. It may still happen")),

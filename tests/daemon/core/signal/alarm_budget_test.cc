@@ -1,4 +1,4 @@
-#include "daemon/core/settings/alarm_budget.h"
+#include "daemon/core/signal/alarm_budget.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,6 @@
 // The algebra of evidence against closed forms, exact enumeration and scipy 1.17.1.
+#include "detectors/evidence/e_detector.h"
+
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -6,7 +8,6 @@
 
 #include "detectors/evidence/confidence.h"
 #include "detectors/evidence/dispersion.h"
-#include "detectors/evidence/e_detector.h"
 #include "detectors/evidence/few_cells.h"
 #include "detectors/evidence/reference_law.h"
 #include "tests/detectors/play.h"
