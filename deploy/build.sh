@@ -8,7 +8,7 @@ targets=("${@:-faultline}")
 [[ -f build/$preset/CMakeCache.txt ]] || cmake --preset "$preset" >build-configure.log 2>&1 || {
   cat build-configure.log >&2
   rm -f build-configure.log
-  echo "build: configuring failed; run deploy/install.sh first" >&2
+  echo "build: cmake failed to configure; run deploy/install.sh first" >&2
   exit 1
 }
 rm -f build-configure.log

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Installs what Faultline is built and run with, from Debian 12's own packages.
-#   deploy/install.sh           to build and run (and Prometheus, for the quickstart)
-#   deploy/install.sh --tests   also what the tests need
+# Installs the Debian 12 packages that Faultline needs.
+#   deploy/install.sh           for building and running (and Prometheus, for the quickstart)
+#   deploy/install.sh --tests   also the packages for the tests
 set -euo pipefail
 
 packages=(
@@ -15,12 +15,12 @@ test_packages=(clang libclang-rt-14-dev clang-tidy clang-format gzip prometheus-
                valgrind)
 if [[ ${1:-} == --tests ]]; then
   packages+=("${test_packages[@]}")
-  # Any Node.js will do for buf; Debian's comes only if there is none.
+  # buf runs on any Node.js; install Debian's only if npm is missing.
   command -v npm >/dev/null || packages+=(nodejs npm)
 fi
 
 if [[ ! -r /etc/debian_version ]] || ! command -v apt-get >/dev/null; then
-  echo "install: this script knows Debian 12 only; install these by hand: ${packages[*]}" >&2
+  echo "install: this script supports Debian 12 only; install these packages by hand: ${packages[*]}" >&2
   exit 1
 fi
 
@@ -30,7 +30,7 @@ for package in "${packages[@]}"; do
     missing+=("$package")
 done
 if ((${#missing[@]} == 0)); then
-  echo "install: everything is here"
+  echo "install: everything is installed"
   exit 0
 fi
 
@@ -43,8 +43,8 @@ if ((EUID != 0)); then
   as_root=(sudo)
 fi
 
-# Installing Debian's prometheus would start it (and prometheus-alertmanager) as a service; we run
-# our own beside the daemon.
+# Installing Debian's prometheus (and prometheus-alertmanager) would start it as a service; the
+# quickstart runs its own beside the daemon.
 policy=/usr/sbin/policy-rc.d
 placed=0
 if [[ ! -e $policy ]]; then

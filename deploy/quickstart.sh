@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Installs, builds, starts the daemon with a Prometheus beside it, and runs the demo's traffic.
-#   deploy/quickstart.sh          leaves both running and says where to look
-#   deploy/quickstart.sh --once   no terminal needed: stops what it started, and exits 0 only if
+#   deploy/quickstart.sh          leaves both running and prints where to look
+#   deploy/quickstart.sh --once   unattended: stops what it started, and exits 0 only if
 #                                 exactly the expected incidents opened and Prometheus saw them fire
-#   deploy/quickstart.sh --stop   stops what an earlier run left running, and removes its state
+#   deploy/quickstart.sh --stop   stops the processes of an earlier run and removes its state
 set -euo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD
@@ -11,7 +11,7 @@ home=$root/build/quickstart
 faultline=$root/build/release/daemon/faultline
 once=0
 
-stop_pid() { # FILE NAME: ends the process whose pid an earlier start wrote down
+stop_pid() { # FILE NAME: ends the process whose pid an earlier run recorded
   local pid
   [[ -r $1 ]] || return 0
   pid=$(<"$1")
@@ -37,7 +37,7 @@ case ${1:-} in
   *) echo "usage: deploy/quickstart.sh [--once | --stop]" >&2; exit 2 ;;
 esac
 
-free_port() { # FIRST: the first port from there on that nobody listens on
+free_port() { # FIRST: the first free port from FIRST on
   local port=$1
   while (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do port=$((port + 1)); done
   echo "$port"
@@ -55,7 +55,7 @@ wait_for() { # URL WHAT PIDFILE
 }
 
 ./deploy/install.sh
-echo "quickstart: building (the first time takes some minutes)"
+echo "quickstart: building (the first build takes several minutes)"
 ./deploy/build.sh release >"$root/build-quickstart.log" 2>&1 || {
   tail -n 40 "$root/build-quickstart.log" >&2
   exit 1
@@ -88,7 +88,7 @@ wait_for "http://127.0.0.1:$prometheus_port/-/ready" prometheus "$home/prometheu
 export FAULTLINE_ADDRESS=127.0.0.1:$grpc_port
 if ((once == 1)); then
   "$faultline" demo --once
-  # Prometheus must have seen them as firing alerts of the rules that ship with the product.
+  # Prometheus must have seen them as firing alerts of the shipped rules.
   fired() {
     curl -fsS "http://127.0.0.1:$prometheus_port/api/v1/query" --data-urlencode \
       'query=count(count_over_time(ALERTS{alertname="FaultlineDetectorFiring",alertstate="firing",model="credit"}[1h]))' |
@@ -108,7 +108,7 @@ cat <<TEXT
 
 The daemon and Prometheus are still running.
   incidents        FAULTLINE_ADDRESS=$FAULTLINE_ADDRESS $faultline incidents list
-  why is it quiet  FAULTLINE_ADDRESS=$FAULTLINE_ADDRESS $faultline status credit
+  signal states    FAULTLINE_ADDRESS=$FAULTLINE_ADDRESS $faultline status credit
   reports          http://127.0.0.1:$reports_port/incidents
   metrics          http://127.0.0.1:$http_port/metrics
   Prometheus       http://127.0.0.1:$prometheus_port/alerts

@@ -1,4 +1,4 @@
-"""What dashboards are built of: queries, panels, rows, variables, as Grafana's JSON has them."""
+"""Building blocks of dashboards: queries, panels, rows and variables as Grafana's JSON."""
 
 SOURCE = {"type": "prometheus", "uid": "${datasource}"}
 WIDTH = 24  # of Grafana's grid

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <iosfwd>
 #include <map>
 #include <set>
 #include <string>
@@ -80,6 +81,7 @@ struct Rule {
   std::string_view name;
   Violations (*check)(const Files&);
 };
+void PrintTo(const Rule& rule, std::ostream* out);  // for messages of tests
 const std::vector<Rule>& AllRules();
 
 // What breaks a rule today and has a reason to. An exception that nothing needs is a violation too.

@@ -235,10 +235,11 @@ TEST(EnglishIsPlain, InCommentsLiteralsAndDocuments) {
   EXPECT_EQ(check("daemon/core/alert/a.h", "int a;  // Whoever reads it.\n"),
             Strings{"daemon/core"});
   EXPECT_EQ(check("base/a.h", "const char* a = \"nobody asked\";\n"), Strings{"base"});
-  EXPECT_EQ(check("README.md", "There is none.\n"), Strings{"README.md"});
+  EXPECT_EQ(check("README.md", "The id is none.\n"), Strings{"README.md"});
   EXPECT_EQ(check("docs/a.md", "the id stands twice\n"), Strings{"docs"});
   EXPECT_EQ(check("deploy/a.json", "\"Whoever asks\"\n"), Strings{"deploy"});
   EXPECT_TRUE(check("base/a.h", "int nobody = 0;  // A name is code.\n").empty());
+  EXPECT_TRUE(check("docs/a.md", "The log, if there is none, is empty.\n").empty());
   EXPECT_TRUE(check("docs/a.md", "A nonempty body is not one.\n").empty());
 }
 

@@ -1,10 +1,15 @@
 #include <gtest/gtest.h>
 
+#include <ostream>
+
 #include "tests/tidy/rules.h"
 
 // The project's own files, held against every rule.
 
 namespace faultline::tidy {
+
+void PrintTo(const Rule& rule, std::ostream* out) { *out << rule.name; }
+
 namespace {
 
 const Files& ProjectFiles() {

@@ -76,7 +76,7 @@ const std::vector<Phrase>& BannedEnglish() {
       {{"with none of"}, "\"without\", \"no\""},
       {{"stand twice", "stands twice", "stood twice", "standing twice"}, "\"duplicate\""},
       {{"said plainly"}, "the thing itself"},
-      {{"taken over"}, "\"applied\", \"rejected\""},
+      {{"was taken over", "were taken over", "not taken over"}, "\"applied\", \"rejected\""},
       {{"waiting line", "waitingline"}, "\"retry queue\""},
   };
   return phrases;
@@ -87,6 +87,7 @@ bool IsLetter(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 
 bool HasPhrase(std::string_view lower, std::string_view text) {
   for (size_t at = lower.find(text); at != std::string_view::npos; at = lower.find(text, at + 1)) {
     const size_t end = at + text.size();
+    if (lower.substr(0, at).ends_with("there ")) continue;  // "if there is none" is plain
     if ((at == 0 || !IsLetter(lower[at - 1])) && (end == lower.size() || !IsLetter(lower[end]))) {
       return true;
     }
