@@ -138,7 +138,7 @@ std::string Json(const std::string& name) {
 }
 
 TEST(Faults, HostileNamesStayNames) {
-  google::protobuf::SetLogHandler(nullptr);  // it says of each name that it is none
+  google::protobuf::SetLogHandler(nullptr);  // it logs every invalid name
   DaemonChild daemon(FAULTLINE_BINARY, kConfig);
   ASSERT_TRUE(daemon.Start()) << daemon.log();
   SendAll(daemon);

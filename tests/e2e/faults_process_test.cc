@@ -293,7 +293,7 @@ TEST(Faults, AShardThatStandsStillIsSaidAndGoesOn) {
   EXPECT_TRUE(WaitUntil([&] { return Health(daemon, &answer) == 503; })) << daemon.log();
   EXPECT_NE(answer.find("shard 0 stands still"), std::string::npos) << answer;
   if (LongTests()) {
-    // Nobody helps it: the process ends, and nothing acknowledged is lost.
+    // It gets no help: the process ends, and nothing acknowledged is lost.
     ASSERT_TRUE(WaitUntil([&] {
       shard.Reap();
       return daemon.Ended().has_value();

@@ -65,7 +65,7 @@ void CheckIds(const EventBatch& batch) {
     const std::string& id = batch.prediction_ids[row];
     if (id.empty()) continue;
     FAULTLINE_CHECK(id.size() <= kPredictionIdBytesMax, "long ids are refused");
-    FAULTLINE_CHECK(taken.insert(id).second, "an id that stands twice is refused");
+    FAULTLINE_CHECK(taken.insert(id).second, "a duplicate id is rejected");
   }
   FAULTLINE_CHECK(refused == batch.refused_rows, "refused rows add up");
   FAULTLINE_CHECK(batch.row_errors.size() == std::min<uint64_t>(refused, kRowErrorsMax),

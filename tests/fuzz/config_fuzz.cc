@@ -18,7 +18,7 @@ void CheckRefusal(const absl::Status& status) {
   FAULTLINE_CHECK(message.starts_with("c.yaml"), "a refusal says where");
   FAULTLINE_CHECK(Utf8PrefixBytes(message) == message.size(), "people read it");
   FAULTLINE_CHECK(std::count(message.begin(), message.end(), '\n') <= int{kFindingsMax},
-                  "nobody reads more");
+                  "an error is short enough to read");
 }
 
 // What a model's settings come to is stored with its incidents; it must come to the same again.

@@ -22,7 +22,7 @@ void MutateRaw(Random* dice, size_t bytes_max, std::string* bytes);
 // One field of the message, at any depth, is set, cleared, added, removed, copied or swapped.
 // Strings stay UTF-8, so that the message can be parsed again.
 void MutateMessage(Random* dice, google::protobuf::Message* message);
-// The same for a serialised message; bytes that are none are mutated as such.
+// The same for a serialised message; other bytes are mutated as such.
 void MutateSerialized(Random* dice, size_t bytes_max, google::protobuf::Message* scratch,
                       std::string* bytes);
 

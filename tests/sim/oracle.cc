@@ -136,7 +136,7 @@ void Oracle::Line() {
 }
 
 void Oracle::ShardDid(uint32_t shard) {
-  if (queues_[shard].empty()) return Violate("sim", "a shard did what nobody asked for");
+  if (queues_[shard].empty()) return Violate("sim", "a shard did work that was not queued");
   const bool settings_first = queues_[shard].front().model == "+";
   for (int i = settings_first ? 0 : 1; i < 2; ++i) {
     done_[shard].push_back(std::move(queues_[shard].front()));

@@ -113,7 +113,7 @@ void World::ServeBatch(const Packet& packet) {
     return;
   }
   if (waiting_.empty()) return Submit(packet, std::move(batch));
-  // Nobody overtakes those who wait.
+  // A batch never overtakes one that waits.
   waiting_.push_back({packet, std::move(batch)});
 }
 

@@ -124,7 +124,7 @@ TEST_F(RecorderTest, BatchesComeBackWholeInTheirOrder) {
     EXPECT_TRUE(batches[1].prediction_ids.empty());
     Reopen();
   }
-  EXPECT_TRUE(Scan("nobody").empty());
+  EXPECT_TRUE(Scan("unknown").empty());
 }
 
 TEST_F(RecorderTest, ScanTakesWhatTouchesTheTimes) {
@@ -336,7 +336,7 @@ TEST_F(RecorderTest, EraseTakesTheRowsOutOfEverySegment) {
     Reopen();
   }
   EXPECT_EQ(*recorder_->Erase("x7", RedactBatch), 1u) << "indexes of rewritten segments fit";
-  EXPECT_EQ(*recorder_->Erase("nobody", RedactBatch), 0u);
+  EXPECT_EQ(*recorder_->Erase("unknown", RedactBatch), 0u);
   EXPECT_TRUE(absl::IsInvalidArgument(recorder_->Erase("", RedactBatch).status()));
 }
 

@@ -14,7 +14,7 @@
 namespace faultline::testing {
 namespace {
 
-// A port that nobody has at the moment.
+// A port that is free at the moment.
 uint16_t FreePort() {
   const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_in place{};

@@ -166,7 +166,7 @@ INSTANTIATE_TEST_SUITE_P(
         Refused{"a:\tb: c\n", "f.yaml:1:5: illegal map value, expected YAML"},
         Refused{"\"\\\xC2\x87\"\n", "f.yaml:1:4: unknown escape character: , expected YAML"},
         Refused{"data_folder: /a\xFF\n", "f.yaml:1:16: a byte that is no text, expected UTF-8"},
-        Refused{"shards: *nobody\n",
+        Refused{"shards: *missing\n",
                 "f.yaml:1:9: the referenced anchor is not defined, expected YAML"},
         Refused{"defaults:\n  detectors:\n    - psi: {threshold: 0.1}\n      missing_rate: {}\n",
                 "f.yaml:4:7: defaults.detectors[0]: has both psi and missing_rate, expected one of "

@@ -97,7 +97,7 @@ TEST_F(Overload, WhoFloodsLeavesRoomForOthers) {
     EXPECT_EQ(Send(model, ""), Admission::kAccepted) << model;
     quiet += 2;
   }
-  EXPECT_EQ(SendUntilFull("flood", ""), 4u) << "nothing is free, whoever comes";
+  EXPECT_EQ(SendUntilFull("flood", ""), 4u) << "nothing is free for any producer";
   Commit();
   EXPECT_EQ(SendUntilFull("loud", "a"), 80u);
   EXPECT_EQ(pipeline_->Read().rows.applied, 10 * (80 + quiet + 4));

@@ -104,7 +104,7 @@ TEST_F(CommandsTest, ReferencesArePromotedAndRolledBack) {
   EXPECT_NE(listed.find("by rollback"), std::string::npos) << listed;
   EXPECT_NE(listed.find("bob"), std::string::npos) << listed;
   EXPECT_NE(listed.find("2: new prices"), std::string::npos) << listed;
-  EXPECT_EQ(Ask({"reference", "list", "nobody"}).code, kExitNotFound);
+  EXPECT_EQ(Ask({"reference", "list", "unknown"}).code, kExitNotFound);
 }
 
 TEST_F(CommandsTest, StatusSaysWhyItIsQuiet) {
@@ -120,7 +120,7 @@ TEST_F(CommandsTest, StatusSaysWhyItIsQuiet) {
   const Ran json = Ask({"status", "credit", "--output", "json"});
   EXPECT_NE(json.out.find("\"state\": \"VERDICT_STATE_CANNOT_TELL\""), std::string::npos)
       << json.out;
-  EXPECT_EQ(Ask({"status", "nobody"}).code, kExitNotFound);
+  EXPECT_EQ(Ask({"status", "unknown"}).code, kExitNotFound);
 }
 
 TEST_F(CommandsTest, AnIncidentFromTestAlertToResolution) {

@@ -85,7 +85,7 @@ TEST(Console, ATimeGivesWayLastAndNeverBelowTheMinute) {
             "signal    detector  since\n"
             "the_inc…  distrib…  2023-11-14 22:13Z\n"
             "age       psi       -\n")
-      << "rather too wide than a time that is none";
+      << "a column that is too wide is better than an invalid time";
 }
 
 TEST(Console, ColoursOnlyWhereAskedFor) {

@@ -195,7 +195,7 @@ TEST(AlertBook, SilencePostponesAndLosesNothing) {
   EXPECT_EQ(Bench().Run("AAAAA", "----"), "F4");
   // ... also if it cannot tell then.
   EXPECT_EQ(Bench().Run("AAA?", "---"), "F3");
-  // Begins and ends under silence: nobody hears of it.
+  // Begins and ends under silence: not reported.
   EXPECT_EQ(Bench().Run("AAAqqqq", "------"), "");
   // Told before the silence: its end is told too.
   EXPECT_EQ(Bench().Run("AAAqqq", "  ----"), "F1 N2 R5");

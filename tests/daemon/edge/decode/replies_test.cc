@@ -50,7 +50,7 @@ TEST(RepliesTest, ADuplicateNeverTakesTheMarkBack) {
   EXPECT_EQ(ack.outcomes(0).sequence(), 4u);
 }
 
-// Whoever never reads: 16384 batches in flight, each with everything that can be wrong with it.
+// A client that never reads: 16384 batches in flight, each with every possible error.
 TEST(RepliesTest, WhatIsNeverReadIsBounded) {
   Replies replies(100, 0);
   for (uint64_t sequence = 1; sequence <= 16'384; ++sequence) {

@@ -28,7 +28,7 @@ bool Eventually(const std::function<bool()>& condition) {
   return true;
 }
 
-// Whoever takes the connections: keeps them.
+// Takes the connections and keeps them.
 class AcceptorTest : public testing::Test {
  protected:
   ~AcceptorTest() override {

@@ -151,7 +151,7 @@ TEST_F(HttpServerTest, OversizeBodiesAreRefusedInTimeToBeRead) {
   EXPECT_THAT(exact.Ask(Post("/v1/events", std::string(100'000, 'x'))),
               StartsWith("HTTP/1.1 200 "));
   EXPECT_EQ(request(0).body.size(), 100'000u);
-  // The whole body is sent though nobody wants it; the answer must still arrive.
+  // The whole body is sent although it is rejected; the answer must still arrive.
   RawClient over(port());
   over.Send(Post("/v1/events", std::string(8'000'000, 'x')));
   over.FinishSending();
@@ -336,7 +336,7 @@ TEST_F(HttpServerTest, RepliesThatComeLateOrTwiceOrNeverAreHarmless) {
   EXPECT_THAT(client.Ask(Post("/v1/events", "2")), EndsWith("{}\n"));
   EXPECT_THAT(client.Ask(Get("/-/healthy")), EndsWith("ok\n"));
   server_.reset();
-  late({200, "text/plain", "nobody is there\n"});
+  late({200, "text/plain", "too late\n"});
 }
 
 TEST_F(HttpServerTest, RunningOutOfFileDescriptorsIsSurvived) {

@@ -174,7 +174,7 @@ TEST_F(HostileTest, AStreamThatDiesWhileItWaitsLeavesTheLine) {
   EXPECT_TRUE(Eventually([&] { return service_->desk()->line.empty(); }));
 }
 
-// While the store is broken nobody is called back, perhaps for days.
+// While the store is broken there are no callbacks, perhaps for days.
 TEST_F(HostileTest, WaitingAsksForSpaceOnce) {
   Serve();
   intake_.set_full(true);

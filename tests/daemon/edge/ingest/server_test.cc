@@ -333,7 +333,7 @@ TEST_F(ServerTest, MemoryThatGrowsUnexplainedEndsConnectionsOverTcp) {
   EXPECT_TRUE(Eventually([&] { return server_->connections().refused == 1; }));
   EXPECT_FALSE(ReadOne(stream.get(), &answers));
   EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::UNAVAILABLE);
-  // What does not grow any more is none either: whoever comes again stays.
+  // Memory that no longer grows is not a flood either: a client that reconnects stays.
   EXPECT_TRUE(Eventually([&] {
     const uint64_t refused = server_->connections().refused;
     const auto channel = Dial(server_->address());
@@ -383,7 +383,7 @@ TEST_F(ServerTest, StopIsBoundedWithStuckClients) {
   server_->Stop(std::chrono::milliseconds(500));
   EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(10));
   close(raw);
-  // Late callbacks of the pipeline find nobody.
+  // Late callbacks of the pipeline find no call.
   intake_.Commit();
   for (auto& stream : streams) {
     Answers answers;

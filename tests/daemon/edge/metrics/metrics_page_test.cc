@@ -264,7 +264,7 @@ TEST(MetricsPage, NoTextBreaksOutOfItsLabel) {
   model->version = "\\";
   model->labels = {{"a b", "x\ny"}, {"a-b", "z"}, {"9\"", "\""}};
   model->alerts = {{"new\nline 1", "psi", "warning", false}};
-  // Exposition throws if a line is broken or a series stands twice.
+  // Exposition throws if a line is broken or a series is duplicate.
   const Exposition page(Page(MakePipelineReading({model})));
   std::set<std::string> shown;
   for (const Sample& sample : page.Of("faultline_detector_score")) {

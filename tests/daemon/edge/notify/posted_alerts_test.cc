@@ -81,7 +81,7 @@ TEST(PostedAlerts, GoesOnBeingSentUntilItResolvesAndThenUntilThatIsTaken) {
   alerts.Apply(incident, 0, kWall);
   EXPECT_EQ(alerts.DueNs(), 0);
   PostedAlerts::Batch batch = alerts.Take(0, kWall);
-  EXPECT_EQ(alerts.Take(0, kWall).alerts.size(), 1u) << "nobody took it";
+  EXPECT_EQ(alerts.Take(0, kWall).alerts.size(), 1u) << "it was not taken";
   alerts.Taken(batch, 0);
   EXPECT_EQ(alerts.DueNs(), 60 * kSecond);
   EXPECT_TRUE(alerts.Take(59 * kSecond, kWall).alerts.empty());
@@ -97,7 +97,7 @@ TEST(PostedAlerts, GoesOnBeingSentUntilItResolvesAndThenUntilThatIsTaken) {
   EXPECT_EQ(alerts.DueNs(), 70 * kSecond);
   batch = alerts.Take(70 * kSecond, kWall);
   EXPECT_EQ(Parse(batch).at(0).at("endsAt"), "2023-11-14T22:13:19+00:00");
-  EXPECT_EQ(alerts.Take(99 * kSecond, kWall).alerts.size(), 1u) << "nobody took it";
+  EXPECT_EQ(alerts.Take(99 * kSecond, kWall).alerts.size(), 1u) << "it was not taken";
   alerts.Taken(batch, 99 * kSecond);
   EXPECT_EQ(alerts.size(), 0u);
   EXPECT_EQ(alerts.DueNs(), kNever);

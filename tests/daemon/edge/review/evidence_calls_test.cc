@@ -206,7 +206,7 @@ TEST_F(EvidenceCallsTest, PeopleDecideAndItIsWrittenDown) {
       if (event.kind() != v1::INCIDENT_EVENT_KIND_REVIEW) continue;
       ++reviews;
       EXPECT_FALSE(event.who().name().empty());
-      EXPECT_FALSE(event.who().authenticated()) << "nobody vouches for a peer of TCP";
+      EXPECT_FALSE(event.who().authenticated()) << "a TCP peer is not authenticated";
       EXPECT_GT(event.time().seconds(), 0);
       zoe = zoe || event.who().name() == "Zoë";
     }

@@ -121,7 +121,7 @@ TEST_F(ModelServiceTest, SaysWhyItIsQuiet) {
   v1::GetModelStatusResponse status;
   ASSERT_TRUE(GetStatus("credit", &status).ok());
   EXPECT_EQ(status.summary(), "Nothing is judged: no rows have arrived yet.");
-  EXPECT_EQ(GetStatus("nobody", &status).error_code(), grpc::StatusCode::NOT_FOUND);
+  EXPECT_EQ(GetStatus("unknown", &status).error_code(), grpc::StatusCode::NOT_FOUND);
 
   server_.Feed("credit", 50);
   ASSERT_TRUE(WaitUntil([&] {
