@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "daemon/core/contract/streams.h"
+#include "storage/tables/keys.h"
 #include "storage/tables/records.h"
 
 namespace faultline {
