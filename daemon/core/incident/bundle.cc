@@ -4,7 +4,9 @@
 #include <utility>
 
 #include "base/check.h"
-#include "daemon/core/contract/record_versions.h"
+#include "daemon/core/contract/streams.h"
+#include "storage/tables/keys.h"
+#include "storage/tables/records.h"
 
 namespace faultline {
 
@@ -107,8 +109,8 @@ bool BundleBook::Record(const EvidencePane& pane, Effects* effects) {
   kept.bytes += payload.size() - before;
   bytes_ += payload.size() - before;
   last_pane_bytes_ = payload.size();
-  effects->writes.push_back(
-      {EvidencePaneKey(open_, pane.number), SealRecord(Table::kEvidencePane, payload)});
+  effects->writes.push_back({EvidencePaneKey(open_, kInferenceStream, pane.number),
+                             SealRecord(Table::kEvidencePane, payload)});
   MakeRoom(effects);
   return true;
 }
@@ -118,7 +120,8 @@ void BundleBook::Drop(const Kept& kept, Effects* effects) {
     effects->writes.push_back({EvidenceKey(kept.incident, pin), std::nullopt});
   }
   for (int64_t number = kept.first_pane; number <= kept.last_pane; ++number) {
-    effects->writes.push_back({EvidencePaneKey(kept.incident, number), std::nullopt});
+    effects->writes.push_back(
+        {EvidencePaneKey(kept.incident, kInferenceStream, number), std::nullopt});
   }
   bytes_ -= kept.bytes;
 }

@@ -1,4 +1,4 @@
-#include "storage/rocks_wal.h"
+#include "storage/rocks/rocks_wal.h"
 
 #include <absl/strings/numbers.h>
 #include <absl/strings/str_cat.h>
@@ -14,8 +14,8 @@
 #include <vector>
 
 #include "base/codec.h"
-#include "storage/crc32c.h"
 #include "storage/folder.h"
+#include "storage/tables/crc32c.h"
 
 namespace faultline {
 namespace {
