@@ -60,7 +60,7 @@ inline constexpr KeyOf<Table::kIncidentBook> IncidentBookKey;
 inline constexpr KeyOf<Table::kRolling> RollingKey;
 inline constexpr KeyOf<Table::kReference> ReferenceKey;
 inline constexpr KeyOf<Table::kLearningRows> LearningRowsKey;
-inline constexpr KeyOf<Table::kFittedScore> FittedScoreKey;
+inline constexpr KeyOf<Table::kTransform> TransformKey;
 inline constexpr KeyOf<Table::kIncident> IncidentKey;
 inline constexpr KeyOf<Table::kIncidentLine> IncidentLineKey;
 inline constexpr KeyOf<Table::kIncidentChange> IncidentChangeKey;

@@ -23,7 +23,7 @@ enum class Table : char {
   kIncidentChange = 'c',  // log of incident changes
   kDetectorState = 'd',   // detector state of a block of signals
   kEvidence = 'e',        // what a signal was compared with when it joined an incident
-  kFittedScore = 'f',     // score detectors fitted to a reference
+  kTransform = 'f',       // what derives a signal, and its memory
   kGlobal = 'g',          // one record for each Global
   kScoreHistory = 'h',    // extremes of scores by span of 5 minutes
   kIncident = 'i',        // incidents
@@ -150,13 +150,13 @@ inline constexpr std::array kAll = std::to_array<TableDescriptor>({
     {T::kIncidentBook, "incident book", 1, kModel, {kModelHash}, kAtStart, kPeople},
     {T::kIncidentChange, "incident change", 1, kIncidents, {kSequence}, kOnDemand, kPeople},
     {T::kDetectorState, "detector state", 1, kModel, {kModelHash, kStream, kBlock}},
-    {T::kEvidence, "evidence", 1, kModel, {kIncident, kIndex}, kOnDemand, kPeople},
-    {T::kFittedScore, "fitted score", 1, kModel, {kModelHash, kStream, kIndex}},
+    {T::kEvidence, "evidence", 2, kModel, {kIncident, kIndex}, kOnDemand, kPeople},
+    {T::kTransform, "transform", 2, kModel, {kModelHash, kStream, kSignal, kIndex}},
     {T::kGlobal, "global", 1, kDaemon, {kName}},
     {T::kScoreHistory, "score history", 1, kModel, {kModelHash, kStream, kPane, kBlock}},
     {T::kIncident, "incident", 1, kIncidents, {kIncident}, kAtStart, kPeople},
     {T::kLearningRows, "learning rows", 1, kModel, {kModelHash, kStream, kSignal, kChunk}},
-    {T::kModel, "model", 1, kModel, {kModelHash}},
+    {T::kModel, "model", 2, kModel, {kModelHash}},
     {T::kBundles, "bundles", 1, kModel, {kModelHash}, kAtStart, kPeople},
     {T::kOpenPane, "open pane", 1, kModel, {kModelHash, kStream, kPane, kBlock}},
     {T::kClosedPane, "closed pane", 1, kModel, {kModelHash, kStream, kPane, kBlock}},
