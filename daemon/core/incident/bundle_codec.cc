@@ -82,6 +82,7 @@ absl::StatusOr<EvidencePin> DecodePin(std::string_view payload) {
 }
 
 void EncodeEvidencePane(const EvidencePane& pane, Encoder* out) {
+  out->Varint(pane.stream);
   out->Signed(pane.number);
   out->Signed(pane.window_from);
   pane.header.Encode(out);
@@ -109,6 +110,7 @@ void EncodeEvidencePane(const EvidencePane& pane, Encoder* out) {
 absl::StatusOr<EvidencePane> DecodeEvidencePane(std::string_view payload) {
   Decoder in(payload);
   EvidencePane pane;
+  pane.stream = static_cast<uint32_t>(in.Varint());
   pane.number = in.Signed();
   pane.window_from = in.Signed();
   const bool header = pane.header.Decode(&in);

@@ -44,12 +44,7 @@ std::string ModelState::EncodeModel() const {
   out.Signed(window_from_);
   out.Signed(evaluated_ns_);
   out.Varint(reference_version_);
-  for (const uint64_t rows : {losses_.applied, losses_.late, losses_.refused, losses_.dropped}) {
-    out.Varint(rows);
-  }
-  for (const double share : {losses_.late_share, losses_.refused_share, losses_.dropped_share}) {
-    out.Double(share);
-  }
+  incidents_.losses().Encode(&out);
   schema_.Encode(&out);
   for (const SignalState& signal : signals_) {
     out.Varint(signal.reference == nullptr ? 0 : signal.reference->version());
@@ -62,11 +57,11 @@ std::string ModelState::EncodeModel() const {
   return payload;
 }
 
-std::string ModelState::EncodeBook() const {
+std::string ModelState::EncodeBook() {
   std::string payload;
   Encoder out(&payload);
   std::string book;
-  book_.Encode(&book);
+  incidents_.EncodeBook(&book);
   out.String(book);
   out.Signed(deployed_ns_);
   out.Signed(silenced_until_ns_);
@@ -147,17 +142,52 @@ void ModelState::CutBooks(Effects* effects) {
     alerts_.Encode(&payload);
     Write(Table::kAlerts, AlertsKey(hash_), payload, effects);
   }
-  if (book_changed_ || book_.revision() != book_revision_) {
+  if (book_changed_ || incidents_.book_changed()) {
     book_changed_ = false;
-    book_revision_ = book_.revision();
     Write(Table::kIncidentBook, IncidentBookKey(hash_), EncodeBook(), effects);
   }
-  if (bundles_.revision() != bundles_revision_) {
-    bundles_revision_ = bundles_.revision();
-    std::string payload;
-    bundles_.Encode(&payload);
-    Write(Table::kBundles, BundlesKey(hash_), payload, effects);
+  incidents_.Cut(effects);
+  CutScores(effects);
+}
+
+void ModelState::CutScores(Effects* effects) {
+  if (!score_changed_) return;
+  score_changed_ = false;
+  for (uint32_t index = 0; index < scores_stored_.size(); ++index) {
+    const FittedScore& score = index == 0 ? score_ : previous_score_;
+    if (score.ready()) {
+      std::string payload;
+      Encoder out(&payload);
+      score.Encode(&out);
+      Write(Table::kFittedScore, FittedScoreKey(hash_, index), payload, effects);
+    } else if (scores_stored_[index]) {
+      Erase(FittedScoreKey(hash_, index), effects);
+    }
+    scores_stored_[index] = score.ready();
   }
+}
+
+// After the two scores: fitted at even indices, memories at the odd ones after them.
+void ModelState::CutDerived(Effects* effects) {
+  const auto count = static_cast<uint32_t>(derived_.size());
+  for (uint32_t i = 0; i < count; ++i) {
+    if (derived_changed_) {
+      std::string payload;
+      Encoder out(&payload);
+      derived_[i].Encode(&out);
+      Write(Table::kFittedScore, FittedScoreKey(hash_, 2 * i + 2), payload, effects);
+    }
+    const std::vector<std::byte>& memory = derived_[i].memory;
+    if (!memories_changed_ || memory.empty()) continue;
+    Write(Table::kFittedScore, FittedScoreKey(hash_, 2 * i + 3),
+          {reinterpret_cast<const char*>(memory.data()), memory.size()}, effects);
+  }
+  for (uint32_t i = count; i < derived_stored_; ++i) {
+    Erase(FittedScoreKey(hash_, 2 * i + 2), effects);
+    Erase(FittedScoreKey(hash_, 2 * i + 3), effects);
+  }
+  derived_stored_ = count;
+  derived_changed_ = memories_changed_ = false;
 }
 
 // The rows of the signals of a block share chunks: chunk i has rows [i, i + 1) *
@@ -238,7 +268,7 @@ void ModelState::CutRolling(Effects* effects) {
 }
 
 void ModelState::Cut(Effects* effects) {
-  if (!changed_) return;
+  if (!changed_ && !incidents_.changed()) return;
   changed_ = false;
   CutOpenPanes(effects);
   CutDetectors(effects);
@@ -253,11 +283,8 @@ void ModelState::Cut(Effects* effects) {
 }
 
 void ModelState::Delete(Effects* effects) {
-  book_.Clear();
-  TakeIncidents(effects);
-  bundles_.Clear(effects);
+  incidents_.Delete(effects);
   history_.Clear(effects);
-  Erase(BundlesKey(hash_), effects);
   Erase(ModelKey(hash_), effects);
   Erase(AlertsKey(hash_), effects);
   Erase(IncidentBookKey(hash_), effects);
@@ -332,13 +359,14 @@ void ModelState::Publish(Effects* effects) {
   if (signals_changed_) RenewSignals();
   memory_bytes_ = sizeof *this + schema_.memory_bytes() + plan_.memory_bytes() +
                   stored_panes_.memory_bytes() + history_.memory_bytes() +
-                  transforms_.memory_bytes();
+                  incidents_.memory_bytes();
   for (const SignalState& signal : signals_) memory_bytes_ += signal.memory_bytes();
   for (const OpenPane& pane : panes_) memory_bytes_ += pane.memory_bytes();
   for (const SignalReading& reading : shown_->signals) {
     memory_bytes_ += sizeof reading + reading.readings.capacity() * sizeof(DetectorReading);
   }
-  if (IsTest() && book_.open() == 0) {
+  const IncidentBook& book = incidents_.book();
+  if (IsTest() && book.open() == 0) {
     effects->publications.push_back({name_, version_, nullptr});
     return;
   }
@@ -350,7 +378,7 @@ void ModelState::Publish(Effects* effects) {
   alerts_.ForEach([&](const AlertKey& key, const Alert& alert) {
     if (alert.state != v1::ALERT_STATE_FIRING) return;
     snapshot->alerts.push_back({key.signal, key.detector, std::string(SeverityName(alert.severity)),
-                                alert.silenced || book_.Suppresses(key)});
+                                alert.silenced || book.Suppresses(key)});
   });
   if (IsTest()) {
     snapshot->alerts.push_back(
@@ -361,8 +389,8 @@ void ModelState::Publish(Effects* effects) {
       BudgetDivision::ThresholdOf(settings_->budget, budget_ordinal_, shard_->settings->shards);
   if (std::isfinite(threshold)) snapshot->budget_threshold = threshold;
   snapshot->budget = settings_->budget;
-  snapshot->incidents_open = book_.open();
-  snapshot->incidents_total = book_.total();
+  snapshot->incidents_open = book.open();
+  snapshot->incidents_total = book.total();
   snapshot->silenced_until_ns = silenced_until_ns_;
   snapshot->deployed_ns = deployed_ns_;
   effects->publications.push_back({name_, version_, std::move(snapshot)});
