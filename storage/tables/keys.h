@@ -59,6 +59,7 @@ inline constexpr KeyOf<Table::kAlerts> AlertsKey;
 inline constexpr KeyOf<Table::kIncidentBook> IncidentBookKey;
 inline constexpr KeyOf<Table::kRolling> RollingKey;
 inline constexpr KeyOf<Table::kReference> ReferenceKey;
+inline constexpr KeyOf<Table::kReferenceList> ReferenceListKey;
 inline constexpr KeyOf<Table::kLearningRows> LearningRowsKey;
 inline constexpr KeyOf<Table::kTransform> TransformKey;
 inline constexpr KeyOf<Table::kIncident> IncidentKey;

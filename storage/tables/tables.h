@@ -36,6 +36,7 @@ enum class Table : char {
   kReference = 'r',       // summaries of a reference
   kIncidentLine = 's',    // incidents as lists show them
   kProducerMark = 't',    // committed sequence of a producer
+  kReferenceList = 'v',   // references of a stream by version
   kEvidencePane = 'w',    // panes and verdicts while an incident was open
 };
 
@@ -153,7 +154,7 @@ inline constexpr std::array kAll = std::to_array<TableDescriptor>({
     {T::kEvidence, "evidence", 2, kModel, {kIncident, kIndex}, kOnDemand, kPeople},
     {T::kTransform, "transform", 2, kModel, {kModelHash, kStream, kSignal, kIndex}},
     {T::kGlobal, "global", 1, kDaemon, {kName}},
-    {T::kScoreHistory, "score history", 1, kModel, {kModelHash, kStream, kPane, kBlock}},
+    {T::kScoreHistory, "score history", 1, kModel, {kModelHash, kPane, kStream, kBlock}},
     {T::kIncident, "incident", 1, kIncidents, {kIncident}, kAtStart, kPeople},
     {T::kLearningRows, "learning rows", 1, kModel, {kModelHash, kStream, kSignal, kChunk}},
     {T::kModel, "model", 2, kModel, {kModelHash}},
@@ -164,7 +165,8 @@ inline constexpr std::array kAll = std::to_array<TableDescriptor>({
     {T::kReference, "reference", 1, kModel, {kModelHash, kStream, kVersion, kBlock}},
     {T::kIncidentLine, "incident line", 1, kIncidents, {kIncident}, kOnDemand, kPeople},
     {T::kProducerMark, "producer mark", 1, kAdmission, {kProducer}},
-    {T::kEvidencePane, "evidence pane", 1, kModel, {kIncident, kStream, kPane}, kOnDemand, kPeople},
+    {T::kReferenceList, "reference list", 1, kModel, {kModelHash, kStream}},
+    {T::kEvidencePane, "evidence pane", 1, kModel, {kIncident, kPane}, kOnDemand, kPeople},
 });
 
 constexpr bool TagsAscend() {
@@ -183,7 +185,7 @@ constexpr bool TextIsLast(const TableDescriptor& table) {
 }
 constexpr bool StreamFollowsItsOwner(const TableDescriptor& table) {
   return !table.HasField(kStream) ||
-         (table.fields[1] == kStream && (Begins(table, kModelHash) || Begins(table, kIncident)));
+         (Begins(table, kModelHash) && (table.fields[1] == kStream || table.fields[2] == kStream));
 }
 constexpr bool ShardIsKnown(const TableDescriptor& table) {
   return table.owner != kModel || table.read != kAtStart || Begins(table, kModelHash);
@@ -193,7 +195,7 @@ static_assert(TagsAscend(), "tables stand in the order of their tags, and no tag
 static_assert(std::ranges::all_of(kAll, IsWhole), "name, version and fields, without gaps");
 static_assert(std::ranges::all_of(kAll, TextIsLast), "text runs to the end of the key");
 static_assert(std::ranges::all_of(kAll, StreamFollowsItsOwner),
-              "a stream's ordinal follows the model or incident that it belongs to");
+              "a stream's ordinal follows its model, or the time that readers go by");
 static_assert(std::ranges::all_of(kAll, ShardIsKnown),
               "what a model restores is found by its hash");
 }  // namespace table_lines

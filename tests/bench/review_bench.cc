@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/check.h"
-#include "daemon/core/signal/score_history.h"
+#include "daemon/core/stream/score_history.h"
 #include "daemon/edge/review/evidence_calls.h"
 #include "daemon/edge/review/incident_reader.h"
 #include "storage/rocks/rocks_store.h"

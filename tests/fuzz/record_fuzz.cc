@@ -9,7 +9,7 @@
 #include "daemon/core/incident/bundle.h"
 #include "daemon/core/incident/incident_book.h"
 #include "daemon/core/reference/learning.h"
-#include "daemon/core/signal/score_history.h"
+#include "daemon/core/stream/score_history.h"
 #include "daemon/core/signal/verdict_codec.h"
 #include "daemon/core/stream/open_pane.h"
 #include "daemon/core/transform/transforms.h"

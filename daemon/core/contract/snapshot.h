@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -53,6 +54,19 @@ struct ModelTotals {
   // false alarms, whatever became of the budget meanwhile.
   double budget_deposited = 0;
   int64_t last_event_ns = 0;
+
+  // Counts what another stream of the model did, too.
+  void Add(const ModelTotals& other) {
+    applied_rows += other.applied_rows;
+    late_rows += other.late_rows;
+    rejected_rows += other.rejected_rows;
+    client_dropped_rows += other.client_dropped_rows;
+    panes_closed += other.panes_closed;
+    verdicts += other.verdicts;
+    budget_alarms += other.budget_alarms;
+    budget_deposited += other.budget_deposited;
+    last_event_ns = std::max(last_event_ns, other.last_event_ns);
+  }
   bool operator==(const ModelTotals&) const = default;
 };
 
@@ -64,6 +78,14 @@ struct ModelSignals {
   uint64_t learn_rows = 0;     // rows it wants
   std::vector<v1::Reference> references;  // remembered ones, newest first; for ListReferences
   v1::RollingReference rolling;           // the same
+
+  // Shows the signals of another stream of the model, too. References stay those of the first.
+  void Add(const ModelSignals& other) {
+    signals.insert(signals.end(), other.signals.begin(), other.signals.end());
+    evaluated_ns = std::max(evaluated_ns, other.evaluated_ns);
+    learning_rows = std::max(learning_rows, other.learning_rows);
+    learn_rows = std::max(learn_rows, other.learn_rows);
+  }
 };
 
 struct FiringAlert {

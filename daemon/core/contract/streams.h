@@ -4,8 +4,13 @@
 
 namespace faultline {
 
-// Ordinals of a model's streams of panes, as their keys have them (storage/tables/tables.h). Never
-// given out twice.
+// Ordinal of the inference rows in a model's list of streams; see StreamKind.
 inline constexpr uint8_t kInferenceStream = 0;
+
+// One of a model's streams of panes, as keys name it.
+struct StreamId {
+  uint64_t model_hash = 0;
+  uint8_t ordinal = 0;
+};
 
 }  // namespace faultline

@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "base/check.h"
-#include "daemon/core/contract/streams.h"
 #include "storage/tables/keys.h"
 #include "storage/tables/records.h"
 

@@ -23,6 +23,7 @@ absl::Status Broken(const char* what) {
 
 void EncodePin(const EvidencePin& pin, Encoder* out) {
   pin.facts.Encode(out);
+  out->Varint(pin.stream);
   out->Signed(pin.from);
   out->Signed(pin.window_from);
   out->String(pin.daemon);
@@ -48,6 +49,7 @@ absl::StatusOr<EvidencePin> DecodePin(std::string_view payload) {
   Decoder in(payload);
   EvidencePin pin;
   if (!pin.facts.Decode(&in)) return Broken("a signal");
+  pin.stream = static_cast<uint32_t>(in.Varint());
   pin.from = in.Signed();
   pin.window_from = in.Signed();
   pin.daemon = in.String();

@@ -72,7 +72,8 @@ SignalFinding FindingOf(const Look& look, const SignalView& signal, const v1::Al
   finding.finding = Finding(alert, EvidenceOf(look.incident, finding.name));
   if (!signal.compared()) return finding;
   const Summary* newest = signal.In(look.pane);
-  finding.sent = signal.facts().derived || newest == nullptr || look.pane->pane.Sent(signal.signal);
+  finding.sent =
+      signal.facts().derived() || newest == nullptr || look.pane->pane.Sent(signal.signal);
   const auto seen = look.since.find(finding.name);
   const SignalState& state = signal.state();
   LookAt(state.reference->summary(),
@@ -81,10 +82,10 @@ SignalFinding FindingOf(const Look& look, const SignalView& signal, const v1::Al
 }
 
 // Adds what an alert of the signal says.
-void TakeAlert(const v1::Alert& alert, SignalFinding* finding) {
+void TakeAlert(const v1::Alert& alert, const SignalFacts& facts, SignalFinding* finding) {
   const CatalogEntry* entry = FindKind(std::string_view(alert.detector()));
   const Concern concern = entry == nullptr ? Concern::kShift : entry->concern;
-  const bool anomaly = concern == Concern::kAnomaly || alert.signal() == kRowScoreSignal;
+  const bool anomaly = entry != nullptr && ConcernOf(*entry, facts) == Concern::kAnomaly;
   if (entry != nullptr) NoteDetail(*entry, alert, finding);
   finding->anomaly |= anomaly;
   finding->quality |= concern == Concern::kQuality;
@@ -97,10 +98,10 @@ void CountSignal(const Look& look, const SignalView& signal, TriageFacts* facts)
   const bool moved =
       std::any_of(facts->signals.begin(), facts->signals.end(),
                   [&](const SignalFinding& finding) { return finding.name == of.name; });
-  if (!of.derived && signal.In(look.pane) != nullptr && !look.pane->pane.Sent(signal.signal)) {
+  if (!of.derived() && signal.In(look.pane) != nullptr && !look.pane->pane.Sent(signal.signal)) {
     ++facts->unsent;
   }
-  if (of.name == kRowScoreSignal || of.owned()) return;
+  if (!of.column()) return;
   switch (of.role) {
     case v1::COLUMN_ROLE_TAG:
       ++facts->tags;
@@ -137,12 +138,12 @@ std::vector<SignalFinding> FindingsOf(const Look& look) {
       findings.push_back(FindingOf(look, *signal, *alert));
       found = findings.end() - 1;
     }
-    TakeAlert(*alert, &*found);
+    TakeAlert(*alert, signal->facts(), &*found);
   }
   return findings;
 }
 
-TriageFacts FactsOf(const Look& look, const RowLosses& losses) {
+TriageFacts FactsOf(const Look& look) {
   TriageFacts facts;
   facts.signals = FindingsOf(look);
   for (const StreamView& stream : look.model.streams) {
@@ -150,6 +151,7 @@ TriageFacts FactsOf(const Look& look, const RowLosses& losses) {
       if (stream.signals[signal].judged()) CountSignal(look, {stream, signal}, &facts);
     }
   }
+  const RowLosses& losses = look.model.streams[kInferenceStream].losses;
   facts.late_share = losses.late_share();
   facts.refused_share = losses.refused_share();
   facts.dropped_share = losses.dropped_share();
@@ -207,8 +209,7 @@ void Explain(const TriageFacts& facts, v1::Incident* incident) {
 }  // namespace
 
 void LookAtOpenIncident(const ModelView& model, const JudgedPane* pane,
-                        const std::vector<AlertEdge>& edges, const RowLosses& losses,
-                        IncidentBook* book) {
+                        const std::vector<AlertEdge>& edges, IncidentBook* book) {
   const v1::Incident* open = book->Find(book->open_id());
   if (open == nullptr) return;
   const bool worse = std::any_of(edges.begin(), edges.end(), [](const AlertEdge& edge) {
@@ -230,7 +231,7 @@ void LookAtOpenIncident(const ModelView& model, const JudgedPane* pane,
         look.since.emplace(signal.facts().name, RowsSinceChange(signal, *incident)).first;
     RenewEvidence(signal, since->second, incident);
   }
-  Explain(FactsOf(look, losses), incident);
+  Explain(FactsOf(look), incident);
 }
 
 }  // namespace faultline

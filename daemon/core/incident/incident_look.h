@@ -5,7 +5,6 @@
 #include "daemon/core/alert/alert_book.h"
 #include "daemon/core/incident/incident_book.h"
 #include "daemon/core/incident/model_view.h"
-#include "daemon/core/incident/row_losses.h"
 
 namespace faultline {
 
@@ -16,7 +15,6 @@ namespace faultline {
 //
 // `pane`: the one that was closed, or null. `edges` have been applied to the book.
 void LookAtOpenIncident(const ModelView& model, const JudgedPane* pane,
-                        const std::vector<AlertEdge>& edges, const RowLosses& losses,
-                        IncidentBook* book);
+                        const std::vector<AlertEdge>& edges, IncidentBook* book);
 
 }  // namespace faultline

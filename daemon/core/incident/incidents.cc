@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "daemon/core/contract/record_versions.h"
 #include "daemon/core/incident/incident_look.h"
+#include "daemon/core/record/record_set.h"
 #include "daemon/core/signal/signal_evidence.h"
 #include "detectors/catalog.h"
 
@@ -12,11 +12,6 @@ namespace faultline {
 
 Incidents::Incidents(uint64_t model_hash, std::string model, std::string version)
     : model_hash_(model_hash), book_(std::move(model), std::move(version)), bundles_(model_hash) {}
-
-void Incidents::BeginPane() {
-  before_.clear();
-  losses_.ClosePane();
-}
 
 void Incidents::TakePane(const ModelView& model, const JudgedPane& pane,
                          const std::vector<AlertEdge>& edges, int64_t now_ns, Effects* effects) {
@@ -39,22 +34,22 @@ void Incidents::Apply(const ModelView& model, const JudgedPane* pane,
     EdgeContext context;
     v1::SignalEvidence evidence;
     if (entry != nullptr) context.concern = entry->concern;
-    // Scores of rows that moved mean rows unlike the reference's, whichever detector sees it.
-    if (edge.key.signal == kRowScoreSignal) context.concern = Concern::kAnomaly;
     if (signal.has_value()) {
+      if (entry != nullptr) context.concern = ConcernOf(*entry, signal->facts());
       const SignalState& state = signal->state();
       context.role = signal->facts().role;
       const bool values = state.reference != nullptr && !state.reference->empty();
       if (edge.kind != AlertEdge::Kind::kResolved && values) {
-        const bool on_rolling = entry != nullptr && entry->on_rolling && state.rolling != nullptr;
+        const RollingReference* rolling = signal->rolling();
+        const bool on_rolling = entry != nullptr && entry->on_rolling && rolling != nullptr;
         evidence = MakeEvidence(edge.key.signal, state.reference->summary(),
-                                on_rolling ? state.rolling->merged() : state.window->merged());
+                                on_rolling ? rolling->merged() : state.window->merged());
         context.evidence = &evidence;
       }
     }
     book_.Apply(edge, context, model.settings, now_ns);
   }
-  LookAtOpenIncident(model, pane, edges, losses_, &book_);
+  LookAtOpenIncident(model, pane, edges, &book_);
   if (edges.empty() && !book_.OpenChanged()) return;
   TakeChanges(model.resolved_max, effects);
 }
@@ -69,24 +64,27 @@ void Incidents::TakeChanges(uint32_t resolved_max, Effects* effects) {
   }
 }
 
-void Incidents::EncodeBook(std::string* out) {
-  book_.Encode(out);
-  book_cut_ = book_.revision();
-}
-
 void Incidents::Cut(Effects* effects) {
-  if (bundles_.revision() == bundles_cut_) return;
-  bundles_cut_ = bundles_.revision();
-  std::string payload;
-  bundles_.Encode(&payload);
-  effects->writes.push_back({BundlesKey(model_hash_), SealRecord(Table::kBundles, payload)});
+  if (book_.revision() != book_cut_) {
+    book_cut_ = book_.revision();
+    std::string payload;
+    book_.Encode(&payload);
+    WriteRecord(Table::kIncidentBook, IncidentBookKey(model_hash_), payload, effects);
+  }
+  if (bundles_.revision() != bundles_cut_) {
+    bundles_cut_ = bundles_.revision();
+    std::string payload;
+    bundles_.Encode(&payload);
+    WriteRecord(Table::kBundles, BundlesKey(model_hash_), payload, effects);
+  }
 }
 
 void Incidents::Delete(Effects* effects) {
   book_.Clear();
   TakeChanges(0, effects);
   bundles_.Clear(effects);
-  effects->writes.push_back({BundlesKey(model_hash_), std::nullopt});
+  EraseRecord(IncidentBookKey(model_hash_), effects);
+  EraseRecord(BundlesKey(model_hash_), effects);
 }
 
 absl::Status Incidents::RestoreBook(std::string_view payload) {

@@ -14,7 +14,6 @@
 #include "daemon/core/incident/bundle.h"
 #include "daemon/core/incident/incident_book.h"
 #include "daemon/core/incident/model_view.h"
-#include "daemon/core/incident/row_losses.h"
 
 namespace faultline {
 
@@ -32,11 +31,9 @@ class Incidents {
 
   IncidentBook& book() { return book_; }
   const IncidentBook& book() const { return book_; }
-  RowLosses& losses() { return losses_; }
-  const RowLosses& losses() const { return losses_; }
 
   // A pane was closed and is about to be judged.
-  void BeginPane();
+  void BeginPane() { before_.clear(); }
   // Whether evidence is kept of the signal, so that its state before each pane is needed.
   bool Wants(const SignalView& signal) const;
   // What the signal's follow detectors remembered before the pane at hand, and what its rolling
@@ -53,11 +50,10 @@ class Incidents {
   // Hands on what changed in the book, and lets evidence follow.
   void TakeChanges(uint32_t resolved_max, Effects* effects);
 
-  // Whether Cut would write anything, or EncodeBook anything new.
-  bool changed() const { return book_changed() || bundles_.revision() != bundles_cut_; }
-  bool book_changed() const { return book_.revision() != book_cut_; }
-  // The payload of the book's record, which the model completes.
-  void EncodeBook(std::string* out);
+  // Whether Cut would write anything.
+  bool changed() const {
+    return book_.revision() != book_cut_ || bundles_.revision() != bundles_cut_;
+  }
   void Cut(Effects* effects);
   // Appends the deletion of everything that may be stored.
   void Delete(Effects* effects);
@@ -88,7 +84,6 @@ class Incidents {
   uint64_t model_hash_;
   IncidentBook book_;
   BundleBook bundles_;
-  RowLosses losses_;
   std::map<uint32_t, BeforePane> before_;  // by signal of the stream whose pane is at hand
   // Revisions as of the last Cut.
   uint64_t book_cut_ = 0;

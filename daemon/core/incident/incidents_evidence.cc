@@ -10,13 +10,14 @@ namespace faultline {
 namespace {
 
 // The rolling reference as the pane at hand is judged, if a detector looks at it.
-std::optional<std::string> JudgedRolling(const ModelSettings& settings, const SignalState& state) {
+std::optional<std::string> JudgedRolling(const ModelSettings& settings, const SignalView& signal) {
+  const std::vector<uint16_t>& detectors = signal.state().detectors;
   const bool looked_at =
-      std::any_of(state.detectors.begin(), state.detectors.end(),
+      std::any_of(detectors.begin(), detectors.end(),
                   [&](uint16_t i) { return settings.detectors[i].entry->on_rolling; });
-  if (!looked_at || state.rolling == nullptr) return std::nullopt;
+  if (!looked_at || signal.rolling() == nullptr) return std::nullopt;
   std::string bytes;
-  state.rolling->merged().Encode(&bytes);
+  signal.rolling()->merged().Encode(&bytes);
   return bytes;
 }
 
@@ -28,7 +29,7 @@ bool Incidents::Wants(const SignalView& signal) const {
 
 void Incidents::RememberBefore(const ModelSettings& settings, const SignalView& signal,
                                std::vector<FollowState> follow) {
-  before_[signal.signal] = {std::move(follow), JudgedRolling(settings, signal.state())};
+  before_[signal.signal] = {std::move(follow), JudgedRolling(settings, signal)};
 }
 
 void Incidents::OutdateEvidence(const SignalView& signal) {

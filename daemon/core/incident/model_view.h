@@ -1,34 +1,34 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <span>
 #include <string_view>
-#include <utility>
 
 #include "daemon/core/contract/snapshot.h"
-#include "daemon/core/settings/alarm_budget.h"
+#include "daemon/core/signal/alarm_budget.h"
 #include "daemon/core/settings/settings.h"
 #include "daemon/core/signal/schema.h"
 #include "daemon/core/signal/signal_state.h"
 #include "daemon/core/stream/open_pane.h"
+#include "daemon/core/stream/panes.h"
+#include "daemon/core/stream/references.h"
+#include "daemon/core/stream/row_losses.h"
 
 namespace faultline {
 
 // What incidents see of the model that they belong to. Views are made for one call and change
 // nothing.
 
-// By pane number: the event time that the pane covers, in ns.
-using PaneSpans = std::map<int64_t, std::pair<int64_t, int64_t>>;
-
 // One stream of panes, with its own numbering of panes and signals.
 struct StreamView {
   uint32_t ordinal = 0;  // its place among the model's streams; 0 is inference rows
   const Schema& schema;
   std::span<const SignalState> signals;  // in the order of the schema
-  const PaneSpans& spans;                // of the panes that windows hold
-  int64_t window_from = 0;               // number of the oldest pane that windows may hold
+  const References& references;
+  const RowLosses& losses;
+  const PaneSpans& spans;   // of the panes that windows hold
+  int64_t window_from = 0;  // number of the oldest pane that windows may hold
 };
 
 struct ModelView {
@@ -54,6 +54,8 @@ struct SignalView {
 
   const SignalFacts& facts() const { return stream.schema[signal]; }
   const SignalState& state() const { return stream.signals[signal]; }
+  // Null: it has no quiet pane yet.
+  const RollingReference* rolling() const { return stream.references.Rolling(signal); }
   // It is judged against a reference that has values.
   bool compared() const { return state().judged() && !state().reference->empty(); }
   // What the pane counted of it. Null: nothing, or the pane is of another stream.

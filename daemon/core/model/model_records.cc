@@ -1,21 +1,18 @@
-// Records: the bytes that make a model survive. See docs/formats/model.md.
+// What is stored and shown of a model. See docs/formats/model.md.
+#include <absl/strings/str_cat.h>
+
 #include <algorithm>
+#include <cmath>
+#include <set>
 #include <utility>
 
-#include "daemon/core/contract/record_versions.h"
+#include "storage/tables/records.h"
 #include "daemon/core/model/model_state.h"
-#include "daemon/core/signal/verdict_codec.h"
 
 namespace faultline {
 namespace {
 
-void Write(Table table, std::string key, std::string_view payload, Effects* effects) {
-  effects->writes.push_back({std::move(key), SealRecord(table, payload)});
-}
-
-void Erase(std::string key, Effects* effects) {
-  effects->writes.push_back({std::move(key), std::nullopt});
-}
+absl::Status Damaged(const char* what) { return absl::DataLossError(what); }
 
 std::string_view SeverityName(v1::Severity severity) {
   if (severity == v1::SEVERITY_CRITICAL) return "critical";
@@ -24,376 +21,143 @@ std::string_view SeverityName(v1::Severity severity) {
 
 }  // namespace
 
-std::string ModelState::EncodeModel() const {
+absl::StatusOr<std::string> ModelNameOfRecord(std::string_view value) {
+  const absl::StatusOr<std::string_view> payload = OpenRecord(Table::kModel, value);
+  if (!payload.ok()) return payload.status();
+  Decoder in(*payload);
+  std::string name(in.String());
+  if (!in.ok()) return Damaged("the record of a model has no name");
+  return name;
+}
+
+std::string ModelState::Encode() const {
   std::string payload;
   Encoder out(&payload);
-  out.String(name_);
-  out.String(version_);
+  out.String(name());
+  out.String(version());
   out.Varint(generation_);
-  out.Varint(totals_.applied_rows);
-  out.Varint(totals_.late_rows);
-  out.Varint(totals_.rejected_rows);
-  out.Varint(totals_.client_dropped_rows);
-  out.Varint(totals_.panes_closed);
-  out.Varint(totals_.verdicts);
-  out.Signed(totals_.last_event_ns);
-  out.Varint(totals_.budget_alarms);
-  out.Double(totals_.budget_deposited);
-  out.Varint(budget_ordinal_);
-  clock_.Encode(&out);
-  out.Signed(window_from_);
-  out.Signed(evaluated_ns_);
-  out.Varint(reference_version_);
-  incidents_.losses().Encode(&out);
-  schema_.Encode(&out);
-  for (const SignalState& signal : signals_) {
-    out.Varint(signal.reference == nullptr ? 0 : signal.reference->version());
-    out.Varint(signal.previous == nullptr ? 0 : signal.previous->version());
-    out.Signed(signal.counts_from);
-    out.Signed(signal.tainted_through);
-    out.Varint(signal.learns() ? signal.learn_rows : 0);
-    out.Fixed8(signal.memory_refused ? 1 : 0);
-  }
-  return payload;
-}
-
-std::string ModelState::EncodeBook() {
-  std::string payload;
-  Encoder out(&payload);
-  std::string book;
-  incidents_.EncodeBook(&book);
-  out.String(book);
+  out.Varint(share_.budget_ordinal);
+  out.Signed(share_.silenced_until_ns);
   out.Signed(deployed_ns_);
-  out.Signed(silenced_until_ns_);
-  out.Varint(references_.size());
-  for (const v1::Reference& reference : references_) {
-    out.Varint(reference.version());
-    out.Varint(reference.rows());
-    out.Varint(reference.signals());
-    out.Fixed8(static_cast<uint8_t>((reference.imported() ? 1 : 0) | (reference.active() ? 2 : 0) |
-                                    (reference.promoted() ? 4 : 0)));
-    out.Signed(reference.create_time().seconds());
-    out.Varint(static_cast<uint64_t>(reference.create_time().nanos()));
-    out.Signed(reference.activate_time().seconds());
-    out.Varint(static_cast<uint64_t>(reference.activate_time().nanos()));
-    out.String(reference.actor());
-    out.String(reference.comment());
+  out.Varint(streams_.size());
+  for (const auto& stream : streams_) {
+    std::string encoded;
+    Encoder of_stream(&encoded);
+    stream->Encode(&of_stream);
+    out.String(stream->kind().name);
+    out.String(encoded);
   }
   return payload;
 }
 
-// Empty if no signal of the block is followed.
-std::string ModelState::EncodeDetectors(uint32_t block) const {
-  std::string payload;
-  Encoder out(&payload);
-  const uint32_t begin = block * kBlockSignals;
-  const uint32_t end = std::min<uint32_t>(begin + kBlockSignals, schema_.size());
-  for (uint32_t signal = begin; signal < end; ++signal) {
-    for (const FollowState& follow : signals_[signal].follow) {
-      out.Fixed8(static_cast<uint8_t>(signal - begin));
-      out.String(follow.detector);
-      out.Fixed64(follow.fingerprint);
-      out.Varint(follow.state.size());
-      out.Raw(follow.state.data(), follow.state.size());
-      EncodeVerdict(follow.newest, &out);
+absl::Status ModelState::RestoreModel(std::string_view payload) {
+  Decoder in(payload);
+  if (in.String() != name() || in.String() != version()) {
+    return Damaged("the record of a model has another name");
+  }
+  generation_ = in.Varint();
+  share_.budget_ordinal = in.Varint();
+  share_.silenced_until_ns = in.Signed();
+  deployed_ns_ = in.Signed();
+  const uint64_t count = in.Varint();
+  if (!in.ok() || count > streams_.size()) return Damaged("the record of a model is damaged");
+  for (uint64_t i = 0; i < count; ++i) {
+    if (in.String() != streams_[i]->kind().name) return Damaged("a stream of another kind");
+    Decoder of_stream(in.String());
+    if (!in.ok() || !streams_[i]->Decode(&of_stream)) {
+      return absl::DataLossError(
+          absl::StrCat("stream ", std::string(streams_[i]->kind().name), " is damaged"));
     }
   }
-  return payload;
+  return in.Done() ? absl::OkStatus() : Damaged("the record of a model is damaged");
 }
 
-void ModelState::CutOpenPanes(Effects* effects) {
-  for (uint32_t slot = 0; slot < kSlots; ++slot) {
-    OpenPane& pane = panes_[slot];
-    if (pane.started() && pane.dirty()) {
-      open_stored_[slot] = BlocksOf(schema_.size());
-      for (uint32_t block = 0; block < open_stored_[slot]; ++block) {
-        std::string payload;
-        Encoder out(&payload);
-        pane.EncodeBlock(block, schema_.size(), &out);
-        Write(Table::kOpenPane, OpenPaneKey(hash_, slot, block), payload, effects);
-      }
-      pane.ClearDirty();
-    } else if (!pane.started()) {
-      for (uint32_t block = 0; block < open_stored_[slot]; ++block) {
-        Erase(OpenPaneKey(hash_, slot, block), effects);
-      }
-      open_stored_[slot] = 0;
-    }
+absl::Status ModelState::Restore(const Key& key, std::string_view payload, size_t stored_bytes) {
+  switch (key.table) {
+    case Table::kAlerts:
+      return share_.alerts.Restore(payload);
+    case Table::kIncidentBook:
+      return incidents_.RestoreBook(payload);
+    case Table::kBundles:
+      return incidents_.RestoreBundles(payload);
+    default:
+      if (key.stream >= streams_.size()) return Damaged("a record of an unknown stream");
+      return streams_[key.stream]->Restore(key, payload, stored_bytes);
   }
 }
 
-void ModelState::CutDetectors(Effects* effects) {
-  for (const uint32_t block : detector_blocks_) {
-    const std::string payload = EncodeDetectors(block);
-    if (!payload.empty()) {
-      Write(Table::kDetectorState, DetectorStateKey(hash_, block), payload, effects);
-      detectors_stored_.insert(block);
-    } else if (detectors_stored_.erase(block) > 0) {
-      Erase(DetectorStateKey(hash_, block), effects);
-    }
+absl::Status ModelState::FinishRestore() {
+  for (const auto& stream : streams_) {
+    absl::Status status = stream->FinishRestore();
+    if (!status.ok()) return status;
   }
-  detector_blocks_.clear();
-}
-
-void ModelState::CutBooks(Effects* effects) {
-  if (alerts_.revision() != alerts_revision_) {
-    alerts_revision_ = alerts_.revision();
-    std::string payload;
-    alerts_.Encode(&payload);
-    Write(Table::kAlerts, AlertsKey(hash_), payload, effects);
-  }
-  if (book_changed_ || incidents_.book_changed()) {
-    book_changed_ = false;
-    Write(Table::kIncidentBook, IncidentBookKey(hash_), EncodeBook(), effects);
-  }
-  incidents_.Cut(effects);
-  CutScores(effects);
-}
-
-void ModelState::CutScores(Effects* effects) {
-  if (!score_changed_) return;
-  score_changed_ = false;
-  for (uint32_t index = 0; index < scores_stored_.size(); ++index) {
-    const FittedScore& score = index == 0 ? score_ : previous_score_;
-    if (score.ready()) {
-      std::string payload;
-      Encoder out(&payload);
-      score.Encode(&out);
-      Write(Table::kFittedScore, FittedScoreKey(hash_, index), payload, effects);
-    } else if (scores_stored_[index]) {
-      Erase(FittedScoreKey(hash_, index), effects);
-    }
-    scores_stored_[index] = score.ready();
-  }
-}
-
-// After the two scores: fitted at even indices, memories at the odd ones after them.
-void ModelState::CutDerived(Effects* effects) {
-  const auto count = static_cast<uint32_t>(derived_.size());
-  for (uint32_t i = 0; i < count; ++i) {
-    if (derived_changed_) {
-      std::string payload;
-      Encoder out(&payload);
-      derived_[i].Encode(&out);
-      Write(Table::kFittedScore, FittedScoreKey(hash_, 2 * i + 2), payload, effects);
-    }
-    const std::vector<std::byte>& memory = derived_[i].memory;
-    if (!memories_changed_ || memory.empty()) continue;
-    Write(Table::kFittedScore, FittedScoreKey(hash_, 2 * i + 3),
-          {reinterpret_cast<const char*>(memory.data()), memory.size()}, effects);
-  }
-  for (uint32_t i = count; i < derived_stored_; ++i) {
-    Erase(FittedScoreKey(hash_, 2 * i + 2), effects);
-    Erase(FittedScoreKey(hash_, 2 * i + 3), effects);
-  }
-  derived_stored_ = count;
-  derived_changed_ = memories_changed_ = false;
-}
-
-// The rows of the signals of a block share chunks: chunk i has rows [i, i + 1) *
-// kLearningChunkRows of each signal that learns.
-void ModelState::CutLearning(Effects* effects) {
-  for (const auto& [block, from] : learning_from_) {
-    const uint32_t begin = block * kBlockSignals;
-    const uint32_t end = std::min<uint32_t>(begin + kBlockSignals, schema_.size());
-    uint32_t chunks = 0;
-    for (uint32_t signal = begin; signal < end; ++signal) {
-      if (!signals_[signal].learns()) continue;
-      const uint32_t rows = signals_[signal].learning->rows();
-      chunks = std::max(chunks, (rows + kLearningChunkRows - 1) / kLearningChunkRows);
-    }
-    for (uint32_t chunk = from; chunk < chunks; ++chunk) {
-      std::string payload;
-      Encoder out(&payload);
-      for (uint32_t signal = begin; signal < end; ++signal) {
-        if (!signals_[signal].learns()) continue;
-        if (signals_[signal].learning->rows() <= chunk * kLearningChunkRows) continue;
-        out.Fixed8(static_cast<uint8_t>(signal - begin));
-        signals_[signal].learning->EncodeChunk(chunk, &out);
-      }
-      Write(Table::kLearningRows, LearningRowsKey(hash_, begin, chunk), payload, effects);
-    }
-    uint32_t& stored = learning_stored_[block];
-    for (uint32_t chunk = chunks; chunk < stored; ++chunk) {
-      Erase(LearningRowsKey(hash_, begin, chunk), effects);
-    }
-    stored = chunks;
-  }
-  learning_from_.clear();
-}
-
-void ModelState::CutReferences(Effects* effects) {
-  for (const auto& [version, block] : reference_blocks_) {
-    std::string payload;
-    Encoder out(&payload);
-    const uint32_t begin = block * kBlockSignals;
-    const uint32_t end = std::min<uint32_t>(begin + kBlockSignals, schema_.size());
-    for (uint32_t signal = begin; signal < end; ++signal) {
-      for (const auto& reference : {signals_[signal].reference, signals_[signal].previous}) {
-        if (reference == nullptr || reference->version() != version) continue;
-        out.Fixed8(static_cast<uint8_t>(signal - begin));
-        reference->Encode(&out);
-      }
-    }
-    if (!payload.empty()) {
-      Write(Table::kReference, ReferenceKey(hash_, version, block), payload, effects);
-      references_stored_.insert({version, block});
-    } else if (references_stored_.erase({version, block}) > 0) {
-      Erase(ReferenceKey(hash_, version, block), effects);
-    }
-  }
-  reference_blocks_.clear();
-}
-
-void ModelState::CutRolling(Effects* effects) {
-  for (const auto& [block, slot] : rolling_slots_) {
-    std::string payload;
-    Encoder out(&payload);
-    const uint32_t begin = block * kBlockSignals;
-    const uint32_t end = std::min<uint32_t>(begin + kBlockSignals, schema_.size());
-    for (uint32_t signal = begin; signal < end; ++signal) {
-      const auto& rolling = signals_[signal].rolling;
-      if (rolling == nullptr || rolling->Empty(slot)) continue;
-      out.Fixed8(static_cast<uint8_t>(signal - begin));
-      rolling->EncodeSlot(slot, &out);
-    }
-    if (!payload.empty()) {
-      Write(Table::kRolling, RollingKey(hash_, block, slot), payload, effects);
-      rolling_stored_.insert({block, slot});
-    } else if (rolling_stored_.erase({block, slot}) > 0) {
-      Erase(RollingKey(hash_, block, slot), effects);
-    }
-  }
-  rolling_slots_.clear();
+  return incidents_.FinishRestore();
 }
 
 void ModelState::Cut(Effects* effects) {
-  if (!changed_ && !incidents_.changed()) return;
-  changed_ = false;
-  CutOpenPanes(effects);
-  CutDetectors(effects);
-  CutBooks(effects);
-  transforms_.Cut(effects);
-  CutLearning(effects);
-  CutReferences(effects);
-  CutRolling(effects);
-  history_.Cut(effects);
-  Write(Table::kModel, ModelKey(hash_), EncodeModel(), effects);
+  bool changed = std::exchange(changed_, false) || incidents_.changed();
+  for (const auto& stream : streams_) {
+    if (!stream->changed()) continue;
+    changed = true;
+    stream->Cut(effects);
+  }
+  if (!changed) return;
+  share_.alerts.Cut(effects);
+  incidents_.Cut(effects);
+  WriteRecord(Table::kModel, ModelKey(share_.hash), Encode(), effects);
   Publish(effects);
 }
 
 void ModelState::Delete(Effects* effects) {
   incidents_.Delete(effects);
-  history_.Clear(effects);
-  Erase(ModelKey(hash_), effects);
-  Erase(AlertsKey(hash_), effects);
-  Erase(IncidentBookKey(hash_), effects);
-  transforms_.Delete(effects);
-  for (const auto& [block, slot] : rolling_stored_) {
-    Erase(RollingKey(hash_, block, slot), effects);
-  }
-  for (const uint32_t block : detectors_stored_) Erase(DetectorStateKey(hash_, block), effects);
-  for (const auto& [version, block] : references_stored_) {
-    Erase(ReferenceKey(hash_, version, block), effects);
-  }
-  for (const auto& [block, chunks] : learning_stored_) {
-    for (uint32_t chunk = 0; chunk < chunks; ++chunk) {
-      Erase(LearningRowsKey(hash_, block * kBlockSignals, chunk), effects);
-    }
-  }
-  for (uint32_t slot = 0; slot < kSlots; ++slot) {
-    for (uint32_t block = 0; block < open_stored_[slot]; ++block) {
-      Erase(OpenPaneKey(hash_, slot, block), effects);
-    }
-  }
-  stored_panes_.Clear([&](int64_t number, uint32_t blocks) {
-    for (uint32_t block = 0; block < blocks; ++block) {
-      Erase(ClosedPaneKey(hash_, number, block), effects);
-    }
-  });
-  effects->publications.push_back({name_, version_, nullptr});
+  EraseRecord(ModelKey(share_.hash), effects);
+  share_.alerts.Erase(effects);
+  for (const auto& stream : streams_) stream->Erase(effects);
+  effects->publications.push_back({name(), version(), nullptr});
 }
 
-// What is shown between pane closings: learning goes on, references and alerts change.
-void ModelState::RenewSignals() {
-  auto renewed = std::make_shared<ModelSignals>();
-  renewed->signals.reserve(signals_.size());
-  for (uint32_t signal = 0; signal < signals_.size(); ++signal) {
-    std::vector<DetectorReading> readings;
-    if (shown_ == nullptr || signal >= shown_->signals.size() || review_.contains(signal)) {
-      ReviewSignal(*settings_, signals_[signal], &readings);
-    } else {
-      readings = shown_->signals[signal].readings;
-    }
-    for (DetectorReading& reading : readings) {
-      FillAlert(schema_[signal].name, &reading);
-    }
-    renewed->signals.push_back(
-        ReadSignal(schema_[signal], *settings_, signals_[signal], std::move(readings)));
-  }
-  Show(std::move(renewed));
-}
-
-void ModelState::Show(std::shared_ptr<ModelSignals> signals) {
-  signals->evaluated_ns = evaluated_ns_;
-  signals->references.assign(references_.rbegin(), references_.rend());
-  std::set<uint64_t> previous;
-  for (const SignalState& state : signals_) {
-    if (state.previous != nullptr) previous.insert(state.previous->version());
-  }
-  for (v1::Reference& reference : signals->references) {
-    reference.set_previous(previous.contains(reference.version()));
-  }
-  signals->rolling = RollingMessage();
-  for (const uint32_t signal : learners_) {
-    signals->learning_rows =
-        std::max<uint64_t>(signals->learning_rows, signals_[signal].learning->rows());
-    signals->learn_rows = std::max<uint64_t>(signals->learn_rows, signals_[signal].learn_rows);
-  }
-  shown_ = std::move(signals);
-  review_.clear();
-  signals_changed_ = false;
+std::shared_ptr<const ModelSignals> ModelState::Show() {
+  std::shared_ptr<const ModelSignals> first = streams_.front()->Show();
+  if (streams_.size() == 1) return first;
+  auto merged = std::make_shared<ModelSignals>(*first);
+  for (size_t i = 1; i < streams_.size(); ++i) merged->Add(*streams_[i]->Show());
+  return merged;
 }
 
 void ModelState::Publish(Effects* effects) {
-  if (signals_changed_) RenewSignals();
-  memory_bytes_ = sizeof *this + schema_.memory_bytes() + plan_.memory_bytes() +
-                  stored_panes_.memory_bytes() + history_.memory_bytes() +
-                  incidents_.memory_bytes();
-  for (const SignalState& signal : signals_) memory_bytes_ += signal.memory_bytes();
-  for (const OpenPane& pane : panes_) memory_bytes_ += pane.memory_bytes();
-  for (const SignalReading& reading : shown_->signals) {
-    memory_bytes_ += sizeof reading + reading.readings.capacity() * sizeof(DetectorReading);
-  }
+  std::shared_ptr<const ModelSignals> signals = Show();
+  memory_bytes_ = sizeof *this + incidents_.memory_bytes();
+  for (const auto& stream : streams_) memory_bytes_ += stream->memory_bytes();
   const IncidentBook& book = incidents_.book();
   if (IsTest() && book.open() == 0) {
-    effects->publications.push_back({name_, version_, nullptr});
+    effects->publications.push_back({name(), version(), nullptr});
     return;
   }
+  const ModelSettings& settings = *share_.settings;
   auto snapshot = std::make_shared<ModelSnapshot>();
-  snapshot->name = name_;
-  snapshot->version = version_;
-  snapshot->totals = totals_;
-  snapshot->signals = shown_;
-  alerts_.ForEach([&](const AlertKey& key, const Alert& alert) {
+  snapshot->name = name();
+  snapshot->version = version();
+  snapshot->totals = Totals();
+  snapshot->signals = std::move(signals);
+  share_.alerts.book().ForEach([&](const AlertKey& key, const Alert& alert) {
     if (alert.state != v1::ALERT_STATE_FIRING) return;
     snapshot->alerts.push_back({key.signal, key.detector, std::string(SeverityName(alert.severity)),
                                 alert.silenced || book.Suppresses(key)});
   });
   if (IsTest()) {
     snapshot->alerts.push_back(
-        {"test", "alert_test", std::string(SeverityName(settings_->severity)), false});
+        {"test", "alert_test", std::string(SeverityName(settings.severity)), false});
   }
-  snapshot->labels.assign(settings_->labels.begin(), settings_->labels.end());
-  const double threshold =
-      BudgetDivision::ThresholdOf(settings_->budget, budget_ordinal_, shard_->settings->shards);
+  snapshot->labels.assign(settings.labels.begin(), settings.labels.end());
+  const double threshold = BudgetDivision::ThresholdOf(settings.budget, share_.budget_ordinal,
+                                                       share_.shard->settings->shards);
   if (std::isfinite(threshold)) snapshot->budget_threshold = threshold;
-  snapshot->budget = settings_->budget;
+  snapshot->budget = settings.budget;
   snapshot->incidents_open = book.open();
   snapshot->incidents_total = book.total();
-  snapshot->silenced_until_ns = silenced_until_ns_;
+  snapshot->silenced_until_ns = share_.silenced_until_ns;
   snapshot->deployed_ns = deployed_ns_;
-  effects->publications.push_back({name_, version_, std::move(snapshot)});
+  effects->publications.push_back({name(), version(), std::move(snapshot)});
 }
 
 }  // namespace faultline

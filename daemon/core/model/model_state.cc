@@ -6,103 +6,47 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/check.h"
+#include "daemon/core/stream/row_counter.h"
+
 namespace faultline {
+namespace {
 
 using google::protobuf::util::TimeUtil;
 
-namespace {
-
-// After a restart: silence of a model whose newest row is older says nothing.
-constexpr int64_t kRestartedLiveNs = 86'400'000'000'000;
+StreamView ViewOf(const PaneStream& stream) {
+  return {.ordinal = stream.ordinal(),
+          .schema = stream.signals().schema(),
+          .signals = stream.signals().states(),
+          .references = stream.references(),
+          .losses = stream.losses(),
+          .spans = stream.panes().spans(),
+          .window_from = stream.panes().window_from()};
+}
 
 }  // namespace
 
 ModelState::ModelState(ShardShare* shard, std::string name, std::string version)
-    : shard_(shard),
-      name_(std::move(name)),
-      version_(std::move(version)),
-      hash_(ModelHash(name_, version_)),
-      settings_(shard->settings->ForModel(name_)),
-      transforms_(hash_),
-      clock_(hash_),
-      incidents_(hash_, name_, version_),
-      history_(hash_) {
-  clock_.Start(settings_->pane_length_ns, settings_->pane_rows, 0);
-  transforms_.Follow(*settings_);
-}
-
-ModelState::~ModelState() {
-  shard_->signals -= signals_.size();
-  for (const uint32_t signal : learners_) {
-    shard_->learning_bytes -= signals_[signal].learning_bytes();
+    : share_(shard, std::move(name), std::move(version)),
+      incidents_(share_.hash, share_.name, share_.version) {
+  for (const StreamKind& kind : shard->settings->streams) {
+    const auto ordinal = static_cast<uint8_t>(streams_.size());
+    streams_.push_back(std::make_unique<PaneStream>(&share_, this, &kind, ordinal));
   }
-}
-
-// Gives every signal of the schema its state.
-void ModelState::AddStates() {
-  const size_t before = signals_.size();
-  if (before == schema_.size()) return;
-  shard_->signals += schema_.size() - before;
-  signals_.resize(schema_.size());
-  for (size_t signal = before; signal < signals_.size(); ++signal) {
-    signals_[signal].ignored = Ignores(static_cast<uint32_t>(signal));
-    RefreshDetectors(static_cast<uint32_t>(signal));
-  }
-  plan_.Forget();
-  MarkOpenPanes();
-  changed_ = signals_changed_ = true;
-}
-
-void ModelState::RefreshDetectors(uint32_t signal) {
-  if (signals_[signal].ChooseDetectors(schema_[signal], *settings_)) {
-    detector_blocks_.insert(signal / kBlockSignals);
-  }
-  review_.insert(signal);
-  changed_ = signals_changed_ = true;
-}
-
-void ModelState::Recount() {
-  judged_ = 0;
-  learners_.clear();
-  row_signals_.clear();
-  for (uint32_t signal = 0; signal < signals_.size(); ++signal) {
-    if (signals_[signal].judged()) ++judged_;
-    if (signals_[signal].learns()) learners_.push_back(signal);
-    const bool rows = schema_[signal].derivation == Derivation::kRows;
-    if (rows && signals_[signal].judged()) row_signals_.push_back(signal);
-  }
-}
-
-// The number of signals stands in what is stored of an open pane.
-void ModelState::MarkOpenPanes() {
-  for (OpenPane& pane : panes_) {
-    if (pane.started()) pane.MarkDirty();
-  }
-}
-
-bool ModelState::IsIgnored(std::string_view column) const {
-  return settings_->ForColumn(column).ignore;
-}
-
-// What is derived from an ignored signal, which stands before it, is ignored with it.
-bool ModelState::Ignores(uint32_t signal) const {
-  const SignalFacts& facts = schema_[signal];
-  if (facts.source >= 0) return signals_[static_cast<size_t>(facts.source)].ignored;
-  if (IsIgnored(facts.name)) return true;
-  const std::span<const uint32_t> inputs = transforms_.InputsOf(signal);
-  return std::any_of(inputs.begin(), inputs.end(),
-                     [this](uint32_t input) { return signals_[input].ignored; });
 }
 
 absl::Status ModelState::CheckRoom(uint64_t added) const {
-  const Settings& settings = *shard_->settings;
-  if (schema_.size() + added > settings.signals_per_model_max) {
+  const ShardShare& shard = *share_.shard;
+  const Settings& settings = *shard.settings;
+  uint64_t signals = 0;
+  for (const auto& stream : streams_) signals += stream->signals().size();
+  if (signals + added > settings.signals_per_model_max) {
     return absl::ResourceExhaustedError(
-        absl::StrCat("the model would have ", schema_.size() + added,
+        absl::StrCat("the model would have ", signals + added,
                      " signals; limits.signals_per_model is ", settings.signals_per_model_max));
   }
   // A model that is not registered yet counts with all it has.
-  if (shard_->signals + added > shard_->PartOf(settings.signals_max)) {
+  if (shard.signals + added > shard.PartOf(settings.signals_max)) {
     return absl::ResourceExhaustedError(absl::StrCat(
         "no room for ", added, " more signals; limits.signals, or what limits.memory ",
         "has room for, is ", settings.signals_max, " over ", settings.shards, " shards"));
@@ -110,99 +54,129 @@ absl::Status ModelState::CheckRoom(uint64_t added) const {
   return absl::OkStatus();
 }
 
+bool ModelState::HasElsewhere(uint8_t asking, std::string_view name) const {
+  return std::any_of(streams_.begin(), streams_.end(), [&](const auto& stream) {
+    return stream->ordinal() != asking && stream->signals().schema().Find(name).has_value();
+  });
+}
+
+BudgetDivision ModelState::DivideBudget(uint8_t stream) const {
+  std::vector<WeighedSignals> all;
+  for (const auto& each : streams_) {
+    all.push_back({each->signals().states(), each->kind().budget_weight});
+  }
+  return BudgetDivision(*share_.settings, all, stream);
+}
+
+std::vector<StreamView> ModelState::Views() const {
+  std::vector<StreamView> views;
+  views.reserve(streams_.size());
+  for (const auto& stream : streams_) views.push_back(ViewOf(*stream));
+  return views;
+}
+
+void ModelState::TakeSignal(uint8_t stream, JudgedSignal judged) {
+  const StreamView view = ViewOf(*streams_[stream]);
+  const SignalView signal = {view, judged.signal};
+  if (!judged.alerts_moved && !incidents_.Wants(signal)) return;
+  incidents_.RememberBefore(*share_.settings, signal, std::move(judged.before));
+}
+
+void ModelState::TakePane(const StreamPane& pane, int64_t now_ns, Effects* effects) {
+  const std::vector<StreamView> views = Views();
+  const ModelView model = {*share_.settings, views, deployed_ns_,
+                           share_.shard->settings->incidents_max};
+  incidents_.TakePane(model, {views[pane.stream], pane.number, pane.pane, pane.deposit, pane.readings},
+                      pane.edges, now_ns, effects);
+}
+
+void ModelState::TakeEdges(const std::vector<AlertEdge>& edges, int64_t now_ns, Effects* effects) {
+  const std::vector<StreamView> views = Views();
+  const ModelView model = {*share_.settings, views, deployed_ns_,
+                           share_.shard->settings->incidents_max};
+  incidents_.TakeEdges(model, edges, now_ns, effects);
+}
+
+void ModelState::Outdate(uint8_t stream, uint32_t signal) {
+  const StreamView view = ViewOf(*streams_[stream]);
+  incidents_.OutdateEvidence({view, signal});
+}
+
 void ModelState::InheritFrom(const ModelState& newest) {
   generation_ = newest.generation_ + 1;
-  schema_ = newest.schema_;
-  transforms_.InheritFrom(newest.transforms_);
-  silenced_until_ns_ = newest.silenced_until_ns_;
-  reference_version_ = newest.reference_version_;
-  references_ = newest.references_;
-  AddStates();
-  for (uint32_t signal = 0; signal < signals_.size(); ++signal) {
-    if (newest.signals_[signal].reference != nullptr) {
-      TakeReference(signal, newest.signals_[signal].reference);
-    }
+  share_.silenced_until_ns = newest.share_.silenced_until_ns;
+  for (size_t i = 0; i < std::min(streams_.size(), newest.streams_.size()); ++i) {
+    streams_[i]->InheritFrom(*newest.streams_[i]);
   }
-  Recount();
 }
 
 void ModelState::SetDeployed(int64_t now_ns) {
   deployed_ns_ = now_ns;
-  changed_ = book_changed_ = true;
+  changed_ = true;
+}
+
+ModelTotals ModelState::Totals() const {
+  ModelTotals totals;
+  for (const auto& stream : streams_) totals.Add(stream->totals());
+  return totals;
 }
 
 v1::Model ModelState::Message() const {
   v1::Model model;
-  model.set_name(name_);
-  model.set_version(version_);
-  for (uint32_t signal = 0; signal < schema_.size(); ++signal) {
-    *model.add_signals() = schema_.Message(signal);
+  model.set_name(name());
+  model.set_version(version());
+  for (const auto& stream : streams_) {
+    const Schema& schema = stream->signals().schema();
+    for (uint32_t signal = 0; signal < schema.size(); ++signal) {
+      *model.add_signals() = schema.Message(signal);
+    }
   }
-  model.set_applied_rows(totals_.applied_rows);
-  model.set_late_rows(totals_.late_rows);
-  model.set_rejected_rows(totals_.rejected_rows);
-  if (totals_.last_event_ns > 0) {
-    *model.mutable_last_event_time() = TimeUtil::NanosecondsToTimestamp(totals_.last_event_ns);
+  const ModelTotals totals = Totals();
+  model.set_applied_rows(totals.applied_rows);
+  model.set_late_rows(totals.late_rows);
+  model.set_rejected_rows(totals.rejected_rows);
+  if (totals.last_event_ns > 0) {
+    *model.mutable_last_event_time() = TimeUtil::NanosecondsToTimestamp(totals.last_event_ns);
   }
-  if (silenced_until_ns_ > 0) {
-    *model.mutable_silenced_until() = TimeUtil::NanosecondsToTimestamp(silenced_until_ns_);
+  if (share_.silenced_until_ns > 0) {
+    *model.mutable_silenced_until() = TimeUtil::NanosecondsToTimestamp(share_.silenced_until_ns);
   }
   return model;
 }
 
+PaneStream& ModelState::StreamOf(const EventBatch& batch) {
+  FAULTLINE_CHECK(batch.stream < streams_.size(), "a batch belongs to a stream of the table");
+  return *streams_[batch.stream];
+}
+
+bool ModelState::TakeColumns(const EventBatch& batch, BatchResult* result) {
+  return StreamOf(batch).TakeColumns(batch, result);
+}
+
 absl::Status ModelState::DeclareSignals(const v1::Model& model) {
-  Schema declared = schema_;
-  for (const v1::Signal& signal : model.signals()) {
-    if (signal.name().empty() || signal.name().size() > kNameBytesMax) {
-      return absl::InvalidArgumentError("a signal's name has 1 to 128 bytes");
-    }
-    if (signal.type() < v1::SIGNAL_TYPE_NUMERIC || signal.type() > v1::SIGNAL_TYPE_EMBEDDING ||
-        !v1::ColumnRole_IsValid(signal.role())) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("signal ", signal.name(), ": type or role is none that is known"));
-    }
-    if (signal.derived() || IsIgnored(signal.name())) continue;
-    const auto known = declared.Find(signal.name());
-    const std::vector<SignalFacts> made = Schema::MadeOf(signal.name(), signal.type());
-    const bool made_taken = std::any_of(made.begin(), made.end(), [&](const SignalFacts& facts) {
-      return declared.Find(facts.name).has_value();
-    });
-    if (known.has_value() ? declared[*known].type != signal.type() : made_taken) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("signal ", signal.name(), " is there already, with another type"));
-    }
-    if (!known.has_value()) declared.Add(signal.name(), signal.type(), signal.role());
+  return streams_[kInferenceStream]->DeclareSignals(model);
+}
+
+void ModelState::CountRows(const std::shared_ptr<const EventBatch>& batch, BatchResult* result,
+                           Effects* effects) {
+  StreamOf(*batch).CountRows(*batch, result, effects);
+  const bool kept = result->applied_rows + result->late_rows > 0;
+  if (share_.shard->settings->recorder_enabled && kept) {
+    effects->recorded.push_back({batch, share_.settings});
   }
-  absl::Status room = CheckRoom(declared.size() - schema_.size());
-  if (!room.ok()) return room;
-  schema_ = std::move(declared);
-  AddStates();
-  return absl::OkStatus();
+}
+
+void ModelState::CountRefused(const EventBatch& batch) { StreamOf(batch).CountRefused(batch); }
+
+void ModelState::Resume() {
+  for (const auto& stream : streams_) stream->Resume();
 }
 
 void ModelState::Tick(int64_t now_ns, Effects* effects) {
-  if (quiet_since_ns_ == 0) {
-    quiet_since_ns_ = now_ns;
-    live_ = now_ns - totals_.last_event_ns <= kRestartedLiveNs;
-  }
-  const bool idle =
-      settings_->idle_close_ns > 0 && now_ns - quiet_since_ns_ >= settings_->idle_close_ns;
-  if (clock_.by_time() && idle) {
-    int64_t newest = -1;
-    for (const OpenPane& pane : panes_) {
-      if (pane.started()) newest = std::max(newest, pane.header().index);
-    }
-    // Before its span has passed, rows for it may still come, and would be late.
-    if (newest >= 0 && now_ns >= clock_.EndOf(newest)) {
-      clock_.CloseThrough(newest);
-      ClosePanesBelow(clock_.floor(), now_ns, effects);
-      changed_ = true;
-    }
-  }
-  if (idle) JudgeSilence(now_ns, effects);
-  if (silenced_until_ns_ > 0 && now_ns >= silenced_until_ns_) {
-    silenced_until_ns_ = 0;
-    changed_ = book_changed_ = true;
+  for (const auto& stream : streams_) stream->Tick(now_ns, effects);
+  if (share_.silenced_until_ns > 0 && now_ns >= share_.silenced_until_ns) {
+    share_.silenced_until_ns = 0;
+    changed_ = true;
   }
   if (IsTest() || book().suppressed()) {
     book().Tick(now_ns);
@@ -211,54 +185,29 @@ void ModelState::Tick(int64_t now_ns, Effects* effects) {
 }
 
 void ModelState::ApplySettings(int64_t now_ns, Effects* effects) {
-  settings_ = shard_->settings->ForModel(name_);
-  transforms_.Follow(*settings_);
-  // First: what signals remember of their detectors are places in the settings, and panes that
-  // close below are judged.
-  for (uint32_t signal = 0; signal < signals_.size(); ++signal) {
-    signals_[signal].ignored = Ignores(signal);
-    if (signals_[signal].ignored) StopLearning(signal);
-    RefreshDetectors(signal);
-    if (settings_->rolling_panes == 0) DropRolling(signal);
+  share_.settings = share_.shard->settings->ForModel(name());
+  for (const auto& stream : streams_) stream->ApplySettings(now_ns, effects);
+  int64_t evaluated_ns = 0;
+  for (const auto& stream : streams_) {
+    evaluated_ns = std::max(evaluated_ns, stream->panes().evaluated_ns());
   }
-  plan_.Forget();
-  Recount();
-  if (settings_->pane_length_ns != clock_.length_ns() ||
-      settings_->pane_rows != clock_.pane_rows()) {
-    ClosePanesBelow(INT64_MAX, now_ns, effects);
-    clock_.Start(settings_->pane_length_ns, settings_->pane_rows, totals_.last_event_ns);
-    window_from_ = static_cast<int64_t>(totals_.panes_closed);
-    for (SignalState& signal : signals_) signal.ClearWindow();
-    changed_ = true;
-  }
-  const int64_t panes = static_cast<int64_t>(totals_.panes_closed);
-  window_from_ = std::max(window_from_, panes - settings_->window_panes);
-  for (uint32_t signal = 0; signal < signals_.size(); ++signal) {
-    if (signals_[signal].window != nullptr) signals_[signal].window->DropBefore(window_from_);
-    review_.insert(signal);
-  }
-  changed_ = signals_changed_ = true;
   std::vector<AlertEdge> edges;
-  alerts_.Retain(
+  share_.alerts.Retain(
       [this](const AlertKey& key) {
-        const auto signal = schema_.Find(key.signal);
-        if (!signal.has_value() || signals_[*signal].ignored) return false;
-        const auto& chosen = signals_[*signal].detectors;
-        return std::any_of(chosen.begin(), chosen.end(), [&](uint16_t index) {
-          const DetectorSettings& detector = settings_->detectors[index];
-          return detector.entry->name == key.detector && detector.has_threshold;
-        });
+        return std::any_of(streams_.begin(), streams_.end(),
+                           [&](const auto& stream) { return stream->Wants(key); });
       },
-      evaluated_ns_, &edges);
+      evaluated_ns, &edges);
   TakeEdges(edges, now_ns, effects);
+  changed_ = true;
 }
 
 void ModelState::Silence(int64_t until_ns, const Person& actor, std::string_view reason,
                          int64_t now_ns) {
-  silenced_until_ns_ = until_ns > now_ns ? until_ns : 0;
-  changed_ = book_changed_ = true;
+  share_.silenced_until_ns = until_ns > now_ns ? until_ns : 0;
+  changed_ = true;
   std::string text =
-      silenced_until_ns_ == 0
+      share_.silenced_until_ns == 0
           ? "silence ended"
           : absl::StrCat("silenced until ",
                          TimeUtil::ToString(TimeUtil::NanosecondsToTimestamp(until_ns)));
@@ -267,16 +216,49 @@ void ModelState::Silence(int64_t until_ns, const Person& actor, std::string_view
 }
 
 void ModelState::TakeIncidents(Effects* effects) {
-  incidents_.TakeChanges(shard_->settings->incidents_max, effects);
+  incidents_.TakeChanges(share_.shard->settings->incidents_max, effects);
 }
 
-ModelView ModelState::View(const StreamView& stream) const {
-  return {*settings_, {&stream, 1}, deployed_ns_, shard_->settings->incidents_max};
+absl::Status ModelState::InstallReference(const faultline::InstallReference& command,
+                                          int64_t now_ns, v1::Reference* reference,
+                                          Effects* effects) {
+  return StreamOf(*command.rows.front())
+      .ChangeReferences()
+      .Install(command.rows, {}, now_ns, reference, effects);
 }
 
-void ModelState::TakeEdges(const std::vector<AlertEdge>& edges, int64_t now_ns, Effects* effects) {
-  const StreamView stream = Stream();
-  incidents_.TakeEdges(View(stream), edges, now_ns, effects);
+void ModelState::RelearnReference(Effects* effects) {
+  for (const auto& stream : streams_) stream->ChangeReferences().Relearn();
+  effects->notes.push_back(share_.Title() + "learns its reference again");
+}
+
+absl::Status ModelState::PromoteReference(const faultline::PromoteReference& command,
+                                          int64_t now_ns, v1::Reference* reference,
+                                          Effects* effects) {
+  PaneStream& stream = *streams_[kInferenceStream];
+  absl::Status status = stream.ChangeReferences().Promote(
+      {ActorMessage(command.actor).name(), command.comment}, now_ns, reference);
+  if (!status.ok()) return status;
+  book().Note(absl::StrCat("reference ", reference->version(), " promoted from quiet panes"),
+              command.actor, now_ns);
+  TakeIncidents(effects);
+  effects->notes.push_back(absl::StrCat(share_.Title(), "reference ", reference->version(),
+                                        " promoted, ", reference->signals(), " signals"));
+  return absl::OkStatus();
+}
+
+absl::Status ModelState::RollbackReference(const faultline::RollbackReference& command,
+                                           int64_t now_ns, v1::Reference* reference,
+                                           Effects* effects) {
+  PaneStream& stream = *streams_[kInferenceStream];
+  absl::Status status = stream.ChangeReferences().Rollback(
+      {ActorMessage(command.actor).name(), command.comment}, now_ns, reference);
+  if (!status.ok()) return status;
+  book().Note(absl::StrCat("back to reference ", reference->version()), command.actor, now_ns);
+  TakeIncidents(effects);
+  effects->notes.push_back(
+      absl::StrCat(share_.Title(), "back to reference ", reference->version()));
+  return absl::OkStatus();
 }
 
 }  // namespace faultline

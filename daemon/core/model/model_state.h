@@ -3,91 +3,43 @@
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
 
-#include <array>
 #include <cstdint>
-#include <map>
 #include <memory>
-#include <optional>
-#include <set>
-#include <span>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
-#include "daemon/core/alert/alert_book.h"
 #include "daemon/core/contract/command.h"
 #include "daemon/core/contract/effects.h"
 #include "daemon/core/contract/event.h"
-#include "daemon/core/contract/limits.h"
-#include "daemon/core/contract/parallel.h"
 #include "daemon/core/contract/snapshot.h"
 #include "daemon/core/incident/incidents.h"
-#include "daemon/core/settings/settings.h"
-#include "daemon/core/signal/schema.h"
-#include "daemon/core/signal/score_history.h"
-#include "daemon/core/signal/signal_state.h"
-#include "daemon/core/stream/open_pane.h"
-#include "daemon/core/stream/pane_clock.h"
-#include "daemon/core/stream/stored_panes.h"
-#include "daemon/core/transform/batch_columns.h"
-#include "daemon/core/transform/transforms.h"
-#include "storage/keys.h"
+#include "daemon/core/stream/pane_stream.h"
+#include "daemon/core/stream/stream_host.h"
 
 namespace faultline {
 
-// A signal that counts a run of rows, and into what.
-struct CountingPart {
-  const SignalColumn* column = nullptr;
-  const CategoryMap* map = nullptr;  // null: numbers
-  Summary* summary = nullptr;
-
-  void Count(RowRange run) const {
-    if (map == nullptr) {
-      summary->CountNumbers(column->numbers, column->nulls, run);
-    } else {
-      summary->CountCategories(column->codes, *map, column->nulls, run);
-    }
-  }
-};
-
-// What the models of a shard share.
-struct ShardShare {
-  std::shared_ptr<const Settings> settings;
-  uint64_t signals = 0;                // of all models
-  uint64_t learning_bytes = 0;         // of all signals that learn
-  BatchColumns columns;                // of the batch at hand
-  Parallel* helpers = nullptr;         // may be null
-  std::vector<CountingPart> counting;  // of the run at hand
-
-  // A shard's part of a limit on all shards.
-  uint64_t PartOf(uint64_t limit) const {
-    return (limit + settings->shards - 1) / settings->shards;
-  }
-};
-
-// One version of a model: its schema, the state of its signals, its panes, alerts and incidents.
+// One version of a model: its streams of panes, which feed its alerts, and its incidents.
 //
 // Operation:    TakeColumns, then CountRows, per batch; a pane that closes is judged at once. Cut
 //               asks for the bytes of what changed.
 // Concurrency:  none; see Shard.
 // Limitations:  see Settings. Stored bytes are a function of the calls, whenever Cut is called.
-class ModelState {
+class ModelState : public StreamHost {
  public:
   ModelState(ShardShare* shard, std::string name, std::string version);
-  ~ModelState();
   ModelState(const ModelState&) = delete;
   ModelState& operator=(const ModelState&) = delete;
 
-  const std::string& name() const { return name_; }
-  const std::string& version() const { return version_; }
-  uint64_t hash() const { return hash_; }
+  const std::string& name() const { return share_.name; }
+  const std::string& version() const { return share_.version; }
+  uint64_t hash() const { return share_.hash; }
   // Counts up with the versions of a name.
   uint64_t generation() const { return generation_; }
-  const ModelSettings& settings() const { return *settings_; }
+  const ModelSettings& settings() const { return *share_.settings; }
   // Its place among the models that share the deployment's alarm budget, from 1.
-  uint64_t budget_ordinal() const { return budget_ordinal_; }
-  void SetBudgetOrdinal(uint64_t ordinal) { budget_ordinal_ = ordinal; }
+  uint64_t budget_ordinal() const { return share_.budget_ordinal; }
+  void SetBudgetOrdinal(uint64_t ordinal) { share_.budget_ordinal = ordinal; }
   IncidentBook& book() { return incidents_.book(); }
 
   // Takes over what a new version has from the newest one: schema, references, silence.
@@ -98,7 +50,7 @@ class ModelState {
   // Extends the schema by the columns of a batch; if that cannot be, refuses the batch, and nothing
   // has changed.
   bool TakeColumns(const EventBatch& batch, BatchResult* result);
-  // Adds declared signals. ALREADY_EXISTS never: known ones of the same type are passed over.
+  // Adds declared signals of inference rows; known ones of the same type are passed over.
   absl::Status DeclareSignals(const v1::Model& model);
   void CountRows(const std::shared_ptr<const EventBatch>& batch, BatchResult* result,
                  Effects* effects);
@@ -106,18 +58,17 @@ class ModelState {
   void CountRefused(const EventBatch& batch);
 
   // The time since the newest rows was not watched: the next tick begins anew, as after a restart.
-  void Resume() { quiet_since_ns_ = 0; }
+  void Resume();
   // Panes without rows for long close; test incidents end.
   void Tick(int64_t now_ns, Effects* effects);
   // Follows the shard's settings; changes nothing if they say the same as before.
   void ApplySettings(int64_t now_ns, Effects* effects);
   // Alerts open no incident until then.
   void Silence(int64_t until_ns, const Person& actor, std::string_view reason, int64_t now_ns);
-  // Changes nothing unless OK.
+  // Each changes nothing unless OK.
   absl::Status InstallReference(const faultline::InstallReference& command, int64_t now_ns,
                                 v1::Reference* reference, Effects* effects);
   void RelearnReference(Effects* effects);
-  // Both change nothing unless OK.
   absl::Status PromoteReference(const faultline::PromoteReference& command, int64_t now_ns,
                                 v1::Reference* reference, Effects* effects);
   absl::Status RollbackReference(const faultline::RollbackReference& command, int64_t now_ns,
@@ -141,174 +92,31 @@ class ModelState {
   uint64_t memory_bytes() const { return memory_bytes_; }
 
  private:
-  // Records that wait for others to be restored.
-  using Stash = std::map<std::string, std::pair<Key, std::string>>;
-  // What a closed pane made of a signal, before anything that signals share was asked or told.
-  struct JudgedSignal {
-    SignalReading reading;
-    std::vector<FollowState> before;  // what its detectors remembered before the pane
-    RollingReference::Slots moved = 0;
-    uint32_t alarms = 0;  // that began, of detectors on the alarm budget
-  };
-  enum : uint8_t { kSlots = kOpenPanesMax };
+  // StreamHost
+  absl::Status CheckRoom(uint64_t added) const override;
+  bool HasElsewhere(uint8_t asking, std::string_view name) const override;
+  BudgetDivision DivideBudget(uint8_t stream) const override;
+  void BeginPane() override { incidents_.BeginPane(); }
+  void TakeSignal(uint8_t stream, JudgedSignal judged) override;
+  void TakePane(const StreamPane& pane, int64_t now_ns, Effects* effects) override;
+  void TakeEdges(const std::vector<AlertEdge>& edges, int64_t now_ns, Effects* effects) override;
+  void Outdate(uint8_t stream, uint32_t signal) override;
 
-  // model_state.cc
-  void AddStates();
-  void RefreshDetectors(uint32_t signal);
-  void Recount();
-  void MarkOpenPanes();
-  bool IsIgnored(std::string_view column) const;
-  bool Ignores(uint32_t signal) const;
-  absl::Status CheckRoom(uint64_t added) const;
-  bool IsTest() const { return name_ == kTestModelName; }
-  StreamView Stream() const { return {0, schema_, signals_, spans_, window_from_}; }
-  ModelView View(const StreamView& stream) const;
-  void TakeEdges(const std::vector<AlertEdge>& edges, int64_t now_ns, Effects* effects);
-
-  // model_rows.cc
-  bool CheckColumn(const EventBatch& batch, const Column& column, uint64_t* added,
-                   BatchResult* result) const;
-  uint32_t EndOfRun(const EventBatch& batch, uint32_t begin, int64_t index) const;
-  void CountRun(const EventBatch& batch, RowRange run, int64_t index, Effects* effects);
-  void CountSignal(uint32_t signal, RowRange run, OpenPane* pane, bool helped);
-  void CountParts(RowRange run);
-  void LearnSignal(uint32_t signal, RowRange run);
-
-  // model_panes.cc
-  OpenPane& PaneOf(int64_t index) { return panes_[clock_.by_time() ? index & 1 : 0]; }
-  void ClosePanesBelow(int64_t floor, int64_t now_ns, Effects* effects);
-  void ClosePane(OpenPane* pane, int64_t now_ns, Effects* effects);
-  void StoreClosed(const OpenPane& pane, Effects* effects);
-  PaneDeposit DepositOf(const PaneHeader& pane) const;
-  void Judge(const OpenPane& pane, const PaneDeposit& deposit, std::vector<AlertEdge>* edges,
-             Effects* effects);
-  void JudgeAlone(uint32_t signal, const OpenPane& pane, const PaneDeposit& deposit,
-                  const PaneEvidence& evidence, JudgedSignal* judged);
-  void TakeJudged(uint32_t signal, const PaneHeader& pane, JudgedSignal* judged,
-                  std::vector<AlertEdge>* edges);
-  void JudgeAlerts(uint32_t signal, const PaneHeader& pane, std::vector<DetectorReading>* readings,
-                   std::vector<AlertEdge>* edges);
-  // What the reading says of its alert.
-  void FillAlert(const std::string& signal, DetectorReading* reading) const;
-
-  // model_rolling.cc
-  RollingReference::Slots MoveWindow(uint32_t signal, int64_t number, const OpenPane& pane);
-  void NoteAlarms(uint32_t signal, int64_t number, const std::vector<DetectorReading>& readings);
-  void MarkRolling(uint32_t signal, RollingReference::Slots slots);
-  void DropRolling(uint32_t signal);
-  void KeepPrevious(uint32_t signal);
-  void DropPrevious(uint32_t signal);
-  void ForgetPrevious();
-  void Activate(uint64_t version, const std::string& actor, const std::string& comment,
-                int64_t now_ns);
-  v1::RollingReference RollingMessage() const;
-
-  // model_references.cc
-  void BeginLearning();
-  void StopLearning(uint32_t signal);
-  void FinishLearning(int64_t now_ns, Effects* effects);
-  void TakeReference(uint32_t signal, std::shared_ptr<const SignalReference> reference);
-  void DropReference(uint32_t signal);
-  uint64_t NewReferenceVersion(uint64_t rows, uint32_t signals, bool imported, int64_t now_ns);
-  bool CheckImport(const faultline::InstallReference& command, v1::Model* declared,
-                   absl::Status* status) const;
-
-  // model_derived.cc
-  void FitTransforms(const CommonRows& rows, bool again, Effects* effects);
-  void DropUnfitted();
-  bool AddDerived(const SignalFacts& facts, uint32_t* signal);
-  void AddRowSignals();
-  void JudgeSilence(int64_t now_ns, Effects* effects);
-  void JudgeSilentPane(uint32_t signal, int64_t index, std::vector<AlertEdge>* edges);
-
-  // model_records.cc
-  void CutOpenPanes(Effects* effects);
-  void CutDetectors(Effects* effects);
-  void CutBooks(Effects* effects);
-  void CutLearning(Effects* effects);
-  void CutReferences(Effects* effects);
-  void CutRolling(Effects* effects);
-  std::string EncodeModel() const;
-  std::string EncodeBook();
-  std::string EncodeDetectors(uint32_t block) const;
+  bool IsTest() const { return name() == kTestModelName; }
+  PaneStream& StreamOf(const EventBatch& batch);
+  std::vector<StreamView> Views() const;
+  ModelTotals Totals() const;
+  std::string Encode() const;
+  std::shared_ptr<const ModelSignals> Show();
   void Publish(Effects* effects);
-  void RenewSignals();
-  void Show(std::shared_ptr<ModelSignals> signals);
 
-  // model_restore.cc
-  absl::Status RestoreBook(std::string_view payload);
-  absl::Status RestoreReference(const Key& key, std::string_view payload);
-  absl::Status RestoreRolling(const Key& key, std::string_view payload);
-  absl::Status RestoreDetectors(uint32_t block, std::string_view payload);
-  absl::Status RestoreLearning(const Key& key, std::string_view payload);
-  absl::Status RestoreOpenPane(const Key& key, std::string_view payload);
-  absl::Status RestoreClosedPane(const Key& key, std::string_view payload);
-
-  ShardShare* shard_;
-  std::string name_;
-  std::string version_;
-  uint64_t hash_;
-  uint64_t generation_ = 1;
-  uint64_t budget_ordinal_ = 1;  // see BudgetDivision
-  std::shared_ptr<const ModelSettings> settings_;
-
-  Schema schema_;
-  ColumnPlan plan_;
-  std::vector<SignalState> signals_;
-  uint32_t judged_ = 0;             // signals with a reference that are not ignored
-  std::vector<uint32_t> learners_;  // signals that learn
-  Transforms transforms_;
-  std::vector<uint32_t> row_signals_;  // judged signals that count rows and have no values
-
-  PaneClock clock_;
-  std::array<OpenPane, kSlots> panes_;
-  int64_t window_from_ = 0;  // number of the oldest pane that windows may hold
-  StoredPanes stored_panes_;
-  int64_t quiet_since_ns_ = 0;  // the daemon's clock at the newest rows; not stored
-  int64_t silent_next_ = 0;     // the pane that silence would make the next one; not stored
-  bool live_ = false;           // the newest rows were of their time; not stored
-
-  AlertBook alerts_;
+  ModelShare share_;
+  std::vector<std::unique_ptr<PaneStream>> streams_;  // by ordinal
   Incidents incidents_;
-  ScoreHistory history_;
-  ModelTotals totals_;
-  int64_t deployed_ns_ = 0;
-  int64_t silenced_until_ns_ = 0;
-  uint64_t reference_version_ = 0;         // the last one given
-  std::vector<v1::Reference> references_;  // oldest first
-  int64_t evaluated_ns_ = 0;               // end of the newest closed pane
-  PaneSpans spans_;                        // of the panes in windows
-
-  // What changed since the last Cut.
-  bool changed_ = true;
-  bool book_changed_ = true;
-  bool signals_changed_ = true;
-  uint64_t alerts_revision_ = 0;
-  std::set<uint32_t> detector_blocks_;                        // to write
-  std::set<std::pair<uint32_t, uint32_t>> reference_blocks_;  // version, block: to write
-  std::set<std::pair<uint32_t, uint32_t>> rolling_slots_;     // block, slot: to write
-  std::map<uint32_t, uint32_t> learning_from_;                // block: first chunk to write
-  // What is stored.
-  std::array<uint32_t, kSlots> open_stored_{};  // blocks of each slot
-  std::set<uint32_t> detectors_stored_;
-  std::set<std::pair<uint32_t, uint32_t>> references_stored_;
-  std::map<uint32_t, uint32_t> learning_stored_;  // block: chunks
-  std::set<std::pair<uint32_t, uint32_t>> rolling_stored_;
-
-  std::shared_ptr<const ModelSignals> shown_;
-  std::set<uint32_t> review_;  // signals whose readings in shown_ no longer hold
+  uint64_t generation_ = 1;
+  int64_t deployed_ns_ = 0;  // newest deploy marker; 0: none
+  bool changed_ = true;      // since the last Cut, outside of streams and incidents
   uint64_t memory_bytes_ = 0;
-
-  // While restoring.
-  Stash stash_;                           // by stored key
-  std::map<uint32_t, uint32_t> awaited_;  // signals whose reference is to come, and its version
-  std::map<uint32_t, uint32_t> awaited_previous_;  // the same of what a rollback brings back
-  std::map<uint32_t, int64_t> tainted_through_;    // by signal
-  std::map<uint32_t, std::vector<FollowState>> restored_follow_;
 };
-
-// Refuses a batch as a whole.
-void RefuseBatch(const EventBatch& batch, v1::RejectReason reason, std::string error,
-                 BatchResult* result);
 
 }  // namespace faultline

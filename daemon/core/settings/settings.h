@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -12,6 +13,7 @@
 #include <vector>
 
 #include "daemon/core/settings/budget.h"
+#include "daemon/core/settings/stream_kind.h"
 #include "detectors/catalog.h"
 #include "faultline/v1/config.pb.h"
 
@@ -138,6 +140,8 @@ class Settings {
   std::vector<std::string> signals_always;
   bool register_unknown_models = true;
   uint32_t shards = 1;
+  // The streams that every model has; outlive the settings.
+  std::span<const StreamKind> streams = StreamKinds();
 
  private:
   Settings() = default;

@@ -7,21 +7,36 @@
 namespace faultline {
 
 BudgetDivision::BudgetDivision(const ModelSettings& settings,
-                               std::span<const SignalState> signals) {
+                               std::span<const WeighedSignals> streams, size_t of) {
   double pinned = 0;
   double weights = 0;
-  for (const SignalState& signal : signals) {
-    if (!signal.judged()) continue;
-    for (const uint16_t index : signal.detectors) {
-      const DetectorSettings& detector = settings.detectors[index];
-      if (!detector.entry->budgeted) continue;
-      (detector.share > 0 ? pinned : weights) +=
-          detector.share > 0 ? detector.share : detector.weight;
+  double pinned_of = 0;
+  double weights_of = 0;
+  for (size_t stream = 0; stream < streams.size(); ++stream) {
+    const auto [signals, weight] = streams[stream];
+    double pinned_here = 0;
+    double weights_here = 0;
+    for (const SignalState& signal : signals) {
+      if (!signal.judged()) continue;
+      for (const uint16_t index : signal.detectors) {
+        const DetectorSettings& detector = settings.detectors[index];
+        if (!detector.entry->budgeted) continue;
+        (detector.share > 0 ? pinned_here : weights_here) +=
+            detector.share > 0 ? detector.share : detector.weight;
+      }
+    }
+    pinned += pinned_here;
+    weights += weights_here * weight;
+    if (stream == of) {
+      pinned_of = pinned_here;
+      weights_of = weights_here * weight;
     }
   }
   pinned_factor_ = pinned > 1 ? 1 / pinned : 1;
   const double left = std::max(0.0, 1 - pinned);
-  weight_factor_ = weights > 0 ? left / weights : 0;
+  const double by_weight = weights > 0 ? left / weights : 0;
+  if (streams.size() > 1) portion_ = pinned_of * pinned_factor_ + weights_of * by_weight;
+  weight_factor_ = by_weight * streams[of].weight;
 }
 
 double BudgetDivision::ShareOf(const DetectorSettings& detector) const {

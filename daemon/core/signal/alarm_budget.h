@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <span>
@@ -11,13 +12,21 @@ namespace faultline {
 
 struct SignalState;
 
+// The signals of one stream, and how much more their detectors weigh in the alarm budget than those
+// of a stream of weight 1.
+struct WeighedSignals {
+  std::span<const SignalState> signals;
+  double weight = 1;
+};
+
 // How the deposits of a pane are divided over the (signal, detector) pairs of a model: pinned
 // shares first, the rest by weight. They sum to at most 1 whatever pairs come and go, so the mean
 // number of false alarms is at most deposits / threshold. Made anew for every pane, from what is
 // there before its values are looked at.
 class BudgetDivision {
  public:
-  BudgetDivision(const ModelSettings& settings, std::span<const SignalState> signals);
+  // Over the signals of all streams of a model, for a pane of the stream `of`.
+  BudgetDivision(const ModelSettings& settings, std::span<const WeighedSignals> streams, size_t of);
   BudgetDivision() = default;
   // As it was: from factors() of another.
   BudgetDivision(double pinned_factor, double weight_factor)
@@ -26,6 +35,9 @@ class BudgetDivision {
   // Share of the pane's deposit that the detector gets on each signal it judges; 0 for those that
   // are not on the budget.
   double ShareOf(const DetectorSettings& detector) const;
+
+  // Share of the whole that goes to the stream the pane is of; 1 if the model has no other stream.
+  double portion() const { return portion_; }
 
   // What pinned shares and weights are multiplied with.
   std::pair<double, double> factors() const { return {pinned_factor_, weight_factor_}; }
@@ -39,6 +51,7 @@ class BudgetDivision {
  private:
   double pinned_factor_ = 1;
   double weight_factor_ = 0;
+  double portion_ = 1;
 };
 
 // What a closed pane gives to evidence.

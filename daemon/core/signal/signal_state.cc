@@ -49,11 +49,12 @@ Verdict CannotTell(const SignalState& signal, std::string detail) {
   return verdict;
 }
 
-Verdict CompareOne(const DetectorSettings& detector, const SignalState& signal) {
+Verdict CompareOne(const DetectorSettings& detector, const RollingReference* rolling,
+                   const SignalState& signal) {
   const Summary& reference = signal.reference->summary();
   if (detector.entry->on_rolling) {
-    if (signal.rolling == nullptr) return CannotTell(signal, "no quiet panes yet");
-    return detector.detector.compare->Compare(reference, signal.rolling->merged());
+    if (rolling == nullptr) return CannotTell(signal, "no quiet panes yet");
+    return detector.detector.compare->Compare(reference, rolling->merged());
   }
   return detector.detector.compare->Compare(reference, signal.window->merged());
 }
@@ -65,7 +66,8 @@ const char* WhyNot(const SignalState& signal) {
 }
 
 std::string MissingOf(const SignalFacts& facts, const ModelSettings& settings,
-                      const SignalState& signal, const std::vector<DetectorReading>& readings) {
+                      const SignalState& signal, std::string_view waiting,
+                      const std::vector<DetectorReading>& readings) {
   if (signal.ignored) return "ignored by the configuration";
   if (!facts.counted()) {
     std::vector<std::string> made;
@@ -74,12 +76,7 @@ std::string MissingOf(const SignalFacts& facts, const ModelSettings& settings,
     }
     return absl::StrCat("vectors are judged by their ", absl::StrJoin(made, ", "));
   }
-  if (signal.learns()) {
-    return absl::StrCat("learning its reference: ", signal.learning->rows(), " of ",
-                        signal.learn_rows, " rows");
-  }
-  if (signal.memory_refused) return "reference memory limit";
-  if (signal.reference == nullptr) return "its column has not been sent yet";
+  if (signal.reference == nullptr) return std::string(waiting);
   if (const char* why = WhyNot(signal)) return why;
   if (readings.empty()) return "no detector looks at it";
   bool any_threshold = false;
@@ -108,9 +105,7 @@ double Ratio(uint64_t part, uint64_t whole) {
 
 void SignalState::SetReference(std::shared_ptr<const SignalReference> to,
                                const ModelSettings& settings) {
-  window.reset();  // Before what they point to.
-  rolling.reset();
-  tainted_through = -1;
+  window.reset();  // Before what it points to.
   reference = std::move(to);
   ClearWindow();
   follow.clear();
@@ -156,21 +151,10 @@ bool SignalState::ChooseFollow(const ModelSettings& settings) {
   return changed || follow.size() != before.size();
 }
 
-uint64_t SignalState::learning_bytes() const {
-  if (!learns()) return 0;
-  return LearningRows::RowBytes(learning->type(), learn_rows) + learning->dictionary_bytes();
-}
-
 size_t SignalState::memory_bytes() const {
   size_t bytes = sizeof *this + detectors.capacity() * sizeof(uint16_t);
   if (reference != nullptr) bytes += reference->memory_bytes();
-  if (previous != nullptr) bytes += previous->memory_bytes();
   if (window != nullptr) bytes += window->memory_bytes();
-  if (rolling != nullptr) bytes += rolling->memory_bytes();
-  if (learns()) {
-    bytes +=
-        LearningRows::RowBytes(learning->type(), learning->rows()) + learning->dictionary_bytes();
-  }
   for (const FollowState& state : follow) {
     bytes += sizeof state + state.state.capacity() + state.newest.detail.capacity();
   }
@@ -178,7 +162,8 @@ size_t SignalState::memory_bytes() const {
 }
 
 uint32_t JudgeSignal(const ModelSettings& settings, const BudgetDivision& division,
-                     const PaneEvidence& evidence, const Summary* pane, SignalState* signal,
+                     const PaneEvidence& evidence, const Summary* pane,
+                     const RollingReference* rolling, SignalState* signal,
                      std::vector<DetectorReading>* readings) {
   if (!signal->judged() || signal->window->panes() == 0) return 0;
   const bool sent = signal->window->sent_panes() > 0;
@@ -203,12 +188,12 @@ uint32_t JudgeSignal(const ModelSettings& settings, const BudgetDivision& divisi
     if (detector.entry->budgeted) follow.newest.budget_share = division.ShareOf(detector);
     alarms += detector.entry->budgeted && !alarmed && follow.newest.state == VerdictState::kAlarm;
   }
-  ReviewSignal(settings, *signal, readings);
+  ReviewSignal(settings, rolling, *signal, readings);
   return alarms;
 }
 
-void ReviewSignal(const ModelSettings& settings, const SignalState& signal,
-                  std::vector<DetectorReading>* readings) {
+void ReviewSignal(const ModelSettings& settings, const RollingReference* rolling,
+                  const SignalState& signal, std::vector<DetectorReading>* readings) {
   if (!signal.judged()) return;
   readings->reserve(signal.detectors.size());
   const char* why_not = WhyNot(signal);
@@ -220,7 +205,7 @@ void ReviewSignal(const ModelSettings& settings, const SignalState& signal,
     if (why_not != nullptr) {
       reading.verdict = CannotTell(signal, why_not);
     } else if (detector.detector.follow == nullptr) {
-      reading.verdict = CompareOne(detector, signal);
+      reading.verdict = CompareOne(detector, rolling, signal);
     } else {
       const auto follow = std::find_if(
           signal.follow.begin(), signal.follow.end(),
@@ -231,7 +216,8 @@ void ReviewSignal(const ModelSettings& settings, const SignalState& signal,
 }
 
 SignalReading ReadSignal(const SignalFacts& facts, const ModelSettings& settings,
-                         const SignalState& signal, std::vector<DetectorReading> readings) {
+                         const SignalState& signal, std::string_view waiting,
+                         std::vector<DetectorReading> readings) {
   SignalReading reading;
   reading.name = facts.name;
   reading.type = static_cast<uint8_t>(facts.type);
@@ -244,7 +230,7 @@ SignalReading ReadSignal(const SignalFacts& facts, const ModelSettings& settings
   if (alarm) {
     reading.state = VerdictState::kAlarm;
   } else {
-    reading.missing = MissingOf(facts, settings, signal, readings);
+    reading.missing = MissingOf(facts, settings, signal, waiting, readings);
     reading.state = reading.missing.empty() ? VerdictState::kQuiet : VerdictState::kCannotTell;
   }
   reading.readings = std::move(readings);

@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "daemon/core/contract/snapshot.h"
-#include "daemon/core/reference/learning.h"
 #include "daemon/core/reference/reference.h"
 #include "daemon/core/reference/rolling_reference.h"
 #include "daemon/core/settings/settings.h"
@@ -27,27 +26,17 @@ struct FollowState {
   Verdict newest;
 };
 
-// What a model knows of one signal beside its open panes. A signal either waits for its reference
-// (no reference, no learning), learns it, or has it and is counted into panes.
+// What judging knows of one signal beside its open panes. A signal that has a reference is counted
+// into panes.
 struct SignalState {
-  bool ignored = false;         // by the configuration: not counted
-  bool memory_refused = false;  // it waits because the memory for references is used up
-  std::shared_ptr<const SignalReference> reference;
-  std::shared_ptr<const SignalReference> previous;  // that a rollback brings back, or null
-  std::unique_ptr<RollingReference> rolling;        // of the reference's shape; null: no panes yet
-  int64_t counts_from = 0;       // number of the first pane that may count against the reference
-  int64_t tainted_through = -1;  // panes up to this number never enter the rolling reference
-  std::unique_ptr<LearningRows> learning;
-  uint32_t learn_rows = 0;               // rows it learns from; fixed when it begins
+  bool ignored = false;  // by the configuration: not counted
+  std::shared_ptr<const SignalReference> reference;  // in use; null: it waits or learns
+  int64_t counts_from = 0;  // number of the first pane that may count against the reference
   std::unique_ptr<SignalWindow> window;  // there exactly if the reference is
   std::vector<FollowState> follow;
   std::vector<uint16_t> detectors;  // indices in ModelSettings::detectors
 
   bool judged() const { return reference != nullptr && !ignored; }
-  bool learns() const { return learning != nullptr; }
-  uint32_t rows_to_learn() const { return learn_rows - learning->rows(); }
-  // Bytes of the limit on reference rows that it takes while it learns.
-  uint64_t learning_bytes() const;
 
   // Takes a reference into use, or none; window and follow states begin anew.
   void SetReference(std::shared_ptr<const SignalReference> to, const ModelSettings& settings);
@@ -62,18 +51,21 @@ struct SignalState {
 };
 
 // What one closed pane makes of a signal: the verdict of each of its detectors, in order. Follow
-// states move on. `pane`: null if the signal has not counted in it. Returns how many detectors on
-// the alarm budget began to alarm.
+// states move on. `pane`: null if the signal has not counted in it; `rolling`: null if it has no
+// quiet panes. Returns how many detectors on the alarm budget began to alarm.
 uint32_t JudgeSignal(const ModelSettings& settings, const BudgetDivision& division,
-                     const PaneEvidence& evidence, const Summary* pane, SignalState* signal,
+                     const PaneEvidence& evidence, const Summary* pane,
+                     const RollingReference* rolling, SignalState* signal,
                      std::vector<DetectorReading>* readings);
 // The verdicts of the window as it is: after a restart. Follow verdicts are the newest ones.
-void ReviewSignal(const ModelSettings& settings, const SignalState& signal,
-                  std::vector<DetectorReading>* readings);
+void ReviewSignal(const ModelSettings& settings, const RollingReference* rolling,
+                  const SignalState& signal, std::vector<DetectorReading>* readings);
 
 // What is shown of a signal: the worst of what the detectors with a threshold say; the others can
 // never alarm and only show their score. Takes the readings of JudgeSignal or ReviewSignal over.
+// `waiting`: why it has no reference yet.
 SignalReading ReadSignal(const SignalFacts& facts, const ModelSettings& settings,
-                         const SignalState& signal, std::vector<DetectorReading> readings);
+                         const SignalState& signal, std::string_view waiting,
+                         std::vector<DetectorReading> readings);
 
 }  // namespace faultline

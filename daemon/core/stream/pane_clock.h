@@ -10,7 +10,7 @@ namespace faultline {
 //
 // Panes by event time are [begin, end) spans of one length, numbered from 1970 on; each model's
 // boundaries are shifted by its hash, so that models do not close all at once. The newest row's
-// pane and the one before it may be open; what is older is late. Panes by rows are numbered in
+// pane and `late_panes` before it may be open; what is older is late. Panes by rows are numbered in
 // order of closing; exactly one is open, and nothing is late.
 //
 // Concurrency:  none.
@@ -21,11 +21,12 @@ class PaneClock {
 
   // Changes the kind or length of panes; no pane may be open. Rows older than last_event_ns (0:
   // there was none yet) count as late from then on. length_ns 0: panes by rows.
-  void Start(int64_t length_ns, uint32_t pane_rows, int64_t last_event_ns);
+  void Start(int64_t length_ns, uint32_t pane_rows, uint32_t late_panes, int64_t last_event_ns);
 
   bool by_time() const { return length_ns_ > 0; }
   int64_t length_ns() const { return length_ns_; }
   uint32_t pane_rows() const { return pane_rows_; }
+  uint32_t late_panes() const { return late_panes_; }
 
   // The pane that a row with this event time belongs to.
   int64_t IndexOf(int64_t time_ns) const {
@@ -37,8 +38,8 @@ class PaneClock {
 
   // The oldest pane that may be open. Panes below it must be closed.
   int64_t floor() const { return floor_; }
-  // Takes notice of a row of this pane, which raises the floor to one pane before it. False if the
-  // row is late.
+  // Takes notice of a row of this pane, which raises the floor to late_panes before it. False if
+  // the row is late.
   bool Admit(int64_t index);
   // Raises the floor above a pane that was closed.
   void CloseThrough(int64_t index);
@@ -54,6 +55,7 @@ class PaneClock {
   uint64_t model_hash_;
   int64_t length_ns_ = 0;
   uint32_t pane_rows_ = 0;
+  uint32_t late_panes_ = 1;
   int64_t floor_ = 0;
 };
 

@@ -6,7 +6,7 @@
 #include <cmath>
 
 #include "base/check.h"
-#include "daemon/core/contract/record_versions.h"
+#include "storage/tables/records.h"
 
 namespace faultline {
 namespace {
@@ -268,7 +268,7 @@ void Transforms::Cut(Effects* effects) {
   }
   for (const auto& [signal, part] : dirty_) {
     const std::string payload = EncodePart(signal, part);
-    const std::string key = TransformKey(model_hash_, signal, part);
+    const std::string key = TransformKey(stream_.model_hash, stream_.ordinal, signal, part);
     if (!payload.empty()) {
       effects->writes.push_back({key, SealRecord(Table::kTransform, payload)});
       stored_.insert({signal, part});

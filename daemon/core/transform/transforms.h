@@ -15,13 +15,14 @@
 
 #include "base/codec.h"
 #include "daemon/core/contract/effects.h"
+#include "daemon/core/contract/streams.h"
 #include "daemon/core/reference/learning.h"
 #include "daemon/core/settings/settings.h"
 #include "daemon/core/signal/schema.h"
 #include "daemon/core/signal/signal_state.h"
 #include "daemon/core/transform/batch_columns.h"
 #include "detectors/contract/transform.h"
-#include "storage/keys.h"
+#include "storage/tables/keys.h"
 
 namespace faultline {
 
@@ -67,7 +68,7 @@ struct FittedSignal {
 // Concurrency:  none.
 class Transforms {
  public:
-  explicit Transforms(uint64_t model_hash) : model_hash_(model_hash) {}
+  explicit Transforms(StreamId stream) : stream_(stream) {}
 
   // Follows the settings. A fit whose transform they no longer have waits.
   void Follow(const ModelSettings& settings);
@@ -128,7 +129,7 @@ class Transforms {
   void MarkFits();
   std::string EncodePart(uint32_t signal, uint32_t part) const;
 
-  uint64_t model_hash_;
+  StreamId stream_;
   std::vector<Configured> configured_;         // to be fitted, in the order of the settings
   std::vector<SignalFacts> row_signals_;       // likewise
   std::map<uint32_t, Entry> entries_;          // by signal

@@ -102,7 +102,7 @@ class PinReplay {
         std::max(pane.window_from, pane.number + 1 - int64_t{settings_.window_panes}));
     std::vector<DetectorReading> readings;
     JudgeSignal(settings_, pane.deposit.division, EvidenceOf(settings_.budget, pane.deposit),
-                summary.has_value() ? &*summary : nullptr, &state_, &readings);
+                summary.has_value() ? &*summary : nullptr, rolling_.get(), &state_, &readings);
     return readings;
   }
 
@@ -126,19 +126,20 @@ class PinReplay {
   }
 
   bool TakeRolling(const EvidenceEntry& entry) {
-    state_.rolling.reset();
+    rolling_.reset();
     if (!entry.rolling.has_value()) return true;
     const Shape* shape = &pin_.reference->shape();
     const absl::StatusOr<Summary> quiet = Summary::Decode(shape, *entry.rolling);
     if (!quiet.ok()) return false;
-    state_.rolling = std::make_unique<RollingReference>(shape);
-    state_.rolling->Add(*quiet, 0, 0, 1);
+    rolling_ = std::make_unique<RollingReference>(shape);
+    rolling_->Add(*quiet, 0, 0, 1);
     return true;
   }
 
   const EvidencePin& pin_;
   const ModelSettings& settings_;
   SignalState state_;
+  std::unique_ptr<RollingReference> rolling_;
   std::vector<std::string_view> anew_;
 };
 
@@ -213,7 +214,7 @@ absl::Status ReplayRows(const v1::Incident& incident, const StoredEvidence& evid
     state.window->DropBefore(pane.number + 1 - int64_t{settings.window_panes});
     std::vector<DetectorReading> readings;
     JudgeSignal(settings, pane.deposit.division, EvidenceOf(settings.budget, pane.deposit),
-                &pane.summary, &state, &readings);
+                &pane.summary, nullptr, &state, &readings);
     if (pane.number < panes.front()->number) continue;  // Only fills the window.
     for (const DetectorReading& is : readings) {
       Replayed& replayed = SeriesOf(pin.facts.name, std::string(is.detector), all);

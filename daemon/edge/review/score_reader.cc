@@ -13,7 +13,7 @@
 #include "daemon/core/contract/limits.h"
 #include "daemon/core/contract/streams.h"
 #include "daemon/core/settings/settings.h"
-#include "daemon/core/signal/score_history.h"
+#include "daemon/core/stream/score_history.h"
 #include "daemon/edge/review/answer.h"
 #include "daemon/edge/review/evidence_calls.h"
 #include "daemon/edge/review/incident_reader.h"
@@ -64,7 +64,7 @@ std::string QueryText(const v1::QueryScoresRequest& request) {
 
 // The span of the newest score; nullopt if there is none.
 absl::StatusOr<std::optional<int64_t>> NewestSpan(const Store& store, uint64_t model) {
-  const KeyRange range = StreamRange(Table::kScoreHistory, model, kInferenceStream);
+  const KeyRange range = ModelRange(Table::kScoreHistory, model);
   std::optional<int64_t> newest;
   absl::Status status;
   const absl::Status scanned =
@@ -188,8 +188,8 @@ absl::Status QueryScores(const Store& store, const v1::QueryScoresRequest& reque
   };
   // The span that is not over comes last in the order of keys, whatever its number.
   absl::Status scanned =
-      store.Scan(ScoreHistoryKey(query->model, kInferenceStream, query->first, 0),
-                 StreamRange(Table::kScoreHistory, query->model, kInferenceStream).end, visit);
+      store.Scan(ScoreHistoryKey(query->model, query->first, 0, 0),
+                 ModelRange(Table::kScoreHistory, query->model).end, visit);
   if (!scanned.ok()) return scanned;
   if (!status.ok()) return status;
   for (auto& [name, series] : all) {

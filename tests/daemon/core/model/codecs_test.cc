@@ -7,7 +7,7 @@
 
 #include "daemon/core/reference/learning.h"
 #include "daemon/core/signal/schema.h"
-#include "daemon/core/signal/score_history.h"
+#include "daemon/core/stream/score_history.h"
 #include "daemon/core/signal/verdict_codec.h"
 #include "daemon/core/stream/open_pane.h"
 #include "daemon/core/stream/pane_clock.h"

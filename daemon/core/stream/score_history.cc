@@ -1,4 +1,4 @@
-#include "daemon/core/signal/score_history.h"
+#include "daemon/core/stream/score_history.h"
 
 #include <algorithm>
 #include <bit>

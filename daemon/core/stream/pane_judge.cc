@@ -1,0 +1,206 @@
+#include "daemon/core/stream/pane_judge.h"
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+namespace faultline {
+namespace {
+
+constexpr uint32_t kSignalsForHelp = 16;  // tens of microseconds each
+constexpr uint32_t kSignalsOfPart = 4;
+// What they make waits in memory until all of them are judged.
+constexpr uint32_t kJudgedTogether = 256;
+// Silent panes that one tick judges at most: after a pause of the machine the rest follows.
+constexpr int kSilentPanesPerTick = 64;
+
+}  // namespace
+
+void PaneJudge::CloseOverdue(int64_t now_ns, Effects* effects) {
+  while (OpenPane* pane = stream_.panes.Overdue()) Close(pane, now_ns, effects);
+}
+
+void PaneJudge::CloseAll(int64_t now_ns, Effects* effects) {
+  while (OpenPane* pane = stream_.panes.Oldest()) Close(pane, now_ns, effects);
+}
+
+void PaneJudge::Close(OpenPane* pane, int64_t now_ns, Effects* effects) {
+  Panes& panes = stream_.panes;
+  const int64_t evaluated_before_ns = panes.evaluated_ns();
+  panes.BeginClose(pane, stream_.signals.size(), stream_.settings.window_panes, effects);
+  const PaneDeposit deposit = DepositOf(pane->header(), evaluated_before_ns);
+  ++stream_.totals.panes_closed;
+  stream_.losses.ClosePane();
+  std::vector<AlertEdge> edges;
+  stream_.host.BeginPane();
+  Judge(*pane, deposit, &edges, effects);
+  panes.EndClose(pane);
+  stream_.host.TakePane({.stream = stream_.id.ordinal,
+                         .pane = *pane,
+                         .number = panes.closed() - 1,
+                         .deposit = deposit,
+                         .readings = stream_.shown.last()->signals,
+                         .edges = edges},
+                        now_ns, effects);
+  const Settings& settings = *stream_.model.shard->settings;
+  panes.Retain(settings.panes_age_max_ns, settings.panes_bytes_max, effects);
+  stream_.changed = true;
+}
+
+// Time that passed since the pane before, or rows: deposited only because rows arrived.
+PaneDeposit PaneJudge::DepositOf(const PaneHeader& pane, int64_t evaluated_before_ns) const {
+  int64_t begin_ns = pane.first_ns;
+  if (!stream_.panes.clock().by_time() && evaluated_before_ns > 0) {
+    begin_ns = std::min(evaluated_before_ns, pane.last_ns);
+  }
+  return {.begin_ns = begin_ns,
+          .end_ns = pane.last_ns,
+          .rows = pane.rows,
+          .ordinal = stream_.model.budget_ordinal,
+          .shards = stream_.model.shard->settings->shards,
+          .division = stream_.host.DivideBudget(stream_.id.ordinal)};
+}
+
+// What is each signal's alone may be done by other threads; what they share, alerts and history,
+// follows in the order of signals.
+void PaneJudge::Judge(const OpenPane& pane, const PaneDeposit& deposit,
+                      std::vector<AlertEdge>* edges, Effects* effects) {
+  const PaneEvidence evidence = EvidenceOf(stream_.model.settings->budget, deposit);
+  if (stream_.signals.judged() > 0) {
+    stream_.totals.budget_deposited +=
+        evidence.deposit / evidence.threshold * deposit.division.portion();
+  }
+  auto shown = std::make_shared<ModelSignals>();
+  const uint32_t signals = stream_.signals.size();
+  shown->signals.reserve(signals);
+  std::vector<Alone> judged(std::min(signals, kJudgedTogether));
+  Parallel* helpers = stream_.model.shard->helpers;
+  for (uint32_t from = 0; from < signals; from += kJudgedTogether) {
+    const uint32_t end = std::min(signals, from + kJudgedTogether);
+    const auto alone = [&](size_t i) {
+      JudgeAlone(from + static_cast<uint32_t>(i), pane, deposit, evidence, &judged[i]);
+    };
+    if (helpers != nullptr && end - from >= kSignalsForHelp) {
+      helpers->ForEach(end - from, kSignalsOfPart, alone);
+    } else {
+      for (size_t i = 0; i < end - from; ++i) alone(i);
+    }
+    for (uint32_t signal = from; signal < end; ++signal) {
+      TakeAlone(signal, pane.header(), &judged[signal - from], edges);
+      shown->signals.push_back(std::move(judged[signal - from].reading));
+      stream_.history.Add(signal, shown->signals.back(), pane.header().last_ns, effects);
+    }
+  }
+  stream_.shown.Show(stream_, std::move(shown));
+}
+
+void PaneJudge::JudgeAlone(uint32_t signal, const OpenPane& pane, const PaneDeposit& deposit,
+                           const PaneEvidence& evidence, Alone* alone) {
+  SignalState& state = stream_.signals.at(signal);
+  const ModelSettings& settings = *stream_.model.settings;
+  alone->moved = state.window == nullptr ? 0 : MoveWindow(signal, pane);
+  alone->before.assign(state.follow.begin(), state.follow.end());
+  std::vector<DetectorReading> readings;
+  alone->alarms = JudgeSignal(settings, deposit.division, evidence, pane.Find(signal),
+                              stream_.references.Rolling(signal), &state, &readings);
+  alone->reading = ReadSignal(stream_.signals.facts(signal), settings, state,
+                              WhyWaiting(stream_, signal), std::move(readings));
+}
+
+// A pane enters the rolling reference when it leaves the window, so that an alarm which needs some
+// panes to be sure still finds the panes it is about outside. Returns the slots that changed.
+RollingReference::Slots PaneJudge::MoveWindow(uint32_t signal, const OpenPane& pane) {
+  SignalWindow& window = *stream_.signals.at(signal).window;
+  RollingReference::Slots moved = 0;
+  const Summary* summary = pane.Find(signal);
+  if (summary != nullptr) window.Add(stream_.panes.closed() - 1, pane.Sent(signal), *summary);
+  window.DropBefore(stream_.panes.window_from(), [&](int64_t number, const Summary& quiet) {
+    moved |=
+        stream_.references.AddQuietPane(signal, number, quiet, stream_.settings.rolling_panes);
+  });
+  return moved;
+}
+
+void PaneJudge::TakeAlone(uint32_t signal, const PaneHeader& pane, Alone* alone,
+                          std::vector<AlertEdge>* edges) {
+  const SignalState& state = stream_.signals[signal];
+  ModelShare& model = stream_.model;
+  std::vector<DetectorReading>& readings = alone->reading.readings;
+  stream_.references.MarkRolling(signal, alone->moved);
+  stream_.totals.budget_alarms += alone->alarms;
+  stream_.totals.verdicts += readings.size();
+  const size_t edges_before = edges->size();
+  model.alerts.Judge(stream_.signals.facts(signal).name, *model.settings,
+                     model.silenced_until_ns > 0, state.detectors, pane.first_ns, pane.last_ns,
+                     &readings, edges);
+  stream_.host.TakeSignal(stream_.id.ordinal, {.signal = signal,
+                                               .alerts_moved = edges->size() > edges_before,
+                                               .before = std::move(alone->before)});
+  NoteAlarms(signal, readings);
+  if (!state.follow.empty()) stream_.signals.MarkDetectors(signal);
+}
+
+// An alarm keeps all panes that are in the window out of the rolling reference, and takes out what
+// came after the change it is about. The disagreement of the two references is no reason: it is
+// what a promotion is to answer.
+void PaneJudge::NoteAlarms(uint32_t signal, const std::vector<DetectorReading>& readings) {
+  const std::vector<uint16_t>& detectors = stream_.signals[signal].detectors;
+  for (size_t i = 0; i < readings.size(); ++i) {
+    const DetectorSettings& detector = stream_.model.settings->detectors[detectors[i]];
+    const Verdict& verdict = readings[i].verdict;
+    const bool alarm = detector.has_threshold && verdict.state == VerdictState::kAlarm;
+    if (detector.entry->on_rolling || !(alarm || readings[i].firing)) continue;
+    stream_.references.Taint(signal, stream_.panes.closed() - 1);
+    if (alarm && verdict.change_from_ns > 0) {
+      stream_.references.DropRollingSince(signal, verdict.change_from_ns);
+    }
+  }
+}
+
+int64_t PaneJudge::JudgeSilence(int64_t from, int64_t now_ns, Effects* effects) {
+  const PaneClock& clock = stream_.panes.clock();
+  std::vector<AlertEdge> edges;
+  int64_t index = from;
+  for (int i = 0; i < kSilentPanesPerTick; ++i, ++index) {
+    if (clock.EndOf(index) + stream_.settings.idle_close_ns > now_ns) break;
+    for (const uint32_t signal : stream_.signals.row_signals()) {
+      JudgeSilentPane(signal, index, &edges);
+    }
+  }
+  stream_.host.TakeEdges(edges, now_ns, effects);
+  return index;
+}
+
+void PaneJudge::JudgeSilentPane(uint32_t signal, int64_t index, std::vector<AlertEdge>* edges) {
+  ModelShare& model = stream_.model;
+  SignalState& state = stream_.signals.at(signal);
+  const PaneClock& clock = stream_.panes.clock();
+  const PaneHeader header = {
+      .index = index, .first_ns = clock.BeginOf(index), .last_ns = clock.EndOf(index)};
+  PaneEvidence evidence = {.begin_s = static_cast<double>(header.first_ns) / 1e9,
+                           .end_s = static_cast<double>(header.last_ns) / 1e9,
+                           .threshold = BudgetDivision::ThresholdOf(model.settings->budget,
+                                                                    model.budget_ordinal,
+                                                                    model.shard->settings->shards)};
+  if (!model.settings->budget.in_rows) evidence.deposit = evidence.end_s - evidence.begin_s;
+  const BudgetDivision division = stream_.host.DivideBudget(stream_.id.ordinal);
+  for (const uint16_t detector : state.detectors) {
+    stream_.totals.budget_deposited += evidence.deposit / evidence.threshold *
+                                       division.ShareOf(model.settings->detectors[detector]);
+  }
+  const Summary none(&state.reference->shape());
+  std::vector<DetectorReading> readings;
+  stream_.totals.budget_alarms +=
+      JudgeSignal(*model.settings, division, evidence, &none, stream_.references.Rolling(signal),
+                  &state, &readings);
+  stream_.totals.verdicts += readings.size();
+  model.alerts.Judge(stream_.signals.facts(signal).name, *model.settings,
+                     model.silenced_until_ns > 0, state.detectors, header.first_ns, header.last_ns,
+                     &readings, edges);
+  stream_.host.Outdate(stream_.id.ordinal, signal);
+  stream_.signals.MarkDetectors(signal);
+  stream_.shown.Review(signal);
+  stream_.changed = true;
+}
+
+}  // namespace faultline

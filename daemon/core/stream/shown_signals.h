@@ -1,0 +1,44 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <set>
+
+#include "daemon/core/contract/snapshot.h"
+
+namespace faultline {
+
+struct StreamParts;
+
+// What readers see of a stream's signals: renewed when a pane closes, or when signals, references
+// or alerts change.
+//
+// Concurrency:  none. What was published never changes.
+class ShownSignals {
+ public:
+  // Something else than a signal's verdicts changed.
+  void Outdate() { outdated_ = true; }
+  // The verdicts that are shown of a signal no longer hold.
+  void Review(uint32_t signal) {
+    review_.insert(signal);
+    outdated_ = true;
+  }
+
+  // Shows the readings of a pane that was judged.
+  void Show(const StreamParts& stream, std::shared_ptr<ModelSignals> judged);
+  // What is shown, renewed if it is out of date. Never null.
+  std::shared_ptr<const ModelSignals> Read(const StreamParts& stream);
+  // As it was last shown; null: not yet.
+  const ModelSignals* last() const { return shown_.get(); }
+  size_t memory_bytes() const;
+
+ private:
+  std::shared_ptr<const ModelSignals> shown_;
+  std::set<uint32_t> review_;
+  bool outdated_ = true;
+};
+
+// Why a signal has no reference yet.
+std::string WhyWaiting(const StreamParts& stream, uint32_t signal);
+
+}  // namespace faultline

@@ -1,0 +1,166 @@
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "daemon/core/settings/stream_kind.h"
+#include "storage/tables/keys.h"
+#include "tests/daemon/core/core_run.h"
+
+// A model with a second stream of panes, which only these tests know: registering its kind is all
+// that the core needs.
+namespace faultline::testing {
+namespace {
+
+constexpr uint8_t kOutcomeStream = 1;
+constexpr int64_t kDay = 86'400 * kSecond;
+
+PaneSettings OutcomePanes(const ModelSettings& settings) {
+  return {.rows = 50,
+          .late_panes = 0,
+          .window_panes = 4,
+          .learn_rows = 300,
+          .rolling_panes = settings.rolling_panes};
+}
+
+std::shared_ptr<const Settings> TwoStreams(double weight = 1) {
+  static std::vector<std::vector<StreamKind>> kept;
+  kept.push_back({StreamKinds().front(), {"outcomes", OutcomePanes, weight}});
+  auto settings = std::make_shared<Settings>(*MakeSettings(R"(
+    defaults {
+      pane { length: "60s" } window_panes: 5 reference { learn_rows: 500 }
+      alarm_budget { false_alarms: 1 per: "30d" }
+    })"));
+  settings->streams = kept.back();
+  return settings;
+}
+
+std::unique_ptr<EventBatch> Inferences(int64_t from_ns, double shift, uint64_t seed) {
+  Numbers numbers(seed);
+  std::vector<double> income;
+  for (int row = 0; row < 60; ++row) income.push_back(numbers.Normal() + shift);
+  return BatchMaker(60, from_ns).Number("income", income).Make();
+}
+
+std::unique_ptr<EventBatch> Outcomes(int64_t from_ns, double shift, uint64_t seed) {
+  Numbers numbers(seed + 1'000'000);
+  std::vector<double> loss;
+  for (int row = 0; row < 60; ++row) loss.push_back(numbers.Normal() + shift);
+  auto batch = BatchMaker(60, from_ns).Number("loss", loss).ReceivedAt(from_ns + kDay).Make();
+  batch->stream = kOutcomeStream;
+  return batch;
+}
+
+// One minute of both streams; outcomes come a day later than the inferences that they are about.
+void Minute(CoreRun* run, int minute, double inference_shift, double outcome_shift) {
+  const int64_t now_ns = kStart + kDay + minute * 60 * kSecond;
+  const BatchResult inferences = run->Apply(
+      Inferences(now_ns, inference_shift, static_cast<uint64_t>(minute)));
+  EXPECT_EQ(inferences.applied_rows, 60u);
+  const BatchResult outcomes = run->Apply(
+      Outcomes(now_ns - kDay, outcome_shift, static_cast<uint64_t>(minute)));
+  EXPECT_EQ(outcomes.applied_rows, 60u) << "each stream has a clock of its own";
+}
+
+TEST(TwoStreamsTest, EachHasItsOwnClockReferenceAndWindow) {
+  CoreRun run(TwoStreams());
+  for (int minute = 0; minute < 20; ++minute) Minute(&run, minute, 0, 0);
+  run.Cut();
+  EXPECT_EQ(run.Signal("income").reference_rows, 500u);
+  EXPECT_EQ(run.Signal("loss").reference_rows, 300u);
+  EXPECT_EQ(run.Signal("loss").window_rows, 200u) << "4 panes of 50 rows";
+  EXPECT_EQ(run.Signal("loss").state, VerdictState::kQuiet) << run.Signal("loss").missing;
+  EXPECT_EQ(run.Snapshot()->totals.applied_rows, 20u * 120u);
+}
+
+TEST(TwoStreamsTest, TheirAlertsShareTheIncidentsOfTheModel) {
+  CoreRun run(TwoStreams());
+  for (int minute = 0; minute < 40; ++minute) {
+    Minute(&run, minute, minute < 30 ? 0 : 4, minute < 25 ? 0 : 4);
+  }
+  run.Cut();
+  ASSERT_EQ(run.incidents().size(), 1u);
+  const v1::Incident& incident = run.incidents().begin()->second;
+  bool income = false;
+  bool loss = false;
+  for (const v1::Alert& alert : incident.alerts()) {
+    income |= alert.signal() == "income";
+    loss |= alert.signal() == "loss";
+  }
+  EXPECT_TRUE(income && loss) << incident.DebugString();
+}
+
+TEST(TwoStreamsTest, ARestartAnywhereChangesNothing) {
+  CoreRun whole(TwoStreams());
+  CoreRun broken(TwoStreams());
+  for (int minute = 0; minute < 40; ++minute) {
+    const double shift = minute < 30 ? 0 : 4;
+    Minute(&whole, minute, shift, shift);
+    Minute(&broken, minute, shift, shift);
+    broken.Restart();
+  }
+  whole.Cut();
+  broken.Cut();
+  EXPECT_EQ(whole.stored(), broken.stored());
+  EXPECT_EQ(whole.incidents().size(), 1u);
+  ASSERT_EQ(broken.incidents().size(), 1u);
+  EXPECT_EQ(whole.incidents().begin()->second.SerializeAsString(),
+            broken.incidents().begin()->second.SerializeAsString());
+  const auto with_ordinal = [&](uint8_t ordinal) {
+    size_t count = 0;
+    for (const auto& [key, value] : whole.stored()) {
+      const auto parsed = ParseKey(key);
+      count += HasStream(parsed->table) && parsed->stream == ordinal;
+    }
+    return count;
+  };
+  EXPECT_GT(with_ordinal(kInferenceStream), 0u);
+  EXPECT_GT(with_ordinal(kOutcomeStream), 0u);
+}
+
+TEST(TwoStreamsTest, DeletingTheModelLeavesNothing) {
+  CoreRun run(TwoStreams());
+  for (int minute = 0; minute < 40; ++minute) Minute(&run, minute, 0, minute < 30 ? 0 : 4);
+  run.Cut();
+  ASSERT_TRUE(run.Run(DeleteModel{"credit", "1"}).status.ok());
+  run.Cut();
+  for (const auto& [key, value] : run.stored()) {
+    EXPECT_FALSE(HasModel((*ParseKey(key)).table)) << DescribeKey(key);
+  }
+  EXPECT_TRUE(run.incidents().empty());
+}
+
+TEST(TwoStreamsTest, ASignalBelongsToOneStream) {
+  CoreRun run(TwoStreams());
+  run.Apply(Inferences(kStart + kDay, 0, 1));
+  auto batch = Inferences(kStart, 0, 2);
+  batch->stream = kOutcomeStream;
+  const BatchResult result = run.Apply(std::move(batch));
+  EXPECT_EQ(result.rejected_rows, 60u);
+  EXPECT_EQ(result.batch_error,
+            "column income: another stream of the model has a signal of this name");
+}
+
+// The budget of a model is one: what the streams' panes may spend of it sums to 1.
+TEST(TwoStreamsTest, TheyDivideTheAlarmBudget) {
+  for (const double weight : {1.0, 3.0}) {
+    CoreRun run(TwoStreams(weight));
+    for (int minute = 0; minute < 20; ++minute) Minute(&run, minute, 0, 0);
+    run.Cut();
+    double income = 0;
+    double loss = 0;
+    for (const char* name : {"income", "loss"}) {
+      for (const DetectorReading& reading : run.Signal(name).readings) {
+        const double share = reading.verdict.budget_share;
+        if (share > 0) (name[0] == 'i' ? income : loss) += share;
+      }
+    }
+    EXPECT_NEAR(loss / income, weight, 1e-9);
+    EXPECT_NEAR(loss + income, 1, 0.35) << "row_rate_drop has a share as well, if it is watched";
+    EXPECT_LE(loss + income, 1 + 1e-9);
+  }
+}
+
+}  // namespace
+}  // namespace faultline::testing
