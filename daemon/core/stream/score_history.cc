@@ -132,7 +132,7 @@ void ScoreHistory::EndSpan(Effects* effects) {
   for (auto& [block, scores] : open_) {
     std::erase_if(scores, [](const auto& each) { return each.second.verdicts == 0; });
     effects->writes.push_back(
-        {ScoreHistoryKey(model_hash_, kInferenceStream, kOpenSpan, block), std::nullopt});
+        {ScoreHistoryKey(stream_.model_hash, kOpenSpan, stream_.ordinal, block), std::nullopt});
     if (scores.empty()) continue;
     std::string payload;
     Encoder out(&payload);
@@ -141,7 +141,7 @@ void ScoreHistory::EndSpan(Effects* effects) {
     bytes += sealed.size();
     blocks = block + 1;
     effects->writes.push_back(
-        {ScoreHistoryKey(model_hash_, kInferenceStream, span_, block), std::move(sealed)});
+        {ScoreHistoryKey(stream_.model_hash, span_, stream_.ordinal, block), std::move(sealed)});
     for (auto& [key, each] : scores) {
       const VerdictState state = each.state;
       each = SpanScores();
@@ -157,7 +157,7 @@ void ScoreHistory::EndSpan(Effects* effects) {
       [&](int64_t span, uint32_t stored_blocks) {
         for (uint32_t block = 0; block < stored_blocks; ++block) {
           effects->writes.push_back(
-              {ScoreHistoryKey(model_hash_, kInferenceStream, span, block), std::nullopt});
+              {ScoreHistoryKey(stream_.model_hash, span, stream_.ordinal, block), std::nullopt});
         }
       });
 }
@@ -167,7 +167,7 @@ void ScoreHistory::Cut(Effects* effects) {
     std::string payload;
     Encoder out(&payload);
     EncodeSpanBlock(span_, open_[block], &out);
-    effects->writes.push_back({ScoreHistoryKey(model_hash_, kInferenceStream, kOpenSpan, block),
+    effects->writes.push_back({ScoreHistoryKey(stream_.model_hash, kOpenSpan, stream_.ordinal, block),
                                SealRecord(Table::kScoreHistory, payload)});
   }
   dirty_.clear();
@@ -176,12 +176,12 @@ void ScoreHistory::Cut(Effects* effects) {
 void ScoreHistory::Clear(Effects* effects) {
   for (const auto& [block, scores] : open_) {
     effects->writes.push_back(
-        {ScoreHistoryKey(model_hash_, kInferenceStream, kOpenSpan, block), std::nullopt});
+        {ScoreHistoryKey(stream_.model_hash, kOpenSpan, stream_.ordinal, block), std::nullopt});
   }
   stored_.Clear([&](int64_t span, uint32_t blocks) {
     for (uint32_t block = 0; block < blocks; ++block) {
       effects->writes.push_back(
-          {ScoreHistoryKey(model_hash_, kInferenceStream, span, block), std::nullopt});
+          {ScoreHistoryKey(stream_.model_hash, span, stream_.ordinal, block), std::nullopt});
     }
   });
   open_.clear();

@@ -14,6 +14,7 @@
 
 #include "base/codec.h"
 #include "daemon/core/contract/effects.h"
+#include "daemon/core/contract/streams.h"
 #include "daemon/core/contract/snapshot.h"
 #include "daemon/core/stream/stored_panes.h"
 #include "detectors/contract/detector.h"
@@ -51,15 +52,15 @@ using WantsSeries = std::function<bool(std::string_view signal, std::string_view
 absl::StatusOr<SpanBlock> DecodeSpanBlock(std::string_view payload, int64_t* span,
                                           const WantsSeries& wants = nullptr);
 
-// The scores of one model over time: not every verdict, but of each detector with a threshold the
+// The scores of one stream over time: not every verdict, but of each detector with a threshold the
 // extremes of every 5 minutes of event time and its changes of state. See docs/formats/history.md.
 //
 // Operation:    Add the readings of each closed pane, in order of panes; Cut asks for the writes.
 // Concurrency:  none.
-// Limitations:  kHistoryAgeMaxNs and kHistoryBytesMax per model: the oldest spans go first.
+// Limitations:  kHistoryAgeMaxNs and kHistoryBytesMax per stream: the oldest spans go first.
 class ScoreHistory {
  public:
-  explicit ScoreHistory(uint64_t model_hash) : model_hash_(model_hash) {}
+  explicit ScoreHistory(StreamId stream) : stream_(stream) {}
 
   // The readings of signal number `signal` for the pane that ended at end_ns.
   void Add(uint32_t signal, const SignalReading& reading, int64_t end_ns, Effects* effects);
@@ -75,7 +76,7 @@ class ScoreHistory {
  private:
   void EndSpan(Effects* effects);
 
-  uint64_t model_hash_;
+  StreamId stream_;
   int64_t span_ = 0;                    // the one that is not over
   std::map<uint32_t, SpanBlock> open_;  // by block
   std::set<uint32_t> dirty_;            // blocks of the open span to write

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "daemon/core/contract/record_versions.h"
+#include "storage/tables/records.h"
 #include "tests/daemon/core/core_run.h"
 
 namespace faultline::testing {
@@ -83,7 +83,7 @@ class Columns {
 
   // Throws it away and reads what is stored.
   absl::Status Restart() {
-    transforms_ = Transforms(kHash);
+    transforms_ = Transforms(StreamId{kHash, 0});
     transforms_.Follow(*settings_);
     for (const auto& [key, value] : stored_) {
       const absl::Status status =
@@ -117,7 +117,7 @@ class Columns {
   }
 
   std::shared_ptr<const ModelSettings> settings_;
-  Transforms transforms_;
+  Transforms transforms_{StreamId{kHash, 0}};
   Schema schema_;
   std::vector<SignalState> signals_;
   BatchColumns columns_;
@@ -175,7 +175,7 @@ TEST(TransformsTest, OnlyWhatChangedIsWritten) {
   const auto writes = columns.Cut();
   const uint32_t repeats = *columns.schema().Find("row_repeats");
   ASSERT_EQ(writes.size(), 1u) << "a fit never changes";
-  EXPECT_EQ(writes.begin()->first, TransformKey(kHash, repeats, 1));
+  EXPECT_EQ(writes.begin()->first, TransformKey(kHash, 0, repeats, 1));
 }
 
 TEST(TransformsTest, ARollbackBringsSharedFitsBackAndDropsOwnedOnes) {
@@ -221,14 +221,14 @@ TEST(TransformsTest, DamageIsRefused) {
   columns.Fit(1, 1);
   columns.Cut();
   const uint32_t repeats = *columns.schema().Find("row_repeats");
-  const std::string fit = columns.stored()[TransformKey(kHash, repeats, 0)];
+  const std::string fit = columns.stored()[TransformKey(kHash, 0, repeats, 0)];
   const auto stored = columns.stored();
-  columns.stored().erase(TransformKey(kHash, repeats, 0));
+  columns.stored().erase(TransformKey(kHash, 0, repeats, 0));
   EXPECT_EQ(columns.Restart().code(), absl::StatusCode::kDataLoss) << "a memory without its fit";
   for (const auto& [signal, part] : std::vector<std::pair<uint32_t, uint32_t>>{
            {0, 0}, {99, 0}, {repeats, 3}, {repeats + 1, 0}}) {
     columns.stored() = stored;
-    columns.stored()[TransformKey(kHash, signal, part)] = fit;
+    columns.stored()[TransformKey(kHash, 0, signal, part)] = fit;
     const bool refused = columns.Restart().code() == absl::StatusCode::kDataLoss;
     EXPECT_TRUE(refused) << signal << " " << part;
   }
