@@ -56,6 +56,7 @@ inline constexpr KeyOf<Table::kOpenPane> OpenPaneKey;
 inline constexpr KeyOf<Table::kClosedPane> ClosedPaneKey;
 inline constexpr KeyOf<Table::kDetectorState> DetectorStateKey;
 inline constexpr KeyOf<Table::kAlerts> AlertsKey;
+inline constexpr KeyOf<Table::kDecisions> DecisionsKey;
 inline constexpr KeyOf<Table::kIncidentBook> IncidentBookKey;
 inline constexpr KeyOf<Table::kRolling> RollingKey;
 inline constexpr KeyOf<Table::kReference> ReferenceKey;

@@ -38,6 +38,7 @@ enum class Table : char {
   kProducerMark = 't',    // committed sequence of a producer
   kReferenceList = 'v',   // references of a stream by version
   kEvidencePane = 'w',    // panes and verdicts while an incident was open
+  kDecisions = 'x',       // what people decided about a model: silence, deployment
 };
 
 // The records of Table::kGlobal.
@@ -165,8 +166,9 @@ inline constexpr std::array kAll = std::to_array<TableDescriptor>({
     {T::kReference, "reference", 1, kModel, {kModelHash, kStream, kVersion, kBlock}},
     {T::kIncidentLine, "incident line", 1, kIncidents, {kIncident}, kOnDemand, kPeople},
     {T::kProducerMark, "producer mark", 1, kAdmission, {kProducer}},
-    {T::kReferenceList, "reference list", 1, kModel, {kModelHash, kStream}},
+    {T::kReferenceList, "reference list", 1, kModel, {kModelHash, kStream}, kAtStart, kPeople},
     {T::kEvidencePane, "evidence pane", 1, kModel, {kIncident, kPane}, kOnDemand, kPeople},
+    {T::kDecisions, "decisions", 1, kModel, {kModelHash}, kAtStart, kPeople},
 });
 
 constexpr bool TagsAscend() {

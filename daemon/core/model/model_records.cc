@@ -37,8 +37,6 @@ std::string ModelState::Encode() const {
   out.String(version());
   out.Varint(generation_);
   out.Varint(share_.budget_ordinal);
-  out.Signed(share_.silenced_until_ns);
-  out.Signed(deployed_ns_);
   out.Varint(streams_.size());
   for (const auto& stream : streams_) {
     std::string encoded;
@@ -57,8 +55,6 @@ absl::Status ModelState::RestoreModel(std::string_view payload) {
   }
   generation_ = in.Varint();
   share_.budget_ordinal = in.Varint();
-  share_.silenced_until_ns = in.Signed();
-  deployed_ns_ = in.Signed();
   const uint64_t count = in.Varint();
   if (!in.ok() || count > streams_.size()) return Damaged("the record of a model is damaged");
   for (uint64_t i = 0; i < count; ++i) {
@@ -76,6 +72,8 @@ absl::Status ModelState::Restore(const Key& key, std::string_view payload, size_
   switch (key.table) {
     case Table::kAlerts:
       return share_.alerts.Restore(payload);
+    case Table::kDecisions:
+      return RestoreDecisions(payload);
     case Table::kIncidentBook:
       return incidents_.RestoreBook(payload);
     case Table::kBundles:
@@ -84,6 +82,22 @@ absl::Status ModelState::Restore(const Key& key, std::string_view payload, size_
       if (key.stream >= streams_.size()) return Damaged("a record of an unknown stream");
       return streams_[key.stream]->Restore(key, payload, stored_bytes);
   }
+}
+
+void ModelState::CutDecisions(Effects* effects) {
+  if (!std::exchange(decided_, false)) return;
+  std::string payload;
+  Encoder out(&payload);
+  out.Signed(deployed_ns_);
+  out.Signed(share_.silenced_until_ns);
+  WriteRecord(Table::kDecisions, DecisionsKey(share_.hash), payload, effects);
+}
+
+absl::Status ModelState::RestoreDecisions(std::string_view payload) {
+  Decoder in(payload);
+  deployed_ns_ = in.Signed();
+  share_.silenced_until_ns = in.Signed();
+  return in.Done() ? absl::OkStatus() : Damaged("not the decisions about a model");
 }
 
 absl::Status ModelState::FinishRestore() {
@@ -95,7 +109,7 @@ absl::Status ModelState::FinishRestore() {
 }
 
 void ModelState::Cut(Effects* effects) {
-  bool changed = std::exchange(changed_, false) || incidents_.changed();
+  bool changed = std::exchange(changed_, false) || decided_ || incidents_.changed();
   for (const auto& stream : streams_) {
     if (!stream->changed()) continue;
     changed = true;
@@ -103,6 +117,7 @@ void ModelState::Cut(Effects* effects) {
   }
   if (!changed) return;
   share_.alerts.Cut(effects);
+  CutDecisions(effects);
   incidents_.Cut(effects);
   WriteRecord(Table::kModel, ModelKey(share_.hash), Encode(), effects);
   Publish(effects);
@@ -111,6 +126,7 @@ void ModelState::Cut(Effects* effects) {
 void ModelState::Delete(Effects* effects) {
   incidents_.Delete(effects);
   EraseRecord(ModelKey(share_.hash), effects);
+  EraseRecord(DecisionsKey(share_.hash), effects);
   share_.alerts.Erase(effects);
   for (const auto& stream : streams_) stream->Erase(effects);
   effects->publications.push_back({name(), version(), nullptr});

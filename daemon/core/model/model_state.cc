@@ -105,6 +105,7 @@ void ModelState::Outdate(uint8_t stream, uint32_t signal) {
 void ModelState::InheritFrom(const ModelState& newest) {
   generation_ = newest.generation_ + 1;
   share_.silenced_until_ns = newest.share_.silenced_until_ns;
+  decided_ = share_.silenced_until_ns != 0;
   for (size_t i = 0; i < std::min(streams_.size(), newest.streams_.size()); ++i) {
     streams_[i]->InheritFrom(*newest.streams_[i]);
   }
@@ -112,7 +113,7 @@ void ModelState::InheritFrom(const ModelState& newest) {
 
 void ModelState::SetDeployed(int64_t now_ns) {
   deployed_ns_ = now_ns;
-  changed_ = true;
+  decided_ = true;
 }
 
 ModelTotals ModelState::Totals() const {
@@ -176,7 +177,7 @@ void ModelState::Tick(int64_t now_ns, Effects* effects) {
   for (const auto& stream : streams_) stream->Tick(now_ns, effects);
   if (share_.silenced_until_ns > 0 && now_ns >= share_.silenced_until_ns) {
     share_.silenced_until_ns = 0;
-    changed_ = true;
+    decided_ = true;
   }
   if (IsTest() || book().suppressed()) {
     book().Tick(now_ns);
@@ -205,7 +206,7 @@ void ModelState::ApplySettings(int64_t now_ns, Effects* effects) {
 void ModelState::Silence(int64_t until_ns, const Person& actor, std::string_view reason,
                          int64_t now_ns) {
   share_.silenced_until_ns = until_ns > now_ns ? until_ns : 0;
-  changed_ = true;
+  decided_ = true;
   std::string text =
       share_.silenced_until_ns == 0
           ? "silence ended"

@@ -107,6 +107,8 @@ class ModelState : public StreamHost {
   std::vector<StreamView> Views() const;
   ModelTotals Totals() const;
   std::string Encode() const;
+  void CutDecisions(Effects* effects);
+  absl::Status RestoreDecisions(std::string_view payload);
   std::shared_ptr<const ModelSignals> Show();
   void Publish(Effects* effects);
 
@@ -116,6 +118,7 @@ class ModelState : public StreamHost {
   uint64_t generation_ = 1;
   int64_t deployed_ns_ = 0;  // newest deploy marker; 0: none
   bool changed_ = true;      // since the last Cut, outside of streams and incidents
+  bool decided_ = false;     // since the last Cut: deployment, silence
   uint64_t memory_bytes_ = 0;
 };
 
