@@ -40,10 +40,17 @@ std::shared_ptr<const Settings> MakeSettings() {
 }  // namespace
 
 ReviewServer::ReviewServer(Core core, review::WatchLimits limits)
-    : store_(NewMemoryStore()),
+    : ReviewServer(core, limits, MakeSettings(), NewMemoryStore()) {}
+
+ReviewServer::ReviewServer(std::shared_ptr<const Settings> settings, std::unique_ptr<Store> store)
+    : ReviewServer(Core::kRunning, {}, std::move(settings), std::move(store)) {}
+
+ReviewServer::ReviewServer(Core core, review::WatchLimits limits,
+                           std::shared_ptr<const Settings> settings, std::unique_ptr<Store> store)
+    : store_(std::move(store)),
       watch_hub_(std::make_unique<review::WatchHub>(store_.get(), limits)) {
   pipeline_ = std::make_unique<Pipeline>(
-      MakeSettings(), store_.get(), nullptr,
+      std::move(settings), store_.get(), nullptr,
       [hub = watch_hub_.get()](uint64_t sequence, const IncidentChange&) {
         hub->Publish(sequence);
       });

@@ -22,6 +22,8 @@ class ReviewServer {
   enum class Core { kRunning, kAsleep };
 
   explicit ReviewServer(Core core, review::WatchLimits limits = {});
+  // Over what a store holds already, with settings of the test's own.
+  ReviewServer(std::shared_ptr<const Settings> settings, std::unique_ptr<Store> store);
   ~ReviewServer();
 
   std::shared_ptr<grpc::Channel> channel() const { return channel_; }
@@ -39,6 +41,9 @@ class ReviewServer {
   void ForgetChanges(uint64_t up_to);
 
  private:
+  ReviewServer(Core core, review::WatchLimits limits, std::shared_ptr<const Settings> settings,
+               std::unique_ptr<Store> store);
+
   std::unique_ptr<Store> store_;
   std::unique_ptr<review::WatchHub> watch_hub_;
   std::unique_ptr<Pipeline> pipeline_;
