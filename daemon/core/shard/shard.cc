@@ -8,6 +8,7 @@
 
 #include "daemon/core/model/model_state.h"
 #include "daemon/core/shard/shard_state.h"
+#include "daemon/core/stream/row_counter.h"
 #include "storage/tables/keys.h"
 #include "storage/tables/records.h"
 
