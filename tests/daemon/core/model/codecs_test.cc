@@ -176,8 +176,8 @@ TEST(CodecsTest, TransformFit) {
 
 TEST(CodecsTest, PaneClockAndSchema) {
   PaneClock by_time(77), by_rows(77);
-  by_time.Start(10 * kSecond, 0, kStart);
-  by_rows.Start(0, 500, 0);
+  by_time.Start(10 * kSecond, 0, 1, kStart);
+  by_rows.Start(0, 500, 0, 0);
   const Again clock = AgainBy(PaneClock(77));
   EXPECT_EQ(clock(Written(by_time)), Written(by_time));
   EXPECT_EQ(clock(Written(by_rows)), Written(by_rows));
@@ -208,6 +208,7 @@ TEST(CodecsTest, ClocksThatWouldOverflowAreRefused) {
     Encoder out(&bytes);
     out.Varint(length_ns);
     out.Varint(0);
+    out.Varint(1);
     out.Signed(floor);
     return AgainBy(PaneClock(77))(bytes).has_value();
   };

@@ -150,7 +150,7 @@ TEST(CorePanesByRowsTest, ModelsDoNotCloseAllAtOnce) {
   std::set<int64_t> boundaries;
   for (int i = 0; i < 50; ++i) {
     PaneClock clock(ModelHash("model" + std::to_string(i), "1"));
-    clock.Start(kPane, 0, 0);
+    clock.Start(kPane, 0, 1, 0);
     boundaries.insert(clock.BeginOf(0));
     EXPECT_EQ(clock.IndexOf(clock.BeginOf(7)), 7);
     EXPECT_EQ(clock.IndexOf(clock.EndOf(7) - 1), 7);
