@@ -43,7 +43,8 @@ std::vector<double> SharesOf(const std::string& detectors, size_t signals) {
     state.reference = reference;
     for (uint16_t i = 0; i < model->detectors.size(); ++i) state.detectors.push_back(i);
   }
-  const BudgetDivision division(*model, states);
+  const WeighedSignals stream = {states};
+  const BudgetDivision division(*model, {&stream, 1}, 0);
   std::vector<double> shares;
   for (size_t i = 0; i < signals; ++i) {
     for (const DetectorSettings& detector : model->detectors) {

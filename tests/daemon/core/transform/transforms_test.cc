@@ -26,7 +26,7 @@ std::shared_ptr<const ModelSettings> Derived(const std::string& detectors) {
 class Columns {
  public:
   explicit Columns(const std::string& detectors)
-      : settings_(Derived(detectors)), transforms_(kHash) {
+      : settings_(Derived(detectors)), transforms_(StreamId{kHash, 0}) {
     transforms_.Follow(*settings_);
     for (const char* name : {"a", "b"}) {
       schema_.Add(name, v1::SIGNAL_TYPE_NUMERIC, v1::COLUMN_ROLE_FEATURE);
