@@ -8,9 +8,16 @@
 
 namespace faultline {
 
-bool BundleBook::Holds(uint32_t signal) const {
-  return std::any_of(pinned_.begin(), pinned_.end(),
-                     [&](const Pinned& pinned) { return pinned.signal == signal; });
+bool BundleBook::Holds(uint32_t stream, uint32_t signal) const {
+  return std::any_of(pinned_.begin(), pinned_.end(), [&](const Pinned& pinned) {
+    return pinned.stream == stream && pinned.signal == signal;
+  });
+}
+
+std::vector<BundleBook::Pinned>::iterator BundleBook::Place(uint32_t stream, uint32_t signal) {
+  return std::find_if(pinned_.begin(), pinned_.end(), [&](const Pinned& pinned) {
+    return pinned.stream == stream && pinned.signal == signal;
+  });
 }
 
 const BundleBook::Kept* BundleBook::Find(uint64_t incident) const {
@@ -24,10 +31,8 @@ void BundleBook::Open(uint64_t incident, Effects* effects) {
   ++revision_;
   open_ = incident;
   pinned_.clear();
-  last_pane_bytes_ = 0;
-  Kept& kept = kept_.emplace_back();
-  kept.incident = incident;
-  kept.first_pane = INT64_MAX;
+  last_bytes_ = 0;
+  kept_.emplace_back().incident = incident;
   MakeRoom(effects);
 }
 
@@ -50,8 +55,7 @@ bool BundleBook::Add(uint32_t signal, const EvidencePin& pin, uint64_t config_di
   FAULTLINE_CHECK(open_ != 0, "signals join an open incident");
   ++revision_;
   Kept& kept = kept_.back();
-  const auto place = std::find_if(pinned_.begin(), pinned_.end(),
-                                  [&](const Pinned& pinned) { return pinned.signal == signal; });
+  const auto place = Place(pin.stream, signal);
   if (place == pinned_.end() && pinned_.size() >= kBundleSignalsMax) {
     ++kept.signals_left_out;
     return false;
@@ -68,7 +72,7 @@ bool BundleBook::Add(uint32_t signal, const EvidencePin& pin, uint64_t config_di
     }
     return false;
   }
-  const Pinned pinned = {signal, kept.pins, pin.reference->version(), config_digest};
+  const Pinned pinned = {pin.stream, signal, kept.pins, pin.reference->version(), config_digest};
   if (place == pinned_.end()) {
     pinned_.push_back(pinned);
   } else {
@@ -82,12 +86,11 @@ bool BundleBook::Add(uint32_t signal, const EvidencePin& pin, uint64_t config_di
   return true;
 }
 
-void BundleBook::Outdate(uint32_t signal) {
-  for (Pinned& pinned : pinned_) {
-    if (pinned.signal != signal || pinned.reference_version == 0) continue;
-    pinned.reference_version = 0;
-    ++revision_;
-  }
+void BundleBook::Outdate(uint32_t stream, uint32_t signal) {
+  const auto place = Place(stream, signal);
+  if (place == pinned_.end() || place->reference_version == 0) return;
+  place->reference_version = 0;
+  ++revision_;
 }
 
 bool BundleBook::Record(const EvidencePane& pane, Effects* effects) {
@@ -97,18 +100,20 @@ bool BundleBook::Record(const EvidencePane& pane, Effects* effects) {
   std::string payload;
   Encoder out(&payload);
   EncodeEvidencePane(pane, &out);
-  const uint64_t before = pane.number == kept.last_pane ? last_pane_bytes_ : 0;
+  const bool again = pane.stream == last_stream_ && pane.number == last_number_;
+  const uint64_t before = again ? last_bytes_ : 0;
   if (kept.bytes - before + payload.size() > kBundleBytesMax) {
     if (before == 0) ++kept.panes_left_out;
     return false;
   }
-  kept.first_pane = std::min(kept.first_pane, pane.number);
-  kept.last_pane = pane.number;
+  if (before == 0) ++kept.panes;
+  last_stream_ = pane.stream;
+  last_number_ = pane.number;
   kept.bytes += payload.size() - before;
   bytes_ += payload.size() - before;
-  last_pane_bytes_ = payload.size();
+  last_bytes_ = payload.size();
   effects->writes.push_back(
-      {EvidencePaneKey(open_, pane.number), SealRecord(Table::kEvidencePane, payload)});
+      {EvidencePaneKey(open_, kept.panes - 1), SealRecord(Table::kEvidencePane, payload)});
   MakeRoom(effects);
   return true;
 }
@@ -117,8 +122,8 @@ void BundleBook::Drop(const Kept& kept, Effects* effects) {
   for (uint32_t pin = 0; pin < kept.pins; ++pin) {
     effects->writes.push_back({EvidenceKey(kept.incident, pin), std::nullopt});
   }
-  for (int64_t number = kept.first_pane; number <= kept.last_pane; ++number) {
-    effects->writes.push_back({EvidencePaneKey(kept.incident, number), std::nullopt});
+  for (uint32_t pane = 0; pane < kept.panes; ++pane) {
+    effects->writes.push_back({EvidencePaneKey(kept.incident, pane), std::nullopt});
   }
   bytes_ -= kept.bytes;
 }
@@ -140,22 +145,28 @@ void BundleBook::Clear(Effects* effects) {
   kept_.clear();
 }
 
+size_t BundleBook::memory_bytes() const {
+  return kept_.size() * sizeof(Kept) + pinned_.capacity() * sizeof(Pinned);
+}
+
 void BundleBook::Encode(std::string* bytes) const {
   Encoder out(bytes);
   out.Varint(kept_.size());
   for (const Kept& kept : kept_) {
     out.Varint(kept.incident);
     out.Varint(kept.pins);
-    out.Signed(kept.first_pane);
-    out.Signed(kept.last_pane);
+    out.Varint(kept.panes);
     out.Varint(kept.bytes);
     out.Varint(kept.panes_left_out);
     out.Varint(kept.signals_left_out);
   }
   out.Varint(open_);
-  out.Varint(last_pane_bytes_);
+  out.Varint(last_stream_);
+  out.Signed(last_number_);
+  out.Varint(last_bytes_);
   out.Varint(pinned_.size());
   for (const Pinned& pinned : pinned_) {
+    out.Varint(pinned.stream);
     out.Varint(pinned.signal);
     out.Varint(pinned.pin);
     out.Varint(pinned.reference_version);
@@ -172,21 +183,23 @@ absl::Status BundleBook::Decode(std::string_view payload) {
     Kept& kept = book.kept_.emplace_back();
     kept.incident = in.Varint();
     kept.pins = static_cast<uint32_t>(in.Varint());
-    kept.first_pane = in.Signed();
-    kept.last_pane = in.Signed();
+    kept.panes = static_cast<uint32_t>(in.Varint());
     kept.bytes = in.Varint();
     kept.panes_left_out = static_cast<uint32_t>(in.Varint());
     kept.signals_left_out = static_cast<uint32_t>(in.Varint());
     book.bytes_ += kept.bytes;
   }
   book.open_ = in.Varint();
-  book.last_pane_bytes_ = in.Varint();
+  book.last_stream_ = static_cast<uint32_t>(in.Varint());
+  book.last_number_ = in.Signed();
+  book.last_bytes_ = in.Varint();
   const uint64_t pinned = in.Varint();
   if (!in.ok() || pinned > kBundleSignalsMax) {
     return absl::DataLossError("the list of pins is damaged");
   }
   for (uint64_t i = 0; i < pinned; ++i) {
     Pinned& each = book.pinned_.emplace_back();
+    each.stream = static_cast<uint32_t>(in.Varint());
     each.signal = static_cast<uint32_t>(in.Varint());
     each.pin = static_cast<uint32_t>(in.Varint());
     each.reference_version = static_cast<uint32_t>(in.Varint());

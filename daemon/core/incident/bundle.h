@@ -30,6 +30,7 @@ namespace faultline {
 // model's settings change while the incident is open.
 struct EvidencePin {
   SignalFacts facts;
+  uint32_t stream = 0;      // ordinal of its pane stream, which numbers the panes
   int64_t from = 0;         // number of the first pane that is recorded for it
   int64_t window_from = 0;  // number of the oldest pane that its window could hold then
   std::string daemon;       // version of the daemon
@@ -53,9 +54,10 @@ struct EvidenceEntry {
   std::vector<std::pair<std::string, Verdict>> verdicts;  // by detector, in order of judging
 };
 
-// One closed pane while the incident was open.
+// One closed pane of a stream while the incident was open.
 struct EvidencePane {
-  int64_t number = 0;
+  uint32_t stream = 0;      // ordinal of its pane stream
+  int64_t number = 0;       // in its stream
   int64_t window_from = 0;  // number of the oldest pane that windows could hold
   PaneHeader header;
   PaneDeposit deposit;
@@ -86,15 +88,15 @@ class BundleBook {
   struct Kept {
     uint64_t incident = 0;
     uint32_t pins = 0;
-    int64_t first_pane = 0;
-    int64_t last_pane = -1;
+    uint32_t panes = 0;
     uint64_t bytes = 0;
     uint32_t panes_left_out = 0;
     uint32_t signals_left_out = 0;
   };
   // A signal of the open incident.
   struct Pinned {
-    uint32_t signal = 0;
+    uint32_t stream = 0;
+    uint32_t signal = 0;  // of the stream
     uint32_t pin = 0;
     uint32_t reference_version = 0;
     uint64_t config_digest = 0;
@@ -103,7 +105,7 @@ class BundleBook {
   // 0: none.
   uint64_t open() const { return open_; }
   const std::vector<Pinned>& pinned() const { return pinned_; }
-  bool Holds(uint32_t signal) const;
+  bool Holds(uint32_t stream, uint32_t signal) const;
   // Null if there is none of it.
   const Kept* Find(uint64_t incident) const;
 
@@ -113,12 +115,14 @@ class BundleBook {
   // Adds a signal, or its new pin. False if there is no room for it.
   bool Add(uint32_t signal, const EvidencePin& pin, uint64_t config_digest, Effects* effects);
   // What the signal's detectors remember moved without a pane: its pin no longer holds.
-  void Outdate(uint32_t signal);
-  // Stores the pane, or again with more entries. False if there is no room for it.
+  void Outdate(uint32_t stream, uint32_t signal);
+  // Stores the pane; if it is the newest one already, again with more entries. False if there is no
+  // room for it.
   bool Record(const EvidencePane& pane, Effects* effects);
   // The incident is gone.
   void Remove(uint64_t incident, Effects* effects);
   void Clear(Effects* effects);
+  size_t memory_bytes() const;
 
   uint64_t revision() const { return revision_; }
   void Encode(std::string* out) const;
@@ -126,6 +130,7 @@ class BundleBook {
   absl::Status Decode(std::string_view payload);
 
  private:
+  std::vector<Pinned>::iterator Place(uint32_t stream, uint32_t signal);
   void Drop(const Kept& kept, Effects* effects);
   void MakeRoom(Effects* effects);
 
@@ -134,7 +139,10 @@ class BundleBook {
   uint64_t open_ = 0;
   std::vector<Pinned> pinned_;
   uint64_t bytes_ = 0;  // of all
-  uint64_t last_pane_bytes_ = 0;
+  // The newest pane of the open incident. No bytes: it has none yet.
+  uint32_t last_stream_ = 0;
+  int64_t last_number_ = 0;
+  uint64_t last_bytes_ = 0;
   uint64_t revision_ = 0;
 };
 

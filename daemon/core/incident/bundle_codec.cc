@@ -27,6 +27,7 @@ void EncodePin(const EvidencePin& pin, Encoder* out) {
   out->Varint(static_cast<uint64_t>(pin.facts.role));
   out->Fixed8(pin.facts.derived ? 1 : 0);
   out->Signed(pin.facts.source);
+  out->Varint(pin.stream);
   out->Signed(pin.from);
   out->Signed(pin.window_from);
   out->String(pin.daemon);
@@ -59,6 +60,7 @@ absl::StatusOr<EvidencePin> DecodePin(std::string_view payload) {
   if (!in.ok() || type > v1::SignalType_MAX || role > v1::ColumnRole_MAX) return Broken("a signal");
   pin.facts.type = static_cast<v1::SignalType>(type);
   pin.facts.role = static_cast<v1::ColumnRole>(role);
+  pin.stream = static_cast<uint32_t>(in.Varint());
   pin.from = in.Signed();
   pin.window_from = in.Signed();
   pin.daemon = in.String();
@@ -93,6 +95,7 @@ absl::StatusOr<EvidencePin> DecodePin(std::string_view payload) {
 }
 
 void EncodeEvidencePane(const EvidencePane& pane, Encoder* out) {
+  out->Varint(pane.stream);
   out->Signed(pane.number);
   out->Signed(pane.window_from);
   pane.header.Encode(out);
@@ -120,6 +123,7 @@ void EncodeEvidencePane(const EvidencePane& pane, Encoder* out) {
 absl::StatusOr<EvidencePane> DecodeEvidencePane(std::string_view payload) {
   Decoder in(payload);
   EvidencePane pane;
+  pane.stream = static_cast<uint32_t>(in.Varint());
   pane.number = in.Signed();
   pane.window_from = in.Signed();
   const bool header = pane.header.Decode(&in);

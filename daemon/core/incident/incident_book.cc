@@ -241,32 +241,13 @@ void IncidentBook::Close(uint64_t id, std::string_view why, const Person* actor,
   Retain(kIncidentsRememberedMax);
 }
 
-// What is not told is not stored either.
-v1::Incident* IncidentBook::Explained() {
+v1::Incident* IncidentBook::Explain() {
   FAULTLINE_CHECK(open_id_ != 0, "only the open incident is explained");
+  // A change that is not told is not stored either.
   if (!OpenChanged()) Changed(open_id_, "seen with more rows");
-  return &held_.at(open_id_).incident;
-}
-
-void IncidentBook::Sort() { Refresh(Explained()); }
-
-void IncidentBook::SetTriage(v1::Triage triage) {
-  v1::Incident& incident = *Explained();
-  // Alerts alone do not see that a number is in another unit, or that others call.
-  if (triage.certainty() >= v1::CERTAINTY_MEDIUM && !triage.hypotheses().empty()) {
-    incident.set_failure_mode(triage.hypotheses(0).failure_mode());
-  }
-  *incident.mutable_triage() = std::move(triage);
-}
-
-void IncidentBook::SetChangeTime(const v1::TimeEstimate& change) {
-  *Explained()->mutable_change_time() = change;
-}
-
-void IncidentBook::SetEvidence(const v1::SignalEvidence& evidence) {
-  for (v1::SignalEvidence& kept : *Explained()->mutable_evidence()) {
-    if (kept.signal() == evidence.signal()) kept = evidence;
-  }
+  v1::Incident* incident = &held_.at(open_id_).incident;
+  Refresh(incident);
+  return incident;
 }
 
 void IncidentBook::Note(std::string_view text, const Person& actor, int64_t now_ns) {
@@ -380,9 +361,10 @@ void IncidentBook::TakeChanges(std::vector<IncidentChange>* changes) {
       change.incident.set_model(model_);
       change.incident.set_version(version_);
     } else {
-      v1::Incident& incident = held_.at(id).incident;
-      Refresh(&incident);
-      change.incident = incident;
+      Held& held = held_.at(id);
+      Refresh(&held.incident);
+      held.bytes = held.incident.SpaceUsedLong();
+      change.incident = held.incident;
     }
     changes->push_back(std::move(change));
   }
@@ -392,6 +374,12 @@ void IncidentBook::TakeChanges(std::vector<IncidentChange>* changes) {
     held_.erase(oldest->first == open_id_ ? std::next(oldest) : oldest);
     ++revision_;
   }
+}
+
+size_t IncidentBook::memory_bytes() const {
+  size_t bytes = resolved_.size() * sizeof(uint64_t) + belongs_.size() * sizeof(AlertKey);
+  for (const auto& [id, held] : held_) bytes += sizeof held + held.bytes;
+  return bytes;
 }
 
 const v1::Incident* IncidentBook::Find(uint64_t id) const {

@@ -64,13 +64,9 @@ class IncidentBook {
 
   // Whether an incident is open and has a change that is still to be taken.
   bool OpenChanged() const { return pending_.contains(open_id_); }
-  // What the open incident says of itself from now on: a change like any other. Evidence only of a
-  // signal that it keeps some of.
-  // Sort first: then its alerts and evidence are in order.
-  void Sort();
-  void SetTriage(v1::Triage triage);
-  void SetChangeTime(const v1::TimeEstimate& change);
-  void SetEvidence(const v1::SignalEvidence& evidence);
+  // The open incident, its alerts and evidence in order, for what it says of itself to be renewed:
+  // failure mode, change time, evidence, triage. A change like any other.
+  v1::Incident* Explain();
 
   // A person's decisions. NOT_FOUND if this model never had, or no longer has, the incident;
   // FAILED_PRECONDITION saying why if it is resolved (to acknowledge, to resolve) or no longer in
@@ -112,6 +108,7 @@ class IncidentBook {
   uint64_t open_id() const { return open_id_; }
   // Incidents opened, since ever.
   uint64_t total() const { return total_; }
+  size_t memory_bytes() const;
   // Goes up with every change of what Encode would write; not stored.
   uint64_t revision() const { return revision_; }
 
@@ -133,6 +130,7 @@ class IncidentBook {
     v1::Incident incident;
     uint32_t left_out = 0;  // of the timeline
     uint32_t live = 0;      // its alerts that still fire
+    size_t bytes = 0;       // of memory, as of the last TakeChanges
     bool restored = true;
   };
   struct Pending {
@@ -156,7 +154,6 @@ class IncidentBook {
   void AddEvent(Held* held, std::string text, v1::IncidentEventKind kind, const Person* actor,
                 int64_t now_ns);
   void Changed(uint64_t id, std::string words);
-  v1::Incident* Explained();
 
   std::string model_;
   std::string version_;

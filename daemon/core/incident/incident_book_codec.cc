@@ -94,6 +94,7 @@ void IncidentBook::Restore(uint64_t id, const v1::Incident& incident) {
   const auto held = held_.find(id);
   if (held == held_.end()) return;
   held->second.incident = incident;
+  held->second.bytes = incident.SpaceUsedLong();
   held->second.restored = true;
 }
 

@@ -165,6 +165,14 @@ std::vector<Scored> Rank(const TriageFacts& facts) {
   return ranked;
 }
 
+v1::Certainty CertaintyOf(const v1::Triage& triage) {
+  if (triage.hypotheses().empty()) return v1::CERTAINTY_LOW;
+  const v1::Hypothesis& best = triage.hypotheses(0);
+  const bool contradicted = !best.arguments_against().empty();
+  if (best.share() >= kHighShare && !contradicted) return v1::CERTAINTY_HIGH;
+  return best.share() >= kMediumShare ? v1::CERTAINTY_MEDIUM : v1::CERTAINTY_LOW;
+}
+
 const char* CertaintyWords(v1::Certainty certainty) {
   switch (certainty) {
     case v1::CERTAINTY_HIGH:
@@ -206,7 +214,7 @@ void LookAt(const Summary& reference, const Summary& window, const Summary* newe
   }
 }
 
-v1::Triage MakeTriage(const TriageFacts& facts) {
+v1::Triage RankCauses(const TriageFacts& facts) {
   v1::Triage triage;
   std::vector<Scored> ranked = Rank(facts);
   double total = 0;
@@ -221,21 +229,19 @@ v1::Triage MakeTriage(const TriageFacts& facts) {
     hypothesis->set_share(scored.score / total);
     hypothesis->set_next_step(words->next_step);
   }
-  std::string sentence = absl::StrCat(facts.summary, IntervalWords(facts.change_time), ".");
+  triage.set_certainty(CertaintyOf(triage));
+  return triage;
+}
+
+std::string TriageSentence(const std::string& summary, const v1::TimeEstimate& change,
+                           const v1::Triage& triage) {
+  const std::string sentence = absl::StrCat(summary, IntervalWords(change), ".");
   if (triage.hypotheses().empty()) {
-    triage.set_certainty(v1::CERTAINTY_LOW);
-    triage.set_sentence(absl::StrCat(sentence, " No known cause fits. Next: read the evidence."));
-    return triage;
+    return absl::StrCat(sentence, " No known cause fits. Next: read the evidence.");
   }
   const v1::Hypothesis& best = triage.hypotheses(0);
-  const bool contradicted = !best.arguments_against().empty();
-  triage.set_certainty(best.share() >= kHighShare && !contradicted ? v1::CERTAINTY_HIGH
-                       : best.share() >= kMediumShare              ? v1::CERTAINTY_MEDIUM
-                                                                   : v1::CERTAINTY_LOW);
-  absl::StrAppend(&sentence, " ", CertaintyWords(triage.certainty()), best.title(), ": ",
-                  best.arguments_for(0).text(), ". Next: ", best.next_step(), ".");
-  triage.set_sentence(std::move(sentence));
-  return triage;
+  return absl::StrCat(sentence, " ", CertaintyWords(triage.certainty()), best.title(), ": ",
+                      best.arguments_for(0).text(), ". Next: ", best.next_step(), ".");
 }
 
 }  // namespace faultline

@@ -36,7 +36,6 @@ struct SignalFinding {
 
 // Everything triage knows. A plain value, so that rules can be tried on any.
 struct TriageFacts {
-  std::string summary;                 // what changed, since when, where: SummarySentence
   std::vector<SignalFinding> signals;  // strongest first
   uint32_t inputs = 0;                 // judged features and tags
   uint32_t inputs_moved = 0;           // of those: with an alert
@@ -49,7 +48,6 @@ struct TriageFacts {
   // A version was deployed, this much before the change began (negative: after it).
   bool deployed = false;
   int64_t deployed_before_ns = 0;
-  v1::TimeEstimate change_time;
 };
 
 // Looks at a signal's reference, window and newest pane (null: none) for what alerts do not say:
@@ -57,8 +55,11 @@ struct TriageFacts {
 void LookAt(const Summary& reference, const Summary& window, const Summary* newest,
             SignalFinding* finding);
 
-// Ranks the hypotheses by the table of rules in triage_rules.cc and says it in a sentence. Pure;
-// equal facts give equal bytes.
-v1::Triage MakeTriage(const TriageFacts& facts);
+// Ranks the hypotheses by the table of rules in triage_rules.cc; the sentence is still to be set.
+// Pure; equal facts give equal bytes.
+v1::Triage RankCauses(const TriageFacts& facts);
+// The sentence of a triage, from the incident's SummarySentence and change time. Pure.
+std::string TriageSentence(const std::string& summary, const v1::TimeEstimate& change,
+                           const v1::Triage& triage);
 
 }  // namespace faultline

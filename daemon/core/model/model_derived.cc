@@ -209,7 +209,7 @@ void ModelState::JudgeSilence(int64_t now_ns, Effects* effects) {
     JudgeSilentPane(index, &edges);
   }
   silent_next_ = index;
-  ApplyEdges(edges, nullptr, now_ns, effects);
+  TakeEdges(edges, now_ns, effects);
 }
 
 void ModelState::JudgeSilentPane(int64_t index, std::vector<AlertEdge>* edges) {
@@ -232,7 +232,8 @@ void ModelState::JudgeSilentPane(int64_t index, std::vector<AlertEdge>* edges) {
   totals_.budget_alarms += JudgeSignal(*settings_, division, evidence, &none, &state, &readings);
   totals_.verdicts += readings.size();
   JudgeAlerts(signal, header, &readings, edges);
-  bundles_.Outdate(signal);
+  const StreamView stream = Stream();
+  incidents_.OutdateEvidence({stream, signal});
   detector_blocks_.insert(signal / kBlockSignals);
   review_.insert(signal);
   changed_ = signals_changed_ = true;

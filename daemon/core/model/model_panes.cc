@@ -5,7 +5,6 @@
 #include "base/check.h"
 #include "daemon/core/contract/record_versions.h"
 #include "daemon/core/model/model_state.h"
-#include "daemon/core/signal/signal_evidence.h"
 #include "storage/envelope.h"
 
 namespace faultline {
@@ -42,15 +41,18 @@ void ModelState::ClosePane(OpenPane* pane, int64_t now_ns, Effects* effects) {
   window_from_ = std::max(window_from_, static_cast<int64_t>(totals_.panes_closed) -
                                             static_cast<int64_t>(settings_->window_panes));
   spans_[static_cast<int64_t>(totals_.panes_closed) - 1] = {header.first_ns, header.last_ns};
-  CountLosses();
+  incidents_.BeginPane();
   evaluated_ns_ = std::max(evaluated_ns_, header.last_ns);
   std::vector<AlertEdge> edges;
   Judge(*pane, deposit, &edges, effects);
   pane->Stop();
   clock_.CloseThrough(header.index);
-  RecordEvidence(*pane, deposit, effects);
-  ApplyEdges(edges, pane, now_ns, effects);
-  PinEvidence(*pane, deposit, edges, effects);
+  const StreamView stream = Stream();
+  const std::shared_ptr<const ModelSignals> shown = shown_;
+  incidents_.TakePane(
+      View(stream),
+      {stream, static_cast<int64_t>(totals_.panes_closed) - 1, *pane, deposit, shown->signals},
+      edges, now_ns, effects);
   stored_panes_.Retain(
       evaluated_ns_, shard_->settings->panes_age_max_ns, shard_->settings->panes_bytes_max,
       window_from_, [&](int64_t number, uint32_t blocks) {
@@ -98,7 +100,6 @@ void ModelState::Judge(const OpenPane& pane, const PaneDeposit& deposit,
   if (judged_ > 0) totals_.budget_deposited += evidence.deposit / evidence.threshold;
   auto shown = std::make_shared<ModelSignals>();
   shown->signals.reserve(signals_.size());
-  before_pane_.clear();
   const auto signals = static_cast<uint32_t>(signals_.size());
   std::vector<JudgedSignal> judged(std::min(signals, kJudgedTogether));
   for (uint32_t from = 0; from < signals; from += kJudgedTogether) {
@@ -142,8 +143,9 @@ void ModelState::TakeJudged(uint32_t signal, const PaneHeader& pane, JudgedSigna
   totals_.verdicts += readings.size();
   const size_t edges_before = edges->size();
   JudgeAlerts(signal, pane, &readings, edges);
-  if (edges->size() > edges_before || bundles_.Holds(signal)) {
-    before_pane_[signal] = {judged->before, JudgedRolling(state)};
+  const StreamView stream = Stream();
+  if (edges->size() > edges_before || incidents_.Wants({stream, signal})) {
+    incidents_.RememberBefore(*settings_, {stream, signal}, judged->before);
   }
   NoteAlarms(signal, static_cast<int64_t>(totals_.panes_closed) - 1, readings);
   if (!state.follow.empty()) detector_blocks_.insert(signal / kBlockSignals);
@@ -181,34 +183,6 @@ void ModelState::FillAlert(const std::string& signal, DetectorReading* reading) 
   reading->peak = reading->firing ? std::make_shared<const Verdict>(alert->peak) : nullptr;
   reading->pending_panes = alerts_.PendingPanes(signal, reading->detector);
   reading->fire_panes = settings_->fire_panes;
-}
-
-void ModelState::ApplyEdges(const std::vector<AlertEdge>& edges, const OpenPane* pane,
-                            int64_t now_ns, Effects* effects) {
-  for (const AlertEdge& edge : edges) {
-    const std::optional<uint32_t> signal = schema_.Find(edge.key.signal);
-    const CatalogEntry* entry = FindKind(std::string_view(edge.key.detector));
-    EdgeContext context;
-    v1::SignalEvidence evidence;
-    if (entry != nullptr) context.concern = entry->concern;
-    // Whatever notices it: scores of rows that moved are rows unlike the reference's.
-    if (edge.key.signal == kRowScoreSignal) context.concern = Concern::kAnomaly;
-    if (signal.has_value()) {
-      const SignalState& state = signals_[*signal];
-      context.role = schema_[*signal].role;
-      const bool values = state.reference != nullptr && !state.reference->empty();
-      if (edge.kind != AlertEdge::Kind::kResolved && values) {
-        const bool on_rolling = entry != nullptr && entry->on_rolling && state.rolling != nullptr;
-        evidence = MakeEvidence(edge.key.signal, state.reference->summary(),
-                                on_rolling ? state.rolling->merged() : state.window->merged());
-        context.evidence = &evidence;
-      }
-    }
-    book_.Apply(edge, context, *settings_, now_ns);
-  }
-  Triage(pane, edges);
-  if (edges.empty() && !book_.OpenChanged()) return;
-  TakeIncidents(effects);
 }
 
 }  // namespace faultline

@@ -44,12 +44,7 @@ std::string ModelState::EncodeModel() const {
   out.Signed(window_from_);
   out.Signed(evaluated_ns_);
   out.Varint(reference_version_);
-  for (const uint64_t rows : {losses_.applied, losses_.late, losses_.refused, losses_.dropped}) {
-    out.Varint(rows);
-  }
-  for (const double share : {losses_.late_share, losses_.refused_share, losses_.dropped_share}) {
-    out.Double(share);
-  }
+  incidents_.losses().Encode(&out);
   schema_.Encode(&out);
   for (const SignalState& signal : signals_) {
     out.Varint(signal.reference == nullptr ? 0 : signal.reference->version());
@@ -62,11 +57,11 @@ std::string ModelState::EncodeModel() const {
   return payload;
 }
 
-std::string ModelState::EncodeBook() const {
+std::string ModelState::EncodeBook() {
   std::string payload;
   Encoder out(&payload);
   std::string book;
-  book_.Encode(&book);
+  incidents_.EncodeBook(&book);
   out.String(book);
   out.Signed(deployed_ns_);
   out.Signed(silenced_until_ns_);
@@ -147,17 +142,11 @@ void ModelState::CutBooks(Effects* effects) {
     alerts_.Encode(&payload);
     Write(Table::kAlerts, AlertsKey(hash_), payload, effects);
   }
-  if (book_changed_ || book_.revision() != book_revision_) {
+  if (book_changed_ || incidents_.book_changed()) {
     book_changed_ = false;
-    book_revision_ = book_.revision();
     Write(Table::kIncidentBook, IncidentBookKey(hash_), EncodeBook(), effects);
   }
-  if (bundles_.revision() != bundles_revision_) {
-    bundles_revision_ = bundles_.revision();
-    std::string payload;
-    bundles_.Encode(&payload);
-    Write(Table::kBundles, BundlesKey(hash_), payload, effects);
-  }
+  incidents_.Cut(effects);
   CutScores(effects);
 }
 
@@ -279,7 +268,7 @@ void ModelState::CutRolling(Effects* effects) {
 }
 
 void ModelState::Cut(Effects* effects) {
-  if (!changed_) return;
+  if (!changed_ && !incidents_.changed()) return;
   changed_ = false;
   CutOpenPanes(effects);
   CutDetectors(effects);
@@ -294,11 +283,8 @@ void ModelState::Cut(Effects* effects) {
 }
 
 void ModelState::Delete(Effects* effects) {
-  book_.Clear();
-  TakeIncidents(effects);
-  bundles_.Clear(effects);
+  incidents_.Delete(effects);
   history_.Clear(effects);
-  Erase(BundlesKey(hash_), effects);
   Erase(ModelKey(hash_), effects);
   Erase(AlertsKey(hash_), effects);
   Erase(IncidentBookKey(hash_), effects);
@@ -376,14 +362,16 @@ void ModelState::Show(std::shared_ptr<ModelSignals> signals) {
 void ModelState::Publish(Effects* effects) {
   if (signals_changed_) RenewSignals();
   memory_bytes_ = sizeof *this + schema_.memory_bytes() + plan_.memory_bytes() +
-                  stored_panes_.memory_bytes() + history_.memory_bytes();
+                  stored_panes_.memory_bytes() + history_.memory_bytes() +
+                  incidents_.memory_bytes();
   for (const SignalState& signal : signals_) memory_bytes_ += signal.memory_bytes();
   for (const OpenPane& pane : panes_) memory_bytes_ += pane.memory_bytes();
   for (const DerivedRows& derived : derived_) memory_bytes_ += derived.memory_bytes();
   for (const SignalReading& reading : shown_->signals) {
     memory_bytes_ += sizeof reading + reading.readings.capacity() * sizeof(DetectorReading);
   }
-  if (IsTest() && book_.open() == 0) {
+  const IncidentBook& book = incidents_.book();
+  if (IsTest() && book.open() == 0) {
     effects->publications.push_back({name_, version_, nullptr});
     return;
   }
@@ -395,7 +383,7 @@ void ModelState::Publish(Effects* effects) {
   alerts_.ForEach([&](const AlertKey& key, const Alert& alert) {
     if (alert.state != v1::ALERT_STATE_FIRING) return;
     snapshot->alerts.push_back({key.signal, key.detector, std::string(SeverityName(alert.severity)),
-                                alert.silenced || book_.Suppresses(key)});
+                                alert.silenced || book.Suppresses(key)});
   });
   if (IsTest()) {
     snapshot->alerts.push_back(
@@ -406,8 +394,8 @@ void ModelState::Publish(Effects* effects) {
       BudgetDivision::ThresholdOf(settings_->budget, budget_ordinal_, shard_->settings->shards);
   if (std::isfinite(threshold)) snapshot->budget_threshold = threshold;
   snapshot->budget = settings_->budget;
-  snapshot->incidents_open = book_.open();
-  snapshot->incidents_total = book_.total();
+  snapshot->incidents_open = book.open();
+  snapshot->incidents_total = book.total();
   snapshot->silenced_until_ns = silenced_until_ns_;
   snapshot->deployed_ns = deployed_ns_;
   effects->publications.push_back({name_, version_, std::move(snapshot)});

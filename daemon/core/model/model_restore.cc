@@ -46,12 +46,7 @@ absl::Status ModelState::RestoreModel(std::string_view payload) {
   window_from_ = in.Signed();
   evaluated_ns_ = in.Signed();
   reference_version_ = in.Varint();
-  for (uint64_t* rows : {&losses_.applied, &losses_.late, &losses_.refused, &losses_.dropped}) {
-    *rows = in.Varint();
-  }
-  for (double* share : {&losses_.late_share, &losses_.refused_share, &losses_.dropped_share}) {
-    *share = in.Double();
-  }
+  incidents_.losses().Decode(&in);
   if (!schema_.Decode(&in)) return Broken("the record of a model has a broken schema");
   AddStates();
   for (uint32_t signal = 0; signal < schema_.size(); ++signal) {
@@ -99,7 +94,7 @@ absl::Status ModelState::Restore(const Key& key, std::string_view payload, size_
     case Table::kScoreHistory:
       return history_.Restore(key.pane_index, key.block, payload, stored_bytes);
     case Table::kBundles:
-      return bundles_.Decode(payload);
+      return incidents_.RestoreBundles(payload);
     default:
       break;
   }
@@ -141,7 +136,7 @@ absl::Status ModelState::RestoreDerived(uint32_t index, std::string_view payload
 
 absl::Status ModelState::RestoreBook(std::string_view payload) {
   Decoder in(payload);
-  absl::Status status = book_.Decode(in.String());
+  absl::Status status = incidents_.RestoreBook(in.String());
   if (!status.ok()) return status;
   deployed_ns_ = in.Signed();
   silenced_until_ns_ = in.Signed();
@@ -165,18 +160,7 @@ absl::Status ModelState::RestoreBook(std::string_view payload) {
     reference.set_comment(std::string(in.String()));
   }
   if (!in.Done()) return Broken("list of references");
-  book_restored_ = true;
-  for (const auto& [id, incident] : early_incidents_) book_.Restore(id, incident);
-  early_incidents_.clear();
   return absl::OkStatus();
-}
-
-void ModelState::RestoreIncident(uint64_t id, const v1::Incident& incident) {
-  if (book_restored_) {
-    book_.Restore(id, incident);
-  } else {
-    early_incidents_[id] = incident;
-  }
 }
 
 absl::Status ModelState::RestoreReference(const Key& key, std::string_view payload) {
@@ -336,17 +320,13 @@ absl::Status ModelState::FinishRestore() {
   }
   for (auto& [signal, follow] : restored_follow_) signals_[signal].follow = std::move(follow);
   restored_follow_.clear();
-  for (const auto& [id, incident] : early_incidents_) book_.Restore(id, incident);
-  early_incidents_.clear();
   for (const SignalState& signal : signals_) shard_->learning_bytes += signal.learning_bytes();
   Recount();
   detector_blocks_.clear();
   alerts_revision_ = alerts_.revision();
-  book_revision_ = book_.revision();
-  bundles_revision_ = bundles_.revision();
   book_changed_ = false;
   for (OpenPane& pane : panes_) pane.ClearDirty();
-  return book_.FinishRestore();
+  return incidents_.FinishRestore();
 }
 
 }  // namespace faultline

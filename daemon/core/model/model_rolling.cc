@@ -152,8 +152,8 @@ absl::Status ModelState::PromoteReference(const faultline::PromoteReference& com
     KeepPrevious(signal);
     TakeReference(signal, std::move(promoted));
   }
-  book_.Note(absl::StrCat("reference ", version, " promoted from quiet panes"), command.actor,
-             now_ns);
+  book().Note(absl::StrCat("reference ", version, " promoted from quiet panes"), command.actor,
+              now_ns);
   TakeIncidents(effects);
   effects->notes.push_back(absl::StrCat("model ", name_, " version ", version_, ": reference ",
                                         version, " promoted, ", ready.size(), " signals"));
@@ -183,7 +183,7 @@ absl::Status ModelState::RollbackReference(const faultline::RollbackReference& c
   std::swap(score_, previous_score_);  // Fitted to the same rows as the references.
   score_changed_ = true;
   Activate(version, ActorMessage(command.actor).name(), command.comment, now_ns);
-  book_.Note(absl::StrCat("back to reference ", version), command.actor, now_ns);
+  book().Note(absl::StrCat("back to reference ", version), command.actor, now_ns);
   TakeIncidents(effects);
   effects->notes.push_back(
       absl::StrCat("model ", name_, " version ", version_, ": back to reference ", version));

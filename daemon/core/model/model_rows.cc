@@ -106,8 +106,8 @@ bool ModelState::TakeColumns(const EventBatch& batch, BatchResult* result) {
 void ModelState::CountRefused(const EventBatch& batch) {
   totals_.rejected_rows += batch.rows;
   totals_.client_dropped_rows += batch.client_dropped_rows;
-  losses_.refused += batch.rows;
-  losses_.dropped += batch.client_dropped_rows;
+  incidents_.losses().Refused(batch.rows);
+  incidents_.losses().Dropped(batch.client_dropped_rows);
   changed_ = true;
 }
 
@@ -120,29 +120,29 @@ void ModelState::CountRows(const std::shared_ptr<const EventBatch>& batch, Batch
   result->row_errors = batch->row_errors;
   result->rejected_rows = batch->refused_rows;
   result->rejected_by_reason[v1::REJECT_REASON_ID] += batch->refused_rows;
-  losses_.dropped += batch->client_dropped_rows;
+  incidents_.losses().Dropped(batch->client_dropped_rows);
   for (uint32_t row = 0; row < batch->rows;) {
     if (batch->IsRefused(row)) {
-      ++losses_.refused;
+      incidents_.losses().Refused(1);
       ++row;
       continue;
     }
     const int64_t time = batch->times_ns[row];
     if (time < kEventTimeMinNs || time > newest_time) {
-      ++losses_.refused;
+      incidents_.losses().Refused(1);
       RefuseRow(row++, time, result);
       continue;
     }
     const int64_t index = clock_.IndexOf(time);
     if (!clock_.Admit(index)) {
-      ++losses_.late;
+      incidents_.losses().Late(1);
       ++result->late_rows;
       ++row;
       continue;
     }
     ClosePanesBelow(clock_.floor(), batch->received_ns, effects);
     const RowRange run = {row, EndOfRun(*batch, row, index)};
-    losses_.applied += run.end - run.begin;
+    incidents_.losses().Applied(run.end - run.begin);
     CountRun(*batch, run, index, effects);
     result->applied_rows += run.end - run.begin;
     row = run.end;

@@ -24,8 +24,7 @@ ModelState::ModelState(ShardShare* shard, std::string name, std::string version)
       hash_(ModelHash(name_, version_)),
       settings_(shard->settings->ForModel(name_)),
       clock_(hash_),
-      book_(name_, version_),
-      bundles_(hash_),
+      incidents_(hash_, name_, version_),
       history_(hash_) {
   clock_.Start(settings_->pane_length_ns, settings_->pane_rows, 0);
 }
@@ -209,8 +208,8 @@ void ModelState::Tick(int64_t now_ns, Effects* effects) {
     silenced_until_ns_ = 0;
     changed_ = book_changed_ = true;
   }
-  if (IsTest() || book_.suppressed()) {
-    book_.Tick(now_ns);
+  if (IsTest() || book().suppressed()) {
+    book().Tick(now_ns);
     TakeIncidents(effects);
   }
 }
@@ -254,7 +253,7 @@ void ModelState::ApplySettings(int64_t now_ns, Effects* effects) {
         });
       },
       evaluated_ns_, &edges);
-  ApplyEdges(edges, nullptr, now_ns, effects);
+  TakeEdges(edges, now_ns, effects);
 }
 
 void ModelState::Silence(int64_t until_ns, const Person& actor, std::string_view reason,
@@ -267,15 +266,20 @@ void ModelState::Silence(int64_t until_ns, const Person& actor, std::string_view
           : absl::StrCat("silenced until ",
                          TimeUtil::ToString(TimeUtil::NanosecondsToTimestamp(until_ns)));
   if (!reason.empty()) text.append(": ").append(reason);
-  book_.Note(text, actor, now_ns);
+  book().Note(text, actor, now_ns);
 }
 
 void ModelState::TakeIncidents(Effects* effects) {
-  book_.Retain(shard_->settings->incidents_max);
-  const size_t before = effects->incidents.size();
-  book_.TakeChanges(&effects->incidents);
-  if (effects->incidents.size() > before) changed_ = true;
-  CloseEvidence(effects, before);
+  incidents_.TakeChanges(shard_->settings->incidents_max, effects);
+}
+
+ModelView ModelState::View(const StreamView& stream) const {
+  return {*settings_, {&stream, 1}, deployed_ns_, shard_->settings->incidents_max};
+}
+
+void ModelState::TakeEdges(const std::vector<AlertEdge>& edges, int64_t now_ns, Effects* effects) {
+  const StreamView stream = Stream();
+  incidents_.TakeEdges(View(stream), edges, now_ns, effects);
 }
 
 }  // namespace faultline

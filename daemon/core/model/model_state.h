@@ -22,10 +22,7 @@
 #include "daemon/core/contract/limits.h"
 #include "daemon/core/contract/parallel.h"
 #include "daemon/core/contract/snapshot.h"
-#include "daemon/core/incident/bundle.h"
-#include "daemon/core/incident/change_time.h"
-#include "daemon/core/incident/incident_book.h"
-#include "daemon/core/incident/triage.h"
+#include "daemon/core/incident/incidents.h"
 #include "daemon/core/settings/settings.h"
 #include "daemon/core/signal/schema.h"
 #include "daemon/core/signal/score_history.h"
@@ -91,7 +88,7 @@ class ModelState {
   // Its place among the models that share the deployment's alarm budget, from 1.
   uint64_t budget_ordinal() const { return budget_ordinal_; }
   void SetBudgetOrdinal(uint64_t ordinal) { budget_ordinal_ = ordinal; }
-  IncidentBook& book() { return book_; }
+  IncidentBook& book() { return incidents_.book(); }
 
   // Takes over what a new version has from the newest one: schema, references, silence.
   void InheritFrom(const ModelState& newest);
@@ -136,7 +133,9 @@ class ModelState {
   absl::Status RestoreModel(std::string_view payload);
   // `stored_bytes`: of the sealed value.
   absl::Status Restore(const Key& key, std::string_view payload, size_t stored_bytes);
-  void RestoreIncident(uint64_t id, const v1::Incident& incident);
+  void RestoreIncident(uint64_t id, const v1::Incident& incident) {
+    incidents_.RestoreIncident(id, incident);
+  }
   absl::Status FinishRestore();
 
   uint64_t memory_bytes() const { return memory_bytes_; }
@@ -162,6 +161,9 @@ class ModelState {
   bool Ignores(uint32_t signal) const;
   absl::Status CheckRoom(uint64_t added) const;
   bool IsTest() const { return name_ == kTestModelName; }
+  StreamView Stream() const { return {0, schema_, signals_, spans_, window_from_}; }
+  ModelView View(const StreamView& stream) const;
+  void TakeEdges(const std::vector<AlertEdge>& edges, int64_t now_ns, Effects* effects);
 
   // model_rows.cc
   bool CheckColumn(const EventBatch& batch, const Column& column, uint64_t* added,
@@ -188,39 +190,6 @@ class ModelState {
                    std::vector<AlertEdge>* edges);
   // What the reading says of its alert.
   void FillAlert(const std::string& signal, DetectorReading* reading) const;
-  // `pane`: the one that closed, or null.
-  void ApplyEdges(const std::vector<AlertEdge>& edges, const OpenPane* pane, int64_t now_ns,
-                  Effects* effects);
-
-  // model_evidence.cc
-  std::optional<std::string> JudgedRolling(const SignalState& state) const;
-  EvidencePin MakePin(uint32_t signal) const;
-  EvidencePane MakeEvidencePane(const OpenPane& pane, const PaneDeposit& deposit) const;
-  void RecordEvidence(const OpenPane& pane, const PaneDeposit& deposit, Effects* effects);
-  void PinEvidence(const OpenPane& pane, const PaneDeposit& deposit,
-                   const std::vector<AlertEdge>& edges, Effects* effects);
-  void CloseEvidence(Effects* effects, size_t changes_before);
-
-  // model_triage.cc
-  void CountLosses();
-  // `pane`: the one that closed, or null.
-  void Triage(const OpenPane* pane, const std::vector<AlertEdge>& edges);
-  using SinceChange = std::map<uint32_t, Summary>;  // by signal: what came since
-  TriageFacts FactsOf(const v1::Incident& incident, const OpenPane* pane,
-                      const SinceChange& since) const;
-  SignalFinding FindingOf(uint32_t signal, const v1::Alert& alert, const v1::Incident& incident,
-                          const OpenPane* pane, const SinceChange& since) const;
-  void CountModel(const OpenPane* pane, TriageFacts* facts) const;
-  std::vector<uint32_t> FiringSignals(const v1::Incident& incident) const;
-
-  // model_change.cc
-  std::vector<TimedPane> TimedPanesOf(const SignalState& state) const;
-  std::optional<ChangeInterval> WindowChangeOf(uint32_t signal) const;
-  std::optional<ChangeInterval> ChangeOf(uint32_t signal, const v1::Incident& incident) const;
-  Summary RowsSinceChange(uint32_t signal, const v1::Incident& incident) const;
-  void DateChange(const std::vector<uint32_t>& signals, const v1::Incident& incident);
-  bool SeesBefore(const v1::Incident& incident) const;
-  size_t PanesSinceStart(const v1::Incident& incident) const;
 
   // model_rolling.cc
   RollingReference::Slots MoveWindow(uint32_t signal, int64_t number, const OpenPane& pane);
@@ -273,7 +242,7 @@ class ModelState {
   void CutRolling(Effects* effects);
   void CutScores(Effects* effects);
   std::string EncodeModel() const;
-  std::string EncodeBook() const;
+  std::string EncodeBook();
   std::string EncodeDetectors(uint32_t block) const;
   void Publish(Effects* effects);
   void RenewSignals();
@@ -317,29 +286,15 @@ class ModelState {
   bool live_ = false;           // the newest rows were of their time; not stored
 
   AlertBook alerts_;
-  IncidentBook book_;
-  BundleBook bundles_;
+  Incidents incidents_;
   ScoreHistory history_;
-  // Rows since the last closed pane, in the order in which they came, and the shares that were lost
-  // on the way before it; for triage.
-  struct Losses {
-    uint64_t applied = 0, late = 0, refused = 0, dropped = 0;
-    double late_share = 0, refused_share = 0, dropped_share = 0;
-  };
-  Losses losses_;
-  // Of signals that may join an incident with the pane at hand.
-  struct BeforePane {
-    std::vector<FollowState> follow;     // what their detectors remembered before it
-    std::optional<std::string> rolling;  // what it was held against beside the reference
-  };
-  std::map<uint32_t, BeforePane> before_pane_;
   ModelTotals totals_;
   int64_t deployed_ns_ = 0;
   int64_t silenced_until_ns_ = 0;
-  uint64_t reference_version_ = 0;                        // the last one given
-  std::vector<v1::Reference> references_;                 // oldest first
-  int64_t evaluated_ns_ = 0;                              // end of the newest closed pane
-  std::map<int64_t, std::pair<int64_t, int64_t>> spans_;  // of the panes in windows, by number
+  uint64_t reference_version_ = 0;         // the last one given
+  std::vector<v1::Reference> references_;  // oldest first
+  int64_t evaluated_ns_ = 0;               // end of the newest closed pane
+  PaneSpans spans_;                        // of the panes in windows
 
   // What changed since the last Cut.
   bool changed_ = true;
@@ -349,8 +304,6 @@ class ModelState {
   bool memories_changed_ = false;
   bool signals_changed_ = true;
   uint64_t alerts_revision_ = 0;
-  uint64_t book_revision_ = 0;
-  uint64_t bundles_revision_ = 0;
   std::set<uint32_t> detector_blocks_;                        // to write
   std::set<std::pair<uint32_t, uint32_t>> reference_blocks_;  // version, block: to write
   std::set<std::pair<uint32_t, uint32_t>> rolling_slots_;     // block, slot: to write
@@ -374,8 +327,6 @@ class ModelState {
   std::map<uint32_t, uint32_t> awaited_previous_;  // the same of what a rollback brings back
   std::map<uint32_t, int64_t> tainted_through_;    // by signal
   std::map<uint32_t, std::vector<FollowState>> restored_follow_;
-  std::map<uint64_t, v1::Incident> early_incidents_;  // that came before the book
-  bool book_restored_ = false;
 };
 
 // Refuses a batch as a whole.

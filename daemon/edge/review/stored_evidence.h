@@ -16,7 +16,7 @@ namespace faultline::review {
 // The evidence of one incident as the store has it.
 struct StoredEvidence {
   std::vector<EvidencePin> pins;
-  std::vector<EvidencePane> panes;  // in order of numbers
+  std::vector<EvidencePane> panes;  // in the order in which they were closed
   uint32_t panes_left_out = 0;      // for want of room
   uint32_t signals_left_out = 0;
 };

@@ -131,9 +131,7 @@ void Explain(v1::Incident* incident) {
   change->mutable_latest()->set_seconds(1'699'999'920);
   change->set_basis("likelihood ratio of the panes of the window");
   TriageFacts facts;
-  facts.summary = "age of credit 3 is missing in 24 % of rows since 2023-11-14 22:10:00 UTC";
-  incident->set_summary(facts.summary);
-  facts.change_time = *change;
+  incident->set_summary("age of credit 3 is missing in 24 % of rows since 2023-11-14 22:10:00 UTC");
   SignalFinding& age = facts.signals.emplace_back();
   age.name = "age";
   age.strength = 2;
@@ -145,7 +143,9 @@ void Explain(v1::Incident* incident) {
   facts.inputs_moved = 1;
   facts.deployed = true;
   facts.deployed_before_ns = 120'000'000'000;
-  *incident->mutable_triage() = MakeTriage(facts);
+  *incident->mutable_triage() = RankCauses(facts);
+  incident->mutable_triage()->set_sentence(
+      TriageSentence(incident->summary(), *change, incident->triage()));
   ASSERT_EQ(incident->triage().hypotheses_size(), 2);
   v1::Hypothesis* deployed = incident->mutable_triage()->mutable_hypotheses(1);
   deployed->add_arguments_against()->set_text("no output changed");
@@ -217,9 +217,8 @@ TEST(IncidentText, ACauseThatIsNotKnownIsSaidToBeNone) {
   v1::Incident incident =
       testing::MakeIncident(uint64_t{7} << 40, "credit", v1::INCIDENT_STATE_OPEN);
   EXPECT_EQ(IncidentText(incident, kPlain).find("What it may be"), std::string::npos);
-  TriageFacts facts;
-  facts.summary = "income moved";
-  *incident.mutable_triage() = MakeTriage(facts);
+  *incident.mutable_triage() = RankCauses({});
+  incident.mutable_triage()->set_sentence(TriageSentence("income moved", {}, incident.triage()));
   EXPECT_NE(IncidentText(incident, kPlain)
                 .find("What it may be\n  No known cause fits. Next: read the evidence.\n"),
             std::string::npos);

@@ -34,7 +34,6 @@ SignalFinding Shifted(const std::string& name, v1::ColumnRole role = v1::COLUMN_
 
 TriageFacts Facts(std::vector<SignalFinding> signals) {
   TriageFacts facts;
-  facts.summary = "income of credit 1 changed since 2026-11-26 02:50:47 UTC";
   facts.inputs = 8;
   for (const SignalFinding& signal : signals) {
     if (signal.role == v1::COLUMN_ROLE_PREDICTION) ++facts.outputs_moved;
@@ -47,7 +46,7 @@ TriageFacts Facts(std::vector<SignalFinding> signals) {
 }
 
 v1::Cause Leading(const TriageFacts& facts) {
-  const v1::Triage triage = MakeTriage(facts);
+  const v1::Triage triage = RankCauses(facts);
   return triage.hypotheses().empty() ? v1::CAUSE_UNSPECIFIED : triage.hypotheses(0).cause();
 }
 
@@ -89,7 +88,7 @@ TEST(TriageTest, NamesEveryCauseFromWhatSpeaksForIt) {
   deployed.deployed = true;
   deployed.deployed_before_ns = 60'000'000'000;
   bool named = false;
-  const v1::Triage triage = MakeTriage(deployed);
+  const v1::Triage triage = RankCauses(deployed);
   for (const v1::Hypothesis& each : triage.hypotheses()) {
     named = named || each.cause() == v1::CAUSE_DEPLOYMENT;
   }
@@ -111,7 +110,7 @@ TEST(TriageTest, ABrokenInputExplainsWhatFollowsFromIt) {
 TEST(TriageTest, WhatUnitChangeSaysCountsToo) {
   SignalFinding amount = Shifted("amount");
   amount.unit = "values look like the reference's times 100";
-  const v1::Triage triage = MakeTriage(Facts({amount}));
+  const v1::Triage triage = RankCauses(Facts({amount}));
   EXPECT_EQ(triage.hypotheses(0).cause(), v1::CAUSE_UNIT_CHANGE);
   EXPECT_EQ(triage.hypotheses(0).arguments_for(0).text(),
             "amount: values look like the reference's times 100");
@@ -166,7 +165,7 @@ TEST(TriageTest, NewCategoriesExplainWhatTheyMove) {
   SignalFinding channel = Shifted("channel");
   channel.numeric = false;
   channel.unseen_is = 0.1;
-  const v1::Triage triage = MakeTriage(Facts({channel}));
+  const v1::Triage triage = RankCauses(Facts({channel}));
   ASSERT_EQ(triage.hypotheses_size(), 1);
   EXPECT_EQ(triage.hypotheses(0).cause(), v1::CAUSE_SCHEMA_CHANGE);
   EXPECT_EQ(triage.certainty(), v1::CERTAINTY_HIGH);
@@ -183,7 +182,7 @@ TEST(TriageTest, KindsThatSeeACauseNameIt) {
   SignalFinding relation = Finding("zip decides city");
   relation.quality = true;
   relation.relation = "broken in 12 % of rows";
-  const v1::Triage triage = MakeTriage(Facts({relation}));
+  const v1::Triage triage = RankCauses(Facts({relation}));
   EXPECT_EQ(triage.hypotheses(0).cause(), v1::CAUSE_RELATION_BROKEN);
   EXPECT_EQ(triage.hypotheses(0).arguments_for(0).text(),
             "zip decides city: broken in 12 % of rows");
@@ -236,12 +235,13 @@ TEST(TriageTest, TheSentenceSaysWhatHowSureAndWhatNext) {
   missing.quality = true;
   missing.missing_is = 0.34;
   missing.missing_was = 0.01;
-  const v1::Triage triage = MakeTriage(Facts({missing}));
+  const v1::Triage triage = RankCauses(Facts({missing}));
   EXPECT_EQ(triage.certainty(), v1::CERTAINTY_HIGH);
-  EXPECT_TRUE(triage.sentence().starts_with("income of credit 1 changed since 2026-11-26"));
-  EXPECT_NE(triage.sentence().find("Very likely values are missing"), std::string::npos)
-      << triage.sentence();
-  EXPECT_NE(triage.sentence().find("Next: "), std::string::npos);
+  const std::string sentence =
+      TriageSentence("income of credit 1 changed since 2026-11-26 02:50:47 UTC", {}, triage);
+  EXPECT_TRUE(sentence.starts_with("income of credit 1 changed since 2026-11-26"));
+  EXPECT_NE(sentence.find("Very likely values are missing"), std::string::npos) << sentence;
+  EXPECT_NE(sentence.find("Next: "), std::string::npos);
   ASSERT_EQ(triage.hypotheses(0).arguments_for_size(), 1);
   EXPECT_EQ(triage.hypotheses(0).arguments_for(0).signal(), "income");
   double shares = 0;

@@ -1,0 +1,236 @@
+#include "daemon/core/incident/incident_look.h"
+
+#include <google/protobuf/util/time_util.h>
+
+#include <algorithm>
+#include <bit>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "base/clean_text.h"
+#include "daemon/core/incident/incident_dating.h"
+#include "daemon/core/incident/incident_words.h"
+#include "daemon/core/incident/triage.h"
+#include "daemon/core/signal/signal_evidence.h"
+#include "detectors/catalog.h"
+
+namespace faultline {
+namespace {
+
+using google::protobuf::util::TimeUtil;
+
+constexpr size_t kSignalsMax = 16;
+constexpr size_t kDetailBytesMax = 200;
+
+// Rows since the change, by the signal's name.
+using SinceChange = std::map<std::string, Summary>;
+
+// What one look at an incident goes by.
+struct Look {
+  const ModelView& model;
+  const JudgedPane* pane;  // null: none was closed
+  const v1::Incident& incident;
+  SinceChange since;
+};
+
+const v1::SignalEvidence* EvidenceOf(const v1::Incident& incident, const std::string& signal) {
+  for (const v1::SignalEvidence& evidence : incident.evidence()) {
+    if (evidence.signal() == signal) return &evidence;
+  }
+  return nullptr;
+}
+
+// Copies the detail of detectors that identify a cause directly.
+void NoteDetail(const CatalogEntry& entry, const v1::Alert& alert, SignalFinding* finding) {
+  const std::string detail = CleanText(alert.peak().detail(), kDetailBytesMax);
+  switch (entry.kind) {
+    case v1::DetectorSpec::kUnitChange:
+      finding->unit = detail;
+      break;
+    case v1::DetectorSpec::kRowRateDrop:
+      finding->silence = detail;
+      break;
+    case v1::DetectorSpec::kRepeatChange:
+      finding->repeats = detail;
+      break;
+    case v1::DetectorSpec::kDependencyChange:
+    case v1::DetectorSpec::kCorrelationChange:
+      finding->relation = detail;
+      break;
+    default:
+      break;
+  }
+}
+
+SignalFinding FindingOf(const Look& look, const SignalView& signal, const v1::Alert& alert) {
+  SignalFinding finding;
+  finding.name = signal.facts().name;
+  finding.role = signal.facts().role;
+  finding.strength = Strength(alert);
+  finding.finding = Finding(alert, EvidenceOf(look.incident, finding.name));
+  if (!signal.compared()) return finding;
+  const Summary* newest = signal.In(look.pane);
+  finding.sent = signal.facts().derived || newest == nullptr || look.pane->pane.Sent(signal.signal);
+  const auto seen = look.since.find(finding.name);
+  const SignalState& state = signal.state();
+  LookAt(state.reference->summary(),
+         seen == look.since.end() ? state.window->merged() : seen->second, newest, &finding);
+  return finding;
+}
+
+// Adds what an alert of the signal says.
+void TakeAlert(const v1::Alert& alert, SignalFinding* finding) {
+  const CatalogEntry* entry = FindKind(std::string_view(alert.detector()));
+  const Concern concern = entry == nullptr ? Concern::kShift : entry->concern;
+  const bool anomaly = concern == Concern::kAnomaly || alert.signal() == kRowScoreSignal;
+  if (entry != nullptr) NoteDetail(*entry, alert, finding);
+  finding->anomaly |= anomaly;
+  finding->quality |= concern == Concern::kQuality;
+  finding->shift |= !anomaly && concern != Concern::kQuality;
+}
+
+// Counts a judged signal, whether it has an alert or not.
+void CountSignal(const Look& look, const SignalView& signal, TriageFacts* facts) {
+  const SignalFacts& of = signal.facts();
+  const bool moved =
+      std::any_of(facts->signals.begin(), facts->signals.end(),
+                  [&](const SignalFinding& finding) { return finding.name == of.name; });
+  if (!of.derived && signal.In(look.pane) != nullptr && !look.pane->pane.Sent(signal.signal)) {
+    ++facts->unsent;
+  }
+  if (of.name == kRowScoreSignal || of.owned()) return;
+  switch (of.role) {
+    case v1::COLUMN_ROLE_TAG:
+      ++facts->tags;
+      [[fallthrough]];
+    case v1::COLUMN_ROLE_UNSPECIFIED:
+    case v1::COLUMN_ROLE_FEATURE:
+      ++facts->inputs;
+      if (moved) ++facts->inputs_moved;
+      break;
+    case v1::COLUMN_ROLE_PREDICTION:
+    case v1::COLUMN_ROLE_PREDICTION_SCORE:
+      if (moved) ++facts->outputs_moved;
+      break;
+    default:
+      break;
+  }
+}
+
+std::vector<SignalFinding> FindingsOf(const Look& look) {
+  std::vector<const v1::Alert*> alerts;
+  for (const v1::Alert& alert : look.incident.alerts()) alerts.push_back(&alert);
+  std::stable_sort(alerts.begin(), alerts.end(), [](const v1::Alert* a, const v1::Alert* b) {
+    return Strength(*a) > Strength(*b);
+  });
+  std::vector<SignalFinding> findings;
+  for (const v1::Alert* alert : alerts) {
+    const std::optional<SignalView> signal = FindSignal(look.model, alert->signal());
+    if (!signal.has_value()) continue;
+    auto found = std::find_if(findings.begin(), findings.end(), [&](const SignalFinding& each) {
+      return each.name == alert->signal();
+    });
+    if (found == findings.end()) {
+      if (findings.size() >= kSignalsMax) continue;
+      findings.push_back(FindingOf(look, *signal, *alert));
+      found = findings.end() - 1;
+    }
+    TakeAlert(*alert, &*found);
+  }
+  return findings;
+}
+
+TriageFacts FactsOf(const Look& look, const RowLosses& losses) {
+  TriageFacts facts;
+  facts.signals = FindingsOf(look);
+  for (const StreamView& stream : look.model.streams) {
+    for (uint32_t signal = 0; signal < stream.schema.size(); ++signal) {
+      if (stream.signals[signal].judged()) CountSignal(look, {stream, signal}, &facts);
+    }
+  }
+  facts.late_share = losses.late_share();
+  facts.refused_share = losses.refused_share();
+  facts.dropped_share = losses.dropped_share();
+  const int64_t change_ns = TimeUtil::TimestampToNanoseconds(
+      look.incident.has_change_time() ? look.incident.change_time().time()
+                                      : look.incident.start_time());
+  facts.deployed = look.model.deployed_ns > 0;
+  facts.deployed_before_ns = change_ns - look.model.deployed_ns;
+  return facts;
+}
+
+// Signals of the incident's firing alerts, the strongest first.
+std::vector<SignalView> FiringSignals(const ModelView& model, const v1::Incident& incident) {
+  std::vector<const v1::Alert*> alerts;
+  for (const v1::Alert& alert : incident.alerts()) {
+    if (alert.state() == v1::ALERT_STATE_FIRING) alerts.push_back(&alert);
+  }
+  std::sort(alerts.begin(), alerts.end(),
+            [](const auto* a, const auto* b) { return ComesBefore(*a, *b); });
+  std::vector<SignalView> signals;
+  for (const v1::Alert* alert : alerts) {
+    const CatalogEntry* entry = FindKind(std::string_view(alert->detector()));
+    // Those on the rolling reference are not about the window.
+    if (entry != nullptr && entry->on_rolling) continue;
+    const std::optional<SignalView> signal = FindSignal(model, alert->signal());
+    if (!signal.has_value() || !signal->compared() || signals.size() == kSignalsMax) continue;
+    const bool known = std::any_of(signals.begin(), signals.end(), [&](const SignalView& other) {
+      return other.facts().name == alert->signal();
+    });
+    if (!known) signals.push_back(*signal);
+  }
+  return signals;
+}
+
+// Replaces the evidence of the signal, if the incident lists any of it.
+void RenewEvidence(const SignalView& signal, const Summary& since, v1::Incident* incident) {
+  for (v1::SignalEvidence& kept : *incident->mutable_evidence()) {
+    if (kept.signal() != signal.facts().name) continue;
+    kept = MakeEvidence(kept.signal(), signal.state().reference->summary(), since);
+  }
+}
+
+// The failure mode chooses the signal that the summary begins with, so it is set first.
+void Explain(const TriageFacts& facts, v1::Incident* incident) {
+  v1::Triage triage = RankCauses(facts);
+  // Alerts alone do not see that a number is in another unit, or that others call.
+  if (triage.certainty() >= v1::CERTAINTY_MEDIUM && !triage.hypotheses().empty()) {
+    incident->set_failure_mode(triage.hypotheses(0).failure_mode());
+  }
+  incident->set_summary(SummarySentence(*incident));
+  triage.set_sentence(TriageSentence(incident->summary(), incident->change_time(), triage));
+  *incident->mutable_triage() = std::move(triage);
+}
+
+}  // namespace
+
+void LookAtOpenIncident(const ModelView& model, const JudgedPane* pane,
+                        const std::vector<AlertEdge>& edges, const RowLosses& losses,
+                        IncidentBook* book) {
+  const v1::Incident* open = book->Find(book->open_id());
+  if (open == nullptr) return;
+  const bool worse = std::any_of(edges.begin(), edges.end(), [](const AlertEdge& edge) {
+    return edge.kind != AlertEdge::Kind::kResolved;
+  });
+  const size_t panes = pane == nullptr ? 0 : PanesSinceStart(pane->stream, *open);
+  // What an alert of an older incident did is not the open one's.
+  if (!(worse && book->OpenChanged()) && !std::has_single_bit(panes)) return;
+  const std::vector<SignalView> signals = FiringSignals(model, *open);
+  if (signals.empty() && !worse) return;
+  v1::Incident* incident = book->Explain();
+  if (SeesBeforeChange(model, *incident)) {
+    const std::optional<v1::TimeEstimate> change = DateIncident(*incident, signals);
+    if (change.has_value()) *incident->mutable_change_time() = *change;
+  }
+  Look look = {model, pane, *incident, {}};
+  for (const SignalView& signal : signals) {
+    const auto since =
+        look.since.emplace(signal.facts().name, RowsSinceChange(signal, *incident)).first;
+    RenewEvidence(signal, since->second, incident);
+  }
+  Explain(FactsOf(look, losses), incident);
+}
+
+}  // namespace faultline

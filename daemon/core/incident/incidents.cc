@@ -1,0 +1,119 @@
+#include "daemon/core/incident/incidents.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "daemon/core/contract/record_versions.h"
+#include "daemon/core/incident/incident_look.h"
+#include "daemon/core/signal/signal_evidence.h"
+#include "detectors/catalog.h"
+
+namespace faultline {
+
+Incidents::Incidents(uint64_t model_hash, std::string model, std::string version)
+    : model_hash_(model_hash), book_(std::move(model), std::move(version)), bundles_(model_hash) {}
+
+void Incidents::BeginPane() {
+  before_.clear();
+  losses_.ClosePane();
+}
+
+void Incidents::TakePane(const ModelView& model, const JudgedPane& pane,
+                         const std::vector<AlertEdge>& edges, int64_t now_ns, Effects* effects) {
+  // Before the edges: with them the incident may close.
+  RecordEvidence(model, pane, effects);
+  Apply(model, &pane, edges, now_ns, effects);
+  PinEvidence(model, pane, edges, effects);
+}
+
+void Incidents::TakeEdges(const ModelView& model, const std::vector<AlertEdge>& edges,
+                          int64_t now_ns, Effects* effects) {
+  Apply(model, nullptr, edges, now_ns, effects);
+}
+
+void Incidents::Apply(const ModelView& model, const JudgedPane* pane,
+                      const std::vector<AlertEdge>& edges, int64_t now_ns, Effects* effects) {
+  for (const AlertEdge& edge : edges) {
+    const std::optional<SignalView> signal = FindSignal(model, edge.key.signal);
+    const CatalogEntry* entry = FindKind(std::string_view(edge.key.detector));
+    EdgeContext context;
+    v1::SignalEvidence evidence;
+    if (entry != nullptr) context.concern = entry->concern;
+    // Scores of rows that moved mean rows unlike the reference's, whichever detector sees it.
+    if (edge.key.signal == kRowScoreSignal) context.concern = Concern::kAnomaly;
+    if (signal.has_value()) {
+      const SignalState& state = signal->state();
+      context.role = signal->facts().role;
+      const bool values = state.reference != nullptr && !state.reference->empty();
+      if (edge.kind != AlertEdge::Kind::kResolved && values) {
+        const bool on_rolling = entry != nullptr && entry->on_rolling && state.rolling != nullptr;
+        evidence = MakeEvidence(edge.key.signal, state.reference->summary(),
+                                on_rolling ? state.rolling->merged() : state.window->merged());
+        context.evidence = &evidence;
+      }
+    }
+    book_.Apply(edge, context, model.settings, now_ns);
+  }
+  LookAtOpenIncident(model, pane, edges, losses_, &book_);
+  if (edges.empty() && !book_.OpenChanged()) return;
+  TakeChanges(model.resolved_max, effects);
+}
+
+void Incidents::TakeChanges(uint32_t resolved_max, Effects* effects) {
+  book_.Retain(resolved_max);
+  const size_t before = effects->incidents.size();
+  book_.TakeChanges(&effects->incidents);
+  if (bundles_.open() != 0 && bundles_.open() != book_.open_id()) bundles_.Close();
+  for (size_t i = before; i < effects->incidents.size(); ++i) {
+    if (effects->incidents[i].removed) bundles_.Remove(effects->incidents[i].id, effects);
+  }
+}
+
+void Incidents::EncodeBook(std::string* out) {
+  book_.Encode(out);
+  book_cut_ = book_.revision();
+}
+
+void Incidents::Cut(Effects* effects) {
+  if (bundles_.revision() == bundles_cut_) return;
+  bundles_cut_ = bundles_.revision();
+  std::string payload;
+  bundles_.Encode(&payload);
+  effects->writes.push_back({BundlesKey(model_hash_), SealRecord(Table::kBundles, payload)});
+}
+
+void Incidents::Delete(Effects* effects) {
+  book_.Clear();
+  TakeChanges(0, effects);
+  bundles_.Clear(effects);
+  effects->writes.push_back({BundlesKey(model_hash_), std::nullopt});
+}
+
+absl::Status Incidents::RestoreBook(std::string_view payload) {
+  absl::Status status = book_.Decode(payload);
+  if (!status.ok()) return status;
+  book_restored_ = true;
+  for (const auto& [id, incident] : early_) book_.Restore(id, incident);
+  early_.clear();
+  return absl::OkStatus();
+}
+
+void Incidents::RestoreIncident(uint64_t id, const v1::Incident& incident) {
+  if (book_restored_) {
+    book_.Restore(id, incident);
+  } else {
+    early_[id] = incident;
+  }
+}
+
+absl::Status Incidents::FinishRestore() {
+  for (const auto& [id, incident] : early_) book_.Restore(id, incident);
+  early_.clear();
+  book_cut_ = book_.revision();
+  bundles_cut_ = bundles_.revision();
+  return book_.FinishRestore();
+}
+
+size_t Incidents::memory_bytes() const { return book_.memory_bytes() + bundles_.memory_bytes(); }
+
+}  // namespace faultline

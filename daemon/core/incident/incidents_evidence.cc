@@ -1,0 +1,129 @@
+// What is kept of a model's open incident. See bundle.h.
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "daemon/core/contract/version.h"
+#include "daemon/core/incident/incidents.h"
+
+namespace faultline {
+namespace {
+
+// The rolling reference as the pane at hand is judged, if a detector looks at it.
+std::optional<std::string> JudgedRolling(const ModelSettings& settings, const SignalState& state) {
+  const bool looked_at =
+      std::any_of(state.detectors.begin(), state.detectors.end(),
+                  [&](uint16_t i) { return settings.detectors[i].entry->on_rolling; });
+  if (!looked_at || state.rolling == nullptr) return std::nullopt;
+  std::string bytes;
+  state.rolling->merged().Encode(&bytes);
+  return bytes;
+}
+
+}  // namespace
+
+bool Incidents::Wants(const SignalView& signal) const {
+  return bundles_.Holds(signal.stream.ordinal, signal.signal);
+}
+
+void Incidents::RememberBefore(const ModelSettings& settings, const SignalView& signal,
+                               std::vector<FollowState> follow) {
+  before_[signal.signal] = {std::move(follow), JudgedRolling(settings, signal.state())};
+}
+
+void Incidents::OutdateEvidence(const SignalView& signal) {
+  bundles_.Outdate(signal.stream.ordinal, signal.signal);
+}
+
+EvidencePin Incidents::MakePin(const ModelSettings& settings, const JudgedPane& pane,
+                               uint32_t signal) const {
+  const SignalState& state = pane.stream.signals[signal];
+  EvidencePin pin;
+  pin.facts = pane.stream.schema[signal];
+  pin.stream = pane.stream.ordinal;
+  pin.from = pane.number;
+  pin.window_from = pane.stream.window_from;
+  pin.daemon = kDaemonVersion;
+  for (const uint16_t index : state.detectors) {
+    const CatalogEntry* entry = settings.detectors[index].entry;
+    pin.detectors.emplace_back(entry->name, entry->state_version);
+  }
+  pin.config = settings.config;
+  pin.reference = state.reference;
+  pin.window = state.window->encoded();
+  const auto before = before_.find(signal);
+  if (before != before_.end()) pin.follow = before->second.follow;
+  return pin;
+}
+
+EvidencePane Incidents::MakeEvidencePane(const JudgedPane& pane) const {
+  EvidencePane made;
+  made.stream = pane.stream.ordinal;
+  made.number = pane.number;
+  made.window_from = pane.stream.window_from;
+  made.header = pane.pane.header();
+  made.deposit = pane.deposit;
+  for (const BundleBook::Pinned& pinned : bundles_.pinned()) {
+    if (pinned.stream != pane.stream.ordinal) continue;
+    if (!pane.stream.signals[pinned.signal].judged()) continue;
+    EvidenceEntry& entry = made.entries.emplace_back();
+    entry.pin = pinned.pin;
+    entry.sent = pane.pane.Sent(pinned.signal);
+    if (const Summary* summary = pane.pane.Find(pinned.signal)) {
+      entry.counted = true;
+      summary->Encode(&entry.summary);
+    }
+    const auto before = before_.find(pinned.signal);
+    if (before != before_.end()) entry.rolling = before->second.rolling;
+    for (const DetectorReading& reading : pane.readings[pinned.signal].readings) {
+      entry.verdicts.emplace_back(reading.detector, reading.verdict);
+    }
+  }
+  return made;
+}
+
+void Incidents::RecordEvidence(const ModelView& model, const JudgedPane& pane, Effects* effects) {
+  // By value: pins that no longer hold are made anew.
+  std::vector<BundleBook::Pinned> all = bundles_.pinned();
+  std::erase_if(all, [&](const auto& pinned) { return pinned.stream != pane.stream.ordinal; });
+  if (all.empty()) return;
+  for (const BundleBook::Pinned& pinned : all) {
+    const SignalState& state = pane.stream.signals[pinned.signal];
+    if (!state.judged()) continue;
+    if (pinned.reference_version == state.reference->version() &&
+        pinned.config_digest == model.settings.config_digest) {
+      continue;
+    }
+    bundles_.Add(pinned.signal, MakePin(model.settings, pane, pinned.signal),
+                 model.settings.config_digest, effects);
+  }
+  bundles_.Record(MakeEvidencePane(pane), effects);
+}
+
+// Signals whose alerts fired join the incident, the strongest first.
+void Incidents::PinEvidence(const ModelView& model, const JudgedPane& pane,
+                            const std::vector<AlertEdge>& edges, Effects* effects) {
+  if (book_.open_id() == 0) return;
+  const uint32_t stream = pane.stream.ordinal;
+  std::vector<std::pair<double, uint32_t>> joining;
+  for (const AlertEdge& edge : edges) {
+    const std::optional<uint32_t> signal = pane.stream.schema.Find(edge.key.signal);
+    if (edge.kind != AlertEdge::Kind::kFired || !signal.has_value()) continue;
+    if (!pane.stream.signals[*signal].judged() || bundles_.Holds(stream, *signal)) continue;
+    const double ratio = edge.alert.peak.ratio();
+    joining.emplace_back(std::isnan(ratio) ? 0 : -ratio, *signal);
+  }
+  if (joining.empty()) return;
+  bundles_.Open(book_.open_id(), effects);
+  if (bundles_.open() != book_.open_id()) return;  // It was opened again.
+  std::sort(joining.begin(), joining.end());
+  bool joined = false;
+  for (const auto& [strength, signal] : joining) {
+    if (bundles_.Holds(stream, signal)) continue;
+    joined |= bundles_.Add(signal, MakePin(model.settings, pane, signal),
+                           model.settings.config_digest, effects);
+  }
+  if (joined) bundles_.Record(MakeEvidencePane(pane), effects);
+}
+
+}  // namespace faultline
