@@ -28,8 +28,8 @@
 #include "daemon/runtime/memory.h"
 #include "daemon/runtime/pipeline.h"
 #include "daemon/runtime/watchdog.h"
-#include "storage/recorder.h"
-#include "storage/rocks_store.h"
+#include "storage/rocks/rocks_store.h"
+#include "storage/segments/recorder.h"
 
 namespace faultline {
 namespace {

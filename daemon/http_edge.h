@@ -12,7 +12,7 @@
 #include "daemon/edge/ingest/ingestion_desk.h"
 #include "daemon/edge/notify/alert_poster.h"
 #include "daemon/runtime/pipeline.h"
-#include "storage/recorder.h"
+#include "storage/segments/recorder.h"
 
 namespace faultline {
 

@@ -12,7 +12,7 @@
 #include "daemon/edge/review/evidence_calls.h"
 #include "daemon/edge/review/incident_reader.h"
 #include "daemon/edge/review/url_query.h"
-#include "storage/keys.h"
+#include "storage/tables/incident_id.h"
 
 namespace faultline {
 namespace {

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "daemon/core/settings/settings.h"
-#include "storage/recorder.h"
+#include "storage/segments/recorder.h"
 #include "storage/store.h"
 
 namespace faultline {

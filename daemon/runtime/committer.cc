@@ -11,7 +11,7 @@
 #include "daemon/runtime/planted_bug.h"
 #include "daemon/runtime/recording.h"
 #include "daemon/runtime/row_totals.h"
-#include "storage/keys.h"
+#include "storage/tables/keys.h"
 
 namespace faultline {
 namespace {

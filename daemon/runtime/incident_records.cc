@@ -7,20 +7,13 @@
 #include <utility>
 
 #include "base/codec.h"
-#include "storage/envelope.h"
-#include "storage/keys.h"
+#include "storage/tables/keys.h"
+#include "storage/tables/records.h"
 
 namespace faultline {
 namespace {
 
 using google::protobuf::internal::WireFormatLite;
-
-constexpr char kIncidentKind = static_cast<char>(Table::kIncident);
-constexpr char kLineKind = static_cast<char>(Table::kIncidentLine);
-constexpr char kChangeKind = static_cast<char>(Table::kIncidentChange);
-constexpr uint8_t kIncidentVersion = 1;
-constexpr uint8_t kLineVersion = 1;
-constexpr uint8_t kChangeVersion = 1;
 
 // Maps in the order of their keys.
 std::string Serialize(const v1::Incident& incident) {
@@ -38,20 +31,21 @@ bool Parse(std::string_view bytes, v1::Incident* incident) {
 }
 
 absl::Status NoIncident() {
-  return absl::DataLossError("the bytes of a stored incident are not of an incident");
+  return absl::DataLossError("stored incident: not an Incident message");
 }
 
-absl::StatusOr<v1::Incident> ParseOpened(const absl::StatusOr<Opened>& opened) {
-  if (!opened.ok()) return opened.status();
+absl::StatusOr<v1::Incident> OpenIncidentOf(Table table, std::string_view sealed) {
+  const absl::StatusOr<std::string_view> payload = OpenRecord(table, sealed);
+  if (!payload.ok()) return payload.status();
   v1::Incident incident;
-  if (!Parse(opened->payload, &incident)) return NoIncident();
+  if (!Parse(*payload, &incident)) return NoIncident();
   return incident;
 }
 
 }  // namespace
 
 std::string SealIncident(const v1::Incident& incident) {
-  return Seal(kIncidentKind, kIncidentVersion, Serialize(incident));
+  return SealRecord(Table::kIncident, Serialize(incident));
 }
 
 std::string SealIncidentLine(const v1::Incident& incident) {
@@ -59,7 +53,7 @@ std::string SealIncidentLine(const v1::Incident& incident) {
   line.clear_timeline();
   line.clear_evidence();
   line.clear_triage();
-  return Seal(kLineKind, kLineVersion, Serialize(line));
+  return SealRecord(Table::kIncidentLine, Serialize(line));
 }
 
 std::vector<StateWrite> IncidentWrites(const IncidentChange& change) {
@@ -80,21 +74,21 @@ std::string SealIncidentChange(uint64_t sequence, const IncidentChange& change) 
   encoder.Fixed8(change.removed ? 1 : 0);
   encoder.String(change.change);
   encoder.String(Serialize(incident));
-  return Seal(kChangeKind, kChangeVersion, bytes);
+  return SealRecord(Table::kIncidentChange, bytes);
 }
 
 absl::StatusOr<v1::Incident> OpenIncident(std::string_view sealed) {
-  return ParseOpened(Open(kIncidentKind, kIncidentVersion, sealed));
+  return OpenIncidentOf(Table::kIncident, sealed);
 }
 
 absl::StatusOr<v1::Incident> OpenIncidentLine(std::string_view sealed) {
-  return ParseOpened(Open(kLineKind, kLineVersion, sealed));
+  return OpenIncidentOf(Table::kIncidentLine, sealed);
 }
 
 absl::StatusOr<IncidentChangeRecord> OpenIncidentChange(std::string_view sealed) {
-  const absl::StatusOr<Opened> opened = Open(kChangeKind, kChangeVersion, sealed);
-  if (!opened.ok()) return opened.status();
-  Decoder decoder(opened->payload);
+  const absl::StatusOr<std::string_view> payload = OpenRecord(Table::kIncidentChange, sealed);
+  if (!payload.ok()) return payload.status();
+  Decoder decoder(*payload);
   IncidentChangeRecord record;
   record.sequence = decoder.Varint();
   record.change.id = decoder.Fixed64();
@@ -103,7 +97,7 @@ absl::StatusOr<IncidentChangeRecord> OpenIncidentChange(std::string_view sealed)
   record.change.change = decoder.String();
   const std::string_view incident = decoder.String();
   if (!decoder.Done() || removed > 1 || !Parse(incident, &record.change.incident)) {
-    return absl::DataLossError("the bytes of a stored incident change are not of a change");
+    return absl::DataLossError("stored incident change is damaged");
   }
   return record;
 }
@@ -145,11 +139,10 @@ bool ReadHeadField(uint32_t tag, google::protobuf::io::CodedInputStream* in, Inc
 }  // namespace
 
 absl::StatusOr<IncidentHead> OpenIncidentHead(std::string_view sealed) {
-  const absl::StatusOr<Opened> opened = Open(kLineKind, kLineVersion, sealed);
-  if (!opened.ok()) return opened.status();
-  google::protobuf::io::CodedInputStream in(
-      reinterpret_cast<const uint8_t*>(opened->payload.data()),
-      static_cast<int>(opened->payload.size()));
+  const absl::StatusOr<std::string_view> payload = OpenRecord(Table::kIncidentLine, sealed);
+  if (!payload.ok()) return payload.status();
+  google::protobuf::io::CodedInputStream in(reinterpret_cast<const uint8_t*>(payload->data()),
+                                            static_cast<int>(payload->size()));
   IncidentHead head;
   // Fields are written in the order of their numbers, so these come before everything long.
   while (const uint32_t tag = in.ReadTag()) {

@@ -14,7 +14,7 @@
 #include "daemon/runtime/planted_bug.h"
 #include "daemon/runtime/row_totals.h"
 #include "daemon/runtime/shard_thread.h"
-#include "storage/keys.h"
+#include "storage/tables/keys.h"
 
 namespace faultline {
 namespace {
@@ -66,9 +66,9 @@ struct Pipeline::Impl {
 absl::Status Pipeline::Impl::Restore() {
   absl::Status status = RestoreModels();
   if (!status.ok()) return status;
-  for (const Table table : AllTables()) {
-    if (table == Table::kModel || ReadOnDemand(table)) continue;
-    const KeyRange range = TableRange(table);
+  for (const TableDescriptor& table : kTables) {
+    if (table.tag == Table::kModel || table.read == TableRead::kOnDemand) continue;
+    const KeyRange range = TableRange(table.tag);
     absl::Status record_status;
     status = store->Scan(range.begin, range.end, [&](std::string_view key, std::string_view value) {
       record_status = NameKey(RestoreRecord(key, value), key);
@@ -107,22 +107,25 @@ absl::Status Pipeline::Impl::RestoreModels() {
 absl::Status Pipeline::Impl::RestoreRecord(std::string_view bytes, std::string_view value) {
   const absl::StatusOr<Key> key = ParseKey(bytes);
   if (!key.ok()) return key.status();
-  if (key->table == Table::kGlobal) return absl::OkStatus();  // Read one by one.
-  if (key->table == Table::kProducerMark) {
-    return gate->marks().Restore(key->producer_id, value, drive.clock.steady_ns());
-  }
-  if (key->table == Table::kIncident) {
-    for (const auto& shard : shards) {
-      absl::Status status = shard->shard().Restore(bytes, value);
-      if (!status.ok()) return status;
+  switch (DescriptorOf(key->table).owner) {
+    case TableOwner::kDaemon:
+      break;  // Read by name.
+    case TableOwner::kAdmission:
+      return gate->marks().Restore(key->producer_id, value, drive.clock.steady_ns());
+    case TableOwner::kIncidents: {
+      absl::Status status;
+      for (const auto& shard : shards) status.Update(shard->shard().Restore(bytes, value));
+      return status;
     }
-    return absl::OkStatus();
+    case TableOwner::kModel: {
+      const auto found = shard_of_model.find(key->model_hash);
+      if (found == shard_of_model.end()) {
+        return absl::DataLossError("the record of its model is missing");
+      }
+      return found->second->Restore(bytes, value);
+    }
   }
-  const auto found = shard_of_model.find(key->model_hash);
-  if (found == shard_of_model.end()) {
-    return absl::DataLossError("belongs to a model that is not there");
-  }
-  return found->second->Restore(bytes, value);
+  return absl::OkStatus();
 }
 
 absl::Status Pipeline::Impl::RestoreTotals() {

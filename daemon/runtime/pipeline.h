@@ -19,7 +19,7 @@
 #include "daemon/core/contract/snapshot.h"
 #include "daemon/core/settings/settings.h"
 #include "daemon/runtime/memory.h"
-#include "storage/recorder.h"
+#include "storage/segments/recorder.h"
 #include "storage/store.h"
 
 namespace faultline {

@@ -6,17 +6,10 @@
 
 #include "base/check.h"
 #include "base/codec.h"
-#include "storage/envelope.h"
-#include "storage/keys.h"
+#include "storage/tables/keys.h"
+#include "storage/tables/records.h"
 
 namespace faultline {
-namespace {
-
-constexpr char kMarkKind = static_cast<char>(Table::kProducerMark);
-constexpr uint8_t kMarkVersion = 1;
-
-}  // namespace
-
 ProducerMarks::Mark* ProducerMarks::FindOrAdd(const std::string& id, uint64_t epoch,
                                               int64_t now_ns) {
   const auto found = marks_.find(id);
@@ -109,7 +102,7 @@ void ProducerMarks::Cut(std::vector<StateWrite>* writes) {
     Encoder encoder(&payload);
     encoder.Varint(mark.epoch);
     encoder.Varint(mark.cut);
-    writes->push_back({ProducerMarkKey(id), Seal(kMarkKind, kMarkVersion, payload)});
+    writes->push_back({ProducerMarkKey(id), SealRecord(Table::kProducerMark, payload)});
   }
   dirty_.clear();
   for (const std::string& id : removed_) {
@@ -127,9 +120,9 @@ void ProducerMarks::Committed() {
 }
 
 absl::Status ProducerMarks::Restore(std::string_view id, std::string_view value, int64_t now_ns) {
-  const absl::StatusOr<Opened> opened = Open(kMarkKind, kMarkVersion, value);
-  if (!opened.ok()) return opened.status();
-  Decoder decoder(opened->payload);
+  const absl::StatusOr<std::string_view> payload = OpenRecord(Table::kProducerMark, value);
+  if (!payload.ok()) return payload.status();
+  Decoder decoder(*payload);
   Mark mark;
   mark.epoch = decoder.Varint();
   mark.admitted = mark.cut = mark.committed = decoder.Varint();

@@ -2,7 +2,7 @@
 
 #include "daemon/core/contract/event.h"
 #include "daemon/core/settings/settings.h"
-#include "storage/recorder.h"
+#include "storage/segments/recorder.h"
 
 namespace faultline {
 

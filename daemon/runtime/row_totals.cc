@@ -3,17 +3,9 @@
 #include <absl/strings/ascii.h>
 
 #include "base/codec.h"
-#include "storage/envelope.h"
-#include "storage/keys.h"
+#include "storage/tables/records.h"
 
 namespace faultline {
-namespace {
-
-constexpr char kKind = static_cast<char>(Table::kGlobal);
-constexpr uint8_t kVersion = 1;
-
-}  // namespace
-
 std::string SealRowTotals(const RowTotals& totals) {
   std::string payload;
   Encoder encoder(&payload);
@@ -27,13 +19,13 @@ std::string SealRowTotals(const RowTotals& totals) {
     encoder.String(reason);
     encoder.Varint(rows);
   }
-  return Seal(kKind, kVersion, payload);
+  return SealRecord(Table::kGlobal, payload);
 }
 
 absl::StatusOr<RowTotals> OpenRowTotals(std::string_view value) {
-  const absl::StatusOr<Opened> opened = Open(kKind, kVersion, value);
-  if (!opened.ok()) return opened.status();
-  Decoder decoder(opened->payload);
+  const absl::StatusOr<std::string_view> payload = OpenRecord(Table::kGlobal, value);
+  if (!payload.ok()) return payload.status();
+  Decoder decoder(*payload);
   RowTotals totals;
   totals.received = decoder.Varint();
   totals.applied = decoder.Varint();
@@ -54,13 +46,13 @@ absl::StatusOr<RowTotals> OpenRowTotals(std::string_view value) {
 std::string SealChangeSequence(uint64_t sequence) {
   std::string payload;
   Encoder(&payload).Varint(sequence);
-  return Seal(kKind, kVersion, payload);
+  return SealRecord(Table::kGlobal, payload);
 }
 
 absl::StatusOr<uint64_t> OpenChangeSequence(std::string_view value) {
-  const absl::StatusOr<Opened> opened = Open(kKind, kVersion, value);
-  if (!opened.ok()) return opened.status();
-  Decoder decoder(opened->payload);
+  const absl::StatusOr<std::string_view> payload = OpenRecord(Table::kGlobal, value);
+  if (!payload.ok()) return payload.status();
+  Decoder decoder(*payload);
   const uint64_t sequence = decoder.Varint();
   if (!decoder.Done()) return absl::DataLossError("the change sequence is damaged");
   return sequence;

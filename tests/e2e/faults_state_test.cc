@@ -7,8 +7,8 @@
 
 #include "base/codec.h"
 #include "storage/envelope.h"
-#include "storage/keys.h"
-#include "storage/rocks_store.h"
+#include "storage/rocks/rocks_store.h"
+#include "storage/tables/keys.h"
 #include "tests/support/daemon_calls.h"
 #include "tests/support/daemon_child.h"
 #include "tests/support/daemon_load.h"

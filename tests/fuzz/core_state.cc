@@ -5,9 +5,9 @@
 #include <utility>
 
 #include "base/check.h"
-#include "daemon/core/contract/record_versions.h"
 #include "daemon/runtime/incident_records.h"
-#include "storage/keys.h"
+#include "storage/tables/keys.h"
+#include "storage/tables/records.h"
 
 namespace faultline::fuzz {
 namespace {

@@ -6,7 +6,6 @@
 
 #include "base/check.h"
 #include "daemon/core/alert/alert_book.h"
-#include "daemon/core/contract/record_versions.h"
 #include "daemon/core/incident/bundle.h"
 #include "daemon/core/incident/incident_book.h"
 #include "daemon/core/reference/learning.h"
@@ -17,7 +16,8 @@
 #include "daemon/runtime/incident_records.h"
 #include "daemon/runtime/producer_marks.h"
 #include "daemon/runtime/row_totals.h"
-#include "storage/segment.h"
+#include "storage/segments/segment.h"
+#include "storage/tables/records.h"
 #include "tests/fuzz/batches.h"
 #include "tests/fuzz/core_state.h"
 #include "tests/fuzz/fuzz.h"

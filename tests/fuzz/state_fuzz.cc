@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "base/check.h"
-#include "daemon/core/contract/record_versions.h"
-#include "storage/keys.h"
+#include "storage/tables/keys.h"
+#include "storage/tables/records.h"
 #include "tests/fuzz/batches.h"
 #include "tests/fuzz/core_state.h"
 #include "tests/fuzz/fuzz.h"

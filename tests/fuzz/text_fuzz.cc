@@ -9,7 +9,8 @@
 #include "daemon/edge/decode/names.h"
 #include "daemon/edge/review/page_token.h"
 #include "daemon/edge/review/url_query.h"
-#include "storage/keys.h"
+#include "storage/tables/incident_id.h"
+#include "storage/tables/keys.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/mutate.h"
 
@@ -26,6 +27,9 @@ void CheckKey(std::string_view text) {
   if (!HasModel(key->table)) return;
   const KeyRange model = ModelRange(key->table, key->model_hash);
   FAULTLINE_CHECK(model.begin <= text && text < model.end, "and among its model's");
+  if (!HasStream(key->table)) return;
+  const KeyRange stream = StreamRange(key->table, key->model_hash, key->stream);
+  FAULTLINE_CHECK(stream.begin <= text && text < stream.end, "and its stream's");
 }
 
 void CheckId(std::string_view text) {
@@ -172,11 +176,11 @@ void Mutate(Random* dice, size_t bytes_max, std::string* bytes) {
 std::vector<std::string> Seeds() {
   std::vector<std::string> seeds;
   const auto add = [&](char check, const std::string& text) { seeds.push_back(check + text); };
-  for (const Table table : AllTables()) {
+  for (const TableDescriptor& table : kTables) {
     Key key;
-    key.table = table;
-    if (HasModel(table)) key.model_hash = ModelHash("credit", "1");
-    if (table == Table::kProducerMark) key.producer_id = "p";
+    key.table = table.tag;
+    if (HasModel(table.tag)) key.model_hash = ModelHash("credit", "1");
+    if (table.tag == Table::kProducerMark) key.producer_id = "p";
     add(0, BuildKey(key));
   }
   add(1, FormatIncidentId(123'456'789));

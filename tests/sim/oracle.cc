@@ -7,7 +7,8 @@
 #include "daemon/runtime/incident_records.h"
 #include "daemon/runtime/row_totals.h"
 #include "storage/envelope.h"
-#include "storage/keys.h"
+#include "storage/tables/keys.h"
+#include "storage/tables/records.h"
 
 namespace faultline::sim {
 namespace {
@@ -223,8 +224,8 @@ void Oracle::CheckKeys(const std::set<std::string>& keys) {
   for (const std::string& bytes : keys) {
     const absl::StatusOr<Key> key = ParseKey(bytes);
     if (!key.ok()) continue;
-    const bool of_core = HasModel(key->table) || key->table == Table::kIncident ||
-                         key->table == Table::kEvidence || key->table == Table::kEvidencePane;
+    const bool of_core =
+        DescriptorOf(key->table).owner == TableOwner::kModel || key->table == Table::kIncident;
     if (!of_core) continue;
     const auto found = shadow_.stored().find(bytes);
     const std::string expected = found == shadow_.stored().end() ? "" : found->second;
@@ -239,9 +240,9 @@ void Oracle::CheckKeys(const std::set<std::string>& keys) {
 void Oracle::CheckMarks() {
   for (const auto& [producer, epoch] : epochs_) {
     const std::string value = store_->Value(ProducerMarkKey(producer));
-    const absl::StatusOr<Opened> opened = Open(static_cast<char>(Table::kProducerMark), 1, value);
-    if (!opened.ok()) return Violate("I1", "the mark of " + producer + " is missing");
-    Decoder in(opened->payload);
+    const absl::StatusOr<std::string_view> payload = OpenRecord(Table::kProducerMark, value);
+    if (!payload.ok()) return Violate("I1", "the mark of " + producer + " is missing");
+    Decoder in(*payload);
     const uint64_t stored_epoch = in.Varint();
     const uint64_t stored = in.Varint();
     if (stored_epoch < epoch || stored != CommittedThrough(producer, stored_epoch)) {

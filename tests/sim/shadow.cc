@@ -5,7 +5,7 @@
 
 #include "daemon/core/contract/limits.h"
 #include "daemon/runtime/incident_records.h"
-#include "storage/keys.h"
+#include "storage/tables/keys.h"
 #include "tests/sim/plan.h"
 
 namespace faultline::sim {
@@ -25,8 +25,8 @@ std::string Shadow::Restarted(std::shared_ptr<const Settings> settings, uint32_t
   cores_.resize(shards);
   for (Core& core : cores_) core.shard = std::make_unique<Shard>(settings_);
   absl::Status status = RestoreTable(Table::kModel);
-  for (const Table table : AllTables()) {
-    if (table != Table::kModel && status.ok()) status = RestoreTable(table);
+  for (const TableDescriptor& table : kTables) {
+    if (table.tag != Table::kModel && status.ok()) status = RestoreTable(table.tag);
   }
   for (Core& core : cores_) {
     if (status.ok()) status = core.shard->FinishRestore();

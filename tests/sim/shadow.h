@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "daemon/core/shard/shard.h"
-#include "storage/keys.h"
+#include "storage/tables/keys.h"
 
 namespace faultline::sim {
 

@@ -2,7 +2,7 @@
 #include <utility>
 
 #include "daemon/edge/decode/decode.h"
-#include "storage/keys.h"
+#include "storage/tables/keys.h"
 #include "tests/sim/world.h"
 
 namespace faultline::sim {

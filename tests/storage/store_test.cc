@@ -12,9 +12,9 @@
 #include <utility>
 #include <vector>
 
-#include "storage/keys.h"
 #include "storage/memory_store.h"
-#include "storage/rocks_store.h"
+#include "storage/rocks/rocks_store.h"
+#include "storage/tables/keys.h"
 #include "tests/storage/temporary_folder.h"
 
 namespace faultline {
@@ -154,7 +154,8 @@ TEST_P(StoreTest, AgreesWithAMapUnderRandomCommits) {
   for (int round = 0; round < 200; ++round) {
     std::vector<StateWrite> writes;
     for (uint64_t i = random() % 20; i > 0; --i) {
-      const std::string key = OpenPaneKey(random() % 3, static_cast<int64_t>(random() % 9) - 4, 0);
+      const std::string key =
+          OpenPaneKey(random() % 3, 0, static_cast<int64_t>(random() % 9) - 4, 0);
       if (random() % 3 == 0) {
         writes.push_back({key, std::nullopt});
         expected.erase(key);

@@ -10,7 +10,7 @@
 #include "daemon/cli/console/console.h"
 #include "daemon/client/client.h"
 #include "faultline/v1/admin.grpc.pb.h"
-#include "storage/backup.h"
+#include "storage/rocks/rocks_backup.h"
 
 namespace faultline::cli {
 namespace {

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "base/check.h"
-#include "daemon/core/contract/record_versions.h"
+#include "storage/tables/records.h"
 
 namespace faultline {
 

@@ -11,7 +11,8 @@
 #include "daemon/core/contract/limits.h"
 #include "daemon/core/incident/failure_mode.h"
 #include "daemon/core/incident/incident_words.h"
-#include "storage/keys.h"
+#include "storage/tables/incident_id.h"
+#include "storage/tables/keys.h"
 
 namespace faultline {
 namespace {

@@ -3,7 +3,7 @@
 #include "base/codec.h"
 #include "daemon/core/contract/limits.h"
 #include "daemon/core/incident/incident_book.h"
-#include "storage/keys.h"
+#include "storage/tables/incident_id.h"
 
 // How an IncidentBook is written and read back.
 

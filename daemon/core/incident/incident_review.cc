@@ -7,7 +7,7 @@
 #include "base/clean_text.h"
 #include "daemon/core/incident/incident_book.h"
 #include "daemon/core/incident/incident_words.h"
-#include "storage/keys.h"
+#include "storage/tables/incident_id.h"
 
 namespace faultline {
 namespace {

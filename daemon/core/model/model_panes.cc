@@ -3,9 +3,10 @@
 #include <utility>
 
 #include "base/check.h"
-#include "daemon/core/contract/record_versions.h"
+#include "daemon/core/contract/streams.h"
 #include "daemon/core/model/model_state.h"
 #include "storage/envelope.h"
+#include "storage/tables/records.h"
 
 namespace faultline {
 namespace {
@@ -57,7 +58,8 @@ void ModelState::ClosePane(OpenPane* pane, int64_t now_ns, Effects* effects) {
       evaluated_ns_, shard_->settings->panes_age_max_ns, shard_->settings->panes_bytes_max,
       window_from_, [&](int64_t number, uint32_t blocks) {
         for (uint32_t block = 0; block < blocks; ++block) {
-          effects->writes.push_back({ClosedPaneKey(hash_, number, block), std::nullopt});
+          effects->writes.push_back(
+              {ClosedPaneKey(hash_, kInferenceStream, number, block), std::nullopt});
         }
       });
   changed_ = true;
@@ -75,7 +77,8 @@ void ModelState::StoreClosed(const OpenPane& pane, Effects* effects) {
     pane.EncodeBlock(block, schema_.size(), &out);
     std::string sealed = SealRecord(Table::kClosedPane, payload);
     bytes += sealed.size();
-    effects->writes.push_back({ClosedPaneKey(hash_, number, block), std::move(sealed)});
+    effects->writes.push_back(
+        {ClosedPaneKey(hash_, kInferenceStream, number, block), std::move(sealed)});
   }
   stored_panes_.Add(number, pane.header().last_ns, blocks, bytes);
 }

@@ -2,9 +2,10 @@
 #include <algorithm>
 #include <utility>
 
-#include "daemon/core/contract/record_versions.h"
+#include "daemon/core/contract/streams.h"
 #include "daemon/core/model/model_state.h"
 #include "daemon/core/signal/verdict_codec.h"
+#include "storage/tables/records.h"
 
 namespace faultline {
 namespace {
@@ -110,12 +111,13 @@ void ModelState::CutOpenPanes(Effects* effects) {
         std::string payload;
         Encoder out(&payload);
         pane.EncodeBlock(block, schema_.size(), &out);
-        Write(Table::kOpenPane, OpenPaneKey(hash_, slot, block), payload, effects);
+        Write(Table::kOpenPane, OpenPaneKey(hash_, kInferenceStream, slot, block), payload,
+              effects);
       }
       pane.ClearDirty();
     } else if (!pane.started()) {
       for (uint32_t block = 0; block < open_stored_[slot]; ++block) {
-        Erase(OpenPaneKey(hash_, slot, block), effects);
+        Erase(OpenPaneKey(hash_, kInferenceStream, slot, block), effects);
       }
       open_stored_[slot] = 0;
     }
@@ -126,10 +128,11 @@ void ModelState::CutDetectors(Effects* effects) {
   for (const uint32_t block : detector_blocks_) {
     const std::string payload = EncodeDetectors(block);
     if (!payload.empty()) {
-      Write(Table::kDetectorState, DetectorStateKey(hash_, block), payload, effects);
+      Write(Table::kDetectorState, DetectorStateKey(hash_, kInferenceStream, block), payload,
+            effects);
       detectors_stored_.insert(block);
     } else if (detectors_stored_.erase(block) > 0) {
-      Erase(DetectorStateKey(hash_, block), effects);
+      Erase(DetectorStateKey(hash_, kInferenceStream, block), effects);
     }
   }
   detector_blocks_.clear();
@@ -159,9 +162,9 @@ void ModelState::CutScores(Effects* effects) {
       std::string payload;
       Encoder out(&payload);
       score.Encode(&out);
-      Write(Table::kFittedScore, FittedScoreKey(hash_, index), payload, effects);
+      Write(Table::kFittedScore, FittedScoreKey(hash_, kInferenceStream, index), payload, effects);
     } else if (scores_stored_[index]) {
-      Erase(FittedScoreKey(hash_, index), effects);
+      Erase(FittedScoreKey(hash_, kInferenceStream, index), effects);
     }
     scores_stored_[index] = score.ready();
   }
@@ -175,16 +178,17 @@ void ModelState::CutDerived(Effects* effects) {
       std::string payload;
       Encoder out(&payload);
       derived_[i].Encode(&out);
-      Write(Table::kFittedScore, FittedScoreKey(hash_, 2 * i + 2), payload, effects);
+      Write(Table::kFittedScore, FittedScoreKey(hash_, kInferenceStream, 2 * i + 2), payload,
+            effects);
     }
     const std::vector<std::byte>& memory = derived_[i].memory;
     if (!memories_changed_ || memory.empty()) continue;
-    Write(Table::kFittedScore, FittedScoreKey(hash_, 2 * i + 3),
+    Write(Table::kFittedScore, FittedScoreKey(hash_, kInferenceStream, 2 * i + 3),
           {reinterpret_cast<const char*>(memory.data()), memory.size()}, effects);
   }
   for (uint32_t i = count; i < derived_stored_; ++i) {
-    Erase(FittedScoreKey(hash_, 2 * i + 2), effects);
-    Erase(FittedScoreKey(hash_, 2 * i + 3), effects);
+    Erase(FittedScoreKey(hash_, kInferenceStream, 2 * i + 2), effects);
+    Erase(FittedScoreKey(hash_, kInferenceStream, 2 * i + 3), effects);
   }
   derived_stored_ = count;
   derived_changed_ = memories_changed_ = false;
@@ -211,11 +215,12 @@ void ModelState::CutLearning(Effects* effects) {
         out.Fixed8(static_cast<uint8_t>(signal - begin));
         signals_[signal].learning->EncodeChunk(chunk, &out);
       }
-      Write(Table::kLearningRows, LearningRowsKey(hash_, begin, chunk), payload, effects);
+      Write(Table::kLearningRows, LearningRowsKey(hash_, kInferenceStream, begin, chunk), payload,
+            effects);
     }
     uint32_t& stored = learning_stored_[block];
     for (uint32_t chunk = chunks; chunk < stored; ++chunk) {
-      Erase(LearningRowsKey(hash_, begin, chunk), effects);
+      Erase(LearningRowsKey(hash_, kInferenceStream, begin, chunk), effects);
     }
     stored = chunks;
   }
@@ -236,10 +241,11 @@ void ModelState::CutReferences(Effects* effects) {
       }
     }
     if (!payload.empty()) {
-      Write(Table::kReference, ReferenceKey(hash_, version, block), payload, effects);
+      Write(Table::kReference, ReferenceKey(hash_, kInferenceStream, version, block), payload,
+            effects);
       references_stored_.insert({version, block});
     } else if (references_stored_.erase({version, block}) > 0) {
-      Erase(ReferenceKey(hash_, version, block), effects);
+      Erase(ReferenceKey(hash_, kInferenceStream, version, block), effects);
     }
   }
   reference_blocks_.clear();
@@ -258,10 +264,10 @@ void ModelState::CutRolling(Effects* effects) {
       rolling->EncodeSlot(slot, &out);
     }
     if (!payload.empty()) {
-      Write(Table::kRolling, RollingKey(hash_, block, slot), payload, effects);
+      Write(Table::kRolling, RollingKey(hash_, kInferenceStream, block, slot), payload, effects);
       rolling_stored_.insert({block, slot});
     } else if (rolling_stored_.erase({block, slot}) > 0) {
-      Erase(RollingKey(hash_, block, slot), effects);
+      Erase(RollingKey(hash_, kInferenceStream, block, slot), effects);
     }
   }
   rolling_slots_.clear();
@@ -289,30 +295,31 @@ void ModelState::Delete(Effects* effects) {
   Erase(AlertsKey(hash_), effects);
   Erase(IncidentBookKey(hash_), effects);
   for (uint32_t index = 0; index < scores_stored_.size(); ++index) {
-    Erase(FittedScoreKey(hash_, index), effects);
+    Erase(FittedScoreKey(hash_, kInferenceStream, index), effects);
   }
   for (const auto& [block, slot] : rolling_stored_) {
-    Erase(RollingKey(hash_, block, slot), effects);
+    Erase(RollingKey(hash_, kInferenceStream, block, slot), effects);
   }
   derived_.clear();
   CutDerived(effects);
-  for (const uint32_t block : detectors_stored_) Erase(DetectorStateKey(hash_, block), effects);
+  for (const uint32_t block : detectors_stored_)
+    Erase(DetectorStateKey(hash_, kInferenceStream, block), effects);
   for (const auto& [version, block] : references_stored_) {
-    Erase(ReferenceKey(hash_, version, block), effects);
+    Erase(ReferenceKey(hash_, kInferenceStream, version, block), effects);
   }
   for (const auto& [block, chunks] : learning_stored_) {
     for (uint32_t chunk = 0; chunk < chunks; ++chunk) {
-      Erase(LearningRowsKey(hash_, block * kBlockSignals, chunk), effects);
+      Erase(LearningRowsKey(hash_, kInferenceStream, block * kBlockSignals, chunk), effects);
     }
   }
   for (uint32_t slot = 0; slot < kSlots; ++slot) {
     for (uint32_t block = 0; block < open_stored_[slot]; ++block) {
-      Erase(OpenPaneKey(hash_, slot, block), effects);
+      Erase(OpenPaneKey(hash_, kInferenceStream, slot, block), effects);
     }
   }
   stored_panes_.Clear([&](int64_t number, uint32_t blocks) {
     for (uint32_t block = 0; block < blocks; ++block) {
-      Erase(ClosedPaneKey(hash_, number, block), effects);
+      Erase(ClosedPaneKey(hash_, kInferenceStream, number, block), effects);
     }
   });
   effects->publications.push_back({name_, version_, nullptr});

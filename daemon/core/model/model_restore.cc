@@ -4,9 +4,10 @@
 #include <algorithm>
 #include <utility>
 
-#include "daemon/core/contract/record_versions.h"
+#include "daemon/core/contract/streams.h"
 #include "daemon/core/model/model_state.h"
 #include "daemon/core/signal/verdict_codec.h"
+#include "storage/tables/records.h"
 
 namespace faultline {
 namespace {
@@ -73,6 +74,7 @@ absl::Status ModelState::RestoreModel(std::string_view payload) {
 }
 
 absl::Status ModelState::Restore(const Key& key, std::string_view payload, size_t stored_bytes) {
+  if (key.stream != kInferenceStream) return Broken("unknown stream of panes");
   switch (key.table) {
     case Table::kAlerts:
       return alerts_.Decode(payload);

@@ -31,7 +31,7 @@
 #include "daemon/core/stream/pane_clock.h"
 #include "daemon/core/stream/stored_panes.h"
 #include "daemon/core/transform/derive.h"
-#include "storage/keys.h"
+#include "storage/tables/keys.h"
 
 namespace faultline {
 

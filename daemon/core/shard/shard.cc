@@ -6,10 +6,10 @@
 #include <algorithm>
 #include <utility>
 
-#include "daemon/core/contract/record_versions.h"
 #include "daemon/core/model/model_state.h"
 #include "daemon/core/shard/shard_state.h"
-#include "storage/keys.h"
+#include "storage/tables/keys.h"
+#include "storage/tables/records.h"
 
 namespace faultline {
 namespace {

@@ -6,9 +6,10 @@
 #include <utility>
 
 #include "daemon/core/contract/limits.h"
-#include "daemon/core/contract/record_versions.h"
+#include "daemon/core/contract/streams.h"
 #include "daemon/core/signal/verdict_codec.h"
-#include "storage/keys.h"
+#include "storage/tables/keys.h"
+#include "storage/tables/records.h"
 
 namespace faultline {
 namespace {
@@ -130,7 +131,8 @@ void ScoreHistory::EndSpan(Effects* effects) {
   uint32_t blocks = 0;
   for (auto& [block, scores] : open_) {
     std::erase_if(scores, [](const auto& each) { return each.second.verdicts == 0; });
-    effects->writes.push_back({ScoreHistoryKey(model_hash_, kOpenSpan, block), std::nullopt});
+    effects->writes.push_back(
+        {ScoreHistoryKey(model_hash_, kInferenceStream, kOpenSpan, block), std::nullopt});
     if (scores.empty()) continue;
     std::string payload;
     Encoder out(&payload);
@@ -138,7 +140,8 @@ void ScoreHistory::EndSpan(Effects* effects) {
     std::string sealed = SealRecord(Table::kScoreHistory, payload);
     bytes += sealed.size();
     blocks = block + 1;
-    effects->writes.push_back({ScoreHistoryKey(model_hash_, span_, block), std::move(sealed)});
+    effects->writes.push_back(
+        {ScoreHistoryKey(model_hash_, kInferenceStream, span_, block), std::move(sealed)});
     for (auto& [key, each] : scores) {
       const VerdictState state = each.state;
       each = SpanScores();
@@ -153,7 +156,8 @@ void ScoreHistory::EndSpan(Effects* effects) {
       (span_ + 1) * kHistorySpanNs, kHistoryAgeMaxNs, kHistoryBytesMax, span_,
       [&](int64_t span, uint32_t stored_blocks) {
         for (uint32_t block = 0; block < stored_blocks; ++block) {
-          effects->writes.push_back({ScoreHistoryKey(model_hash_, span, block), std::nullopt});
+          effects->writes.push_back(
+              {ScoreHistoryKey(model_hash_, kInferenceStream, span, block), std::nullopt});
         }
       });
 }
@@ -163,7 +167,7 @@ void ScoreHistory::Cut(Effects* effects) {
     std::string payload;
     Encoder out(&payload);
     EncodeSpanBlock(span_, open_[block], &out);
-    effects->writes.push_back({ScoreHistoryKey(model_hash_, kOpenSpan, block),
+    effects->writes.push_back({ScoreHistoryKey(model_hash_, kInferenceStream, kOpenSpan, block),
                                SealRecord(Table::kScoreHistory, payload)});
   }
   dirty_.clear();
@@ -171,11 +175,13 @@ void ScoreHistory::Cut(Effects* effects) {
 
 void ScoreHistory::Clear(Effects* effects) {
   for (const auto& [block, scores] : open_) {
-    effects->writes.push_back({ScoreHistoryKey(model_hash_, kOpenSpan, block), std::nullopt});
+    effects->writes.push_back(
+        {ScoreHistoryKey(model_hash_, kInferenceStream, kOpenSpan, block), std::nullopt});
   }
   stored_.Clear([&](int64_t span, uint32_t blocks) {
     for (uint32_t block = 0; block < blocks; ++block) {
-      effects->writes.push_back({ScoreHistoryKey(model_hash_, span, block), std::nullopt});
+      effects->writes.push_back(
+          {ScoreHistoryKey(model_hash_, kInferenceStream, span, block), std::nullopt});
     }
   });
   open_.clear();

@@ -9,7 +9,7 @@
 #include "base/clean_text.h"
 #include "base/clock.h"
 #include "daemon/log/log.h"
-#include "storage/keys.h"
+#include "storage/tables/incident_id.h"
 
 namespace faultline {
 namespace {

@@ -18,7 +18,7 @@
 #include "daemon/runtime/memory.h"
 #include "daemon/runtime/recording.h"
 #include "faultline/v1/admin.grpc.pb.h"
-#include "storage/keys.h"
+#include "storage/tables/keys.h"
 
 namespace faultline::review {
 namespace {

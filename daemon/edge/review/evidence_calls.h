@@ -3,7 +3,7 @@
 #include <absl/status/status.h>
 
 #include "faultline/v1/incident.pb.h"
-#include "storage/recorder.h"
+#include "storage/segments/recorder.h"
 #include "storage/store.h"
 
 namespace faultline::review {

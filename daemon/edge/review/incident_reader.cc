@@ -6,7 +6,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "storage/keys.h"
+#include "storage/tables/incident_id.h"
+#include "storage/tables/keys.h"
 
 namespace faultline::review {
 namespace {

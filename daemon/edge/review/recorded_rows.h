@@ -11,7 +11,7 @@
 #include "daemon/core/incident/bundle.h"
 #include "faultline/v1/event.pb.h"
 #include "faultline/v1/incident.pb.h"
-#include "storage/recorder.h"
+#include "storage/segments/recorder.h"
 
 namespace faultline::review {
 

@@ -9,7 +9,7 @@
 #include "daemon/core/settings/settings.h"
 #include "daemon/edge/review/stored_evidence.h"
 #include "faultline/v1/incident.pb.h"
-#include "storage/recorder.h"
+#include "storage/segments/recorder.h"
 
 namespace faultline::review {
 

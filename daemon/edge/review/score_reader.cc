@@ -11,13 +11,14 @@
 
 #include "base/codec.h"
 #include "daemon/core/contract/limits.h"
-#include "daemon/core/contract/record_versions.h"
+#include "daemon/core/contract/streams.h"
 #include "daemon/core/settings/settings.h"
 #include "daemon/core/signal/score_history.h"
 #include "daemon/edge/review/answer.h"
 #include "daemon/edge/review/evidence_calls.h"
 #include "daemon/edge/review/incident_reader.h"
 #include "daemon/edge/review/page_token.h"
+#include "storage/tables/records.h"
 
 // QueryScores.
 
@@ -62,7 +63,7 @@ std::string QueryText(const v1::QueryScoresRequest& request) {
 
 // The span of the newest score; nullopt if there is none.
 absl::StatusOr<std::optional<int64_t>> NewestSpan(const Store& store, uint64_t model) {
-  const KeyRange range = ModelRange(Table::kScoreHistory, model);
+  const KeyRange range = StreamRange(Table::kScoreHistory, model, kInferenceStream);
   std::optional<int64_t> newest;
   absl::Status status;
   const absl::Status scanned =
@@ -185,8 +186,9 @@ absl::Status QueryScores(const Store& store, const v1::QueryScoresRequest& reque
     return true;
   };
   // The span that is not over comes last in the order of keys, whatever its number.
-  absl::Status scanned = store.Scan(ScoreHistoryKey(query->model, query->first, 0),
-                                    ModelRange(Table::kScoreHistory, query->model).end, visit);
+  absl::Status scanned =
+      store.Scan(ScoreHistoryKey(query->model, kInferenceStream, query->first, 0),
+                 StreamRange(Table::kScoreHistory, query->model, kInferenceStream).end, visit);
   if (!scanned.ok()) return scanned;
   if (!status.ok()) return status;
   for (auto& [name, series] : all) {

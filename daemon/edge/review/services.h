@@ -11,7 +11,7 @@
 
 #include "daemon/edge/review/watch_hub.h"
 #include "daemon/runtime/pipeline.h"
-#include "storage/recorder.h"
+#include "storage/segments/recorder.h"
 #include "storage/store.h"
 
 namespace faultline::review {

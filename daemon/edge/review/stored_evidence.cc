@@ -5,8 +5,8 @@
 #include <optional>
 #include <utility>
 
-#include "daemon/core/contract/record_versions.h"
 #include "daemon/core/signal/signal_window.h"
+#include "storage/tables/records.h"
 
 namespace faultline::review {
 namespace {

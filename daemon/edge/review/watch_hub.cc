@@ -12,7 +12,7 @@
 #include "daemon/edge/review/answer.h"
 #include "daemon/edge/review/incident_reader.h"
 #include "daemon/edge/review/page_token.h"
-#include "storage/keys.h"
+#include "storage/tables/incident_id.h"
 
 namespace faultline::review {
 namespace {

@@ -7,7 +7,8 @@
 #include <utility>
 
 #include "storage/envelope.h"
-#include "storage/keys.h"
+#include "storage/tables/keys.h"
+#include "storage/tables/records.h"
 
 namespace faultline::testing {
 
@@ -233,8 +234,8 @@ absl::Status RestoreFrom(const std::map<std::string, std::string>& stored,
     }
   }
   for (const auto& [id, incident] : incidents) {
-    const char kind = static_cast<char>(Table::kIncident);
-    status.Update(shard->Restore(IncidentKey(id), Seal(kind, 1, incident.SerializeAsString())));
+    status.Update(shard->Restore(IncidentKey(id),
+                                 SealRecord(Table::kIncident, incident.SerializeAsString())));
   }
   status.Update(shard->FinishRestore());
   return status;

@@ -5,7 +5,7 @@
 #include <map>
 #include <string>
 
-#include "storage/keys.h"
+#include "storage/tables/keys.h"
 
 namespace faultline {
 namespace {

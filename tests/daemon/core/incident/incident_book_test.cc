@@ -9,7 +9,7 @@
 #include "daemon/core/contract/limits.h"
 #include "daemon/core/incident/failure_mode.h"
 #include "daemon/core/incident/incident_words.h"
-#include "storage/keys.h"
+#include "storage/tables/incident_id.h"
 
 namespace faultline {
 namespace {

@@ -1,7 +1,7 @@
 // The reference in use and the rolling one: what enters it, its disagreement, promotion, rollback.
 #include <gtest/gtest.h>
 
-#include "storage/keys.h"
+#include "storage/tables/keys.h"
 #include "tests/daemon/core/core_run.h"
 
 namespace faultline::testing {

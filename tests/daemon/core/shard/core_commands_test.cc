@@ -2,7 +2,7 @@
 
 #include <set>
 
-#include "storage/keys.h"
+#include "storage/tables/keys.h"
 #include "tests/daemon/core/core_run.h"
 
 namespace faultline::testing {

@@ -4,7 +4,7 @@
 
 #include <functional>
 
-#include "storage/keys.h"
+#include "storage/tables/keys.h"
 #include "tests/daemon/core/core_run.h"
 
 namespace faultline::testing {

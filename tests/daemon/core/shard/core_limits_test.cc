@@ -1,7 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "storage/envelope.h"
-#include "storage/keys.h"
+#include "storage/tables/keys.h"
 #include "tests/daemon/core/core_run.h"
 
 namespace faultline::testing {

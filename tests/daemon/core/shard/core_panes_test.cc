@@ -3,7 +3,7 @@
 #include <set>
 
 #include "daemon/core/stream/pane_clock.h"
-#include "storage/keys.h"
+#include "storage/tables/keys.h"
 #include "tests/daemon/core/core_run.h"
 
 namespace faultline::testing {

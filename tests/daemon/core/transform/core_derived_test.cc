@@ -5,7 +5,7 @@
 #include <iterator>
 
 #include "detectors/stats/conventions.h"
-#include "storage/keys.h"
+#include "storage/tables/keys.h"
 #include "tests/daemon/core/core_run.h"
 
 namespace faultline::testing {

@@ -13,8 +13,9 @@
 #include "base/clock.h"
 #include "daemon/runtime/incident_records.h"
 #include "faultline/v1/config.pb.h"
-#include "storage/keys.h"
 #include "storage/memory_store.h"
+#include "storage/tables/incident_id.h"
+#include "storage/tables/keys.h"
 #include "tests/support/wait.h"
 
 namespace faultline::testing {

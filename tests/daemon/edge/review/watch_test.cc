@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "faultline/v1/incident.grpc.pb.h"
-#include "storage/keys.h"
+#include "storage/tables/incident_id.h"
 #include "tests/daemon/edge/review/review_server.h"
 #include "tests/support/wait.h"
 

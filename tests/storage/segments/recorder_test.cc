@@ -1,4 +1,4 @@
-#include "storage/recorder.h"
+#include "storage/segments/recorder.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "storage/envelope.h"
-#include "storage/segment.h"
+#include "storage/segments/segment.h"
 #include "tests/storage/files.h"
 #include "tests/storage/temporary_folder.h"
 

@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-#include "storage/recorder.h"
+#include "storage/segments/recorder.h"
 
 namespace faultline {
 

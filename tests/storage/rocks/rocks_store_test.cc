@@ -1,5 +1,5 @@
 // What the world does to a data folder.
-#include "storage/rocks_store.h"
+#include "storage/rocks/rocks_store.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -15,7 +15,7 @@
 
 #include "base/codec.h"
 #include "storage/envelope.h"
-#include "storage/keys.h"
+#include "storage/tables/keys.h"
 #include "tests/storage/files.h"
 #include "tests/storage/temporary_folder.h"
 

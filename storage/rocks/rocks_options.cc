@@ -1,4 +1,4 @@
-#include "storage/rocks_options.h"
+#include "storage/rocks/rocks_options.h"
 
 #include <absl/strings/match.h>
 #include <absl/strings/str_cat.h>
@@ -11,7 +11,7 @@
 #include <algorithm>
 #include <memory>
 
-#include "storage/rocks_log.h"
+#include "storage/rocks/rocks_log.h"
 
 namespace faultline {
 namespace {

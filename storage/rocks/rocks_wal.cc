@@ -1,4 +1,4 @@
-#include "storage/rocks_wal.h"
+#include "storage/rocks/rocks_wal.h"
 
 #include <absl/strings/numbers.h>
 #include <absl/strings/str_cat.h>

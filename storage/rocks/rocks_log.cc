@@ -1,4 +1,4 @@
-#include "storage/rocks_log.h"
+#include "storage/rocks/rocks_log.h"
 
 #include <absl/strings/str_cat.h>
 #include <absl/time/time.h>

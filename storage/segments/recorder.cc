@@ -1,4 +1,4 @@
-#include "storage/recorder.h"
+#include "storage/segments/recorder.h"
 
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_format.h>
@@ -17,7 +17,7 @@
 #include <utility>
 
 #include "storage/folder.h"
-#include "storage/segment.h"
+#include "storage/segments/segment.h"
 
 namespace faultline {
 namespace {

@@ -1,4 +1,4 @@
-#include "storage/segment.h"
+#include "storage/segments/segment.h"
 
 #include <absl/strings/str_cat.h>
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-#include "storage/rocks_store.h"
+#include "storage/rocks/rocks_store.h"
 
 #include <absl/strings/str_cat.h>
 #include <rocksdb/db.h>
@@ -16,9 +16,9 @@
 #include <utility>
 
 #include "storage/folder.h"
-#include "storage/rocks_format.h"
-#include "storage/rocks_options.h"
-#include "storage/rocks_wal.h"
+#include "storage/rocks/rocks_format.h"
+#include "storage/rocks/rocks_options.h"
+#include "storage/rocks/rocks_wal.h"
 
 namespace faultline {
 namespace {

@@ -1,4 +1,4 @@
-#include "storage/backup.h"
+#include "storage/rocks/rocks_backup.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -9,9 +9,9 @@
 #include <string>
 #include <thread>
 
-#include "storage/keys.h"
 #include "storage/memory_store.h"
-#include "storage/rocks_store.h"
+#include "storage/rocks/rocks_store.h"
+#include "storage/tables/keys.h"
 #include "tests/storage/files.h"
 #include "tests/storage/temporary_folder.h"
 

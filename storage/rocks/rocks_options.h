@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "storage/rocks_store.h"
+#include "storage/rocks/rocks_store.h"
 
 namespace faultline {
 

@@ -12,8 +12,8 @@
 #include <string>
 #include <vector>
 
-#include "storage/keys.h"
-#include "storage/rocks_store.h"
+#include "storage/rocks/rocks_store.h"
+#include "storage/tables/keys.h"
 #include "tests/storage/temporary_folder.h"
 
 namespace faultline {

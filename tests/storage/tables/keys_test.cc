@@ -1,4 +1,4 @@
-#include "storage/keys.h"
+#include "storage/tables/keys.h"
 
 #include <absl/strings/escaping.h>
 #include <gmock/gmock.h>
@@ -34,8 +34,9 @@ Key RandomKey(std::mt19937_64* random) {
     }
   };
   Key key;
-  key.table = AllTables()[(*random)() % AllTables().size()];
+  key.table = kTables[(*random)() % kTables.size()].tag;
   key.model_hash = number();
+  key.stream = static_cast<uint8_t>(number());
   key.pane_index = static_cast<int64_t>(number());
   key.block = static_cast<uint32_t>(number());
   key.reference_version = number();
@@ -49,9 +50,9 @@ Key RandomKey(std::mt19937_64* random) {
 }
 
 auto FieldsInOrder(const Key& key) {
-  return std::tuple(static_cast<char>(key.table), key.model_hash, key.incident_id, key.pane_index,
-                    key.reference_version, key.block, key.signal, key.chunk, key.index,
-                    key.change_sequence, key.producer_id);
+  return std::tuple(static_cast<char>(key.table), key.model_hash, key.incident_id, key.stream,
+                    key.pane_index, key.reference_version, key.block, key.signal, key.chunk,
+                    key.index, key.change_sequence, key.producer_id);
 }
 
 TEST(KeysTest, ParsedKeysBuildTheSameBytes) {
@@ -79,35 +80,36 @@ TEST(KeysTest, OrderOfBytesIsOrderOfFields) {
 }
 
 TEST(KeysTest, BuildersFillTheFieldsTheyName) {
-  EXPECT_EQ(ParseKey(OpenPaneKey(7, -9, 3))->pane_index, -9);
-  EXPECT_EQ(ParseKey(OpenPaneKey(7, -9, 3))->table, Table::kOpenPane);
-  EXPECT_EQ(ParseKey(ClosedPaneKey(7, 9, 3))->block, 3u);
-  EXPECT_EQ(ParseKey(ClosedPaneKey(7, 9, 3))->table, Table::kClosedPane);
+  EXPECT_EQ(ParseKey(OpenPaneKey(7, 1, -9, 3))->pane_index, -9);
+  EXPECT_EQ(ParseKey(OpenPaneKey(7, 1, -9, 3))->table, Table::kOpenPane);
+  EXPECT_EQ(ParseKey(OpenPaneKey(7, 1, -9, 3))->stream, 1);
+  EXPECT_EQ(ParseKey(ClosedPaneKey(7, 1, 9, 3))->block, 3u);
+  EXPECT_EQ(ParseKey(ClosedPaneKey(7, 1, 9, 3))->table, Table::kClosedPane);
   EXPECT_EQ(ParseKey(ModelKey(7))->model_hash, 7u);
   EXPECT_EQ(ParseKey(AlertsKey(7))->table, Table::kAlerts);
   EXPECT_EQ(ParseKey(IncidentBookKey(7))->table, Table::kIncidentBook);
-  EXPECT_EQ(ParseKey(DetectorStateKey(7, 8))->block, 8u);
-  EXPECT_EQ(ParseKey(ReferenceKey(7, 8, 9))->reference_version, 8u);
-  EXPECT_EQ(ParseKey(ReferenceKey(7, 8, 9))->block, 9u);
-  EXPECT_EQ(ParseKey(LearningRowsKey(7, 8, 9))->signal, 8u);
-  EXPECT_EQ(ParseKey(LearningRowsKey(7, 8, 9))->chunk, 9u);
-  EXPECT_EQ(ParseKey(FittedScoreKey(7, 8))->index, 8u);
+  EXPECT_EQ(ParseKey(DetectorStateKey(7, 1, 8))->block, 8u);
+  EXPECT_EQ(ParseKey(ReferenceKey(7, 1, 8, 9))->reference_version, 8u);
+  EXPECT_EQ(ParseKey(ReferenceKey(7, 1, 8, 9))->block, 9u);
+  EXPECT_EQ(ParseKey(LearningRowsKey(7, 1, 8, 9))->signal, 8u);
+  EXPECT_EQ(ParseKey(LearningRowsKey(7, 1, 8, 9))->chunk, 9u);
+  EXPECT_EQ(ParseKey(FittedScoreKey(7, 1, 8))->index, 8u);
   EXPECT_EQ(ParseKey(IncidentKey(7))->incident_id, 7u);
   EXPECT_EQ(ParseKey(IncidentLineKey(7))->table, Table::kIncidentLine);
   EXPECT_EQ(ParseKey(IncidentChangeKey(7))->change_sequence, 7u);
   EXPECT_EQ(ParseKey(BundlesKey(7))->table, Table::kBundles);
   EXPECT_EQ(ParseKey(EvidenceKey(7, 8))->index, 8u);
   EXPECT_EQ(ParseKey(EvidenceKey(7, 8))->incident_id, 7u);
-  EXPECT_EQ(ParseKey(EvidencePaneKey(7, 8))->pane_index, 8);
-  EXPECT_EQ(ParseKey(EvidencePaneKey(7, 8))->table, Table::kEvidencePane);
-  EXPECT_EQ(ParseKey(ScoreHistoryKey(7, 8, 9))->block, 9u);
-  EXPECT_EQ(ParseKey(ScoreHistoryKey(7, 8, 9))->table, Table::kScoreHistory);
+  EXPECT_EQ(ParseKey(EvidencePaneKey(7, 1, 8))->pane_index, 8);
+  EXPECT_EQ(ParseKey(EvidencePaneKey(7, 1, 8))->table, Table::kEvidencePane);
+  EXPECT_EQ(ParseKey(ScoreHistoryKey(7, 1, 8, 9))->block, 9u);
+  EXPECT_EQ(ParseKey(ScoreHistoryKey(7, 1, 8, 9))->table, Table::kScoreHistory);
   EXPECT_EQ(ParseKey(ProducerMarkKey("p"))->producer_id, "p");
   EXPECT_EQ(ParseKey(GlobalKey(Global::kEpoch))->global, Global::kEpoch);
 }
 
 TEST(KeysTest, ForeignBytesAreRefused) {
-  const std::string key = OpenPaneKey(1, 2, 3);
+  const std::string key = OpenPaneKey(1, 0, 2, 3);
   for (size_t size = 0; size < key.size(); ++size) {
     EXPECT_TRUE(absl::IsDataLoss(ParseKey(key.substr(0, size)).status())) << size;
   }
@@ -126,17 +128,32 @@ TEST(KeysTest, RangesHoldTheirKeysAndNoOthers) {
     Key key = RandomKey(&random);
     key.model_hash = hashes[random() % std::size(hashes)];
     const std::string bytes = BuildKey(key);
-    for (const Table table : AllTables()) {
+    for (const TableDescriptor& descriptor : kTables) {
+      const Table table = descriptor.tag;
       const KeyRange range = TableRange(table);
       EXPECT_EQ(range.begin <= bytes && bytes < range.end, key.table == table);
       if (!HasModel(table)) continue;
       for (const uint64_t hash : hashes) {
         const KeyRange own = ModelRange(table, hash);
-        EXPECT_EQ(own.begin <= bytes && bytes < own.end,
-                  key.table == table && key.model_hash == hash);
+        const bool of_model = key.table == table && key.model_hash == hash;
+        EXPECT_EQ(own.begin <= bytes && bytes < own.end, of_model);
+        if (!HasStream(table)) continue;
+        const KeyRange stream = StreamRange(table, hash, key.stream);
+        EXPECT_EQ(stream.begin <= bytes && bytes < stream.end, of_model);
+        const KeyRange next = StreamRange(table, hash, static_cast<uint8_t>(key.stream + 1));
+        EXPECT_FALSE(next.begin <= bytes && bytes < next.end);
       }
     }
   }
+}
+
+TEST(KeysDeathTest, RangesOfTablesThatDoNotHaveTheFieldAbort) {
+  EXPECT_DEATH(ModelRange(Table::kIncident, 1), "keys begin with model_hash");
+  EXPECT_DEATH(StreamRange(Table::kAlerts, 1, 0), "a table of a model's streams");
+  EXPECT_DEATH(StreamRange(Table::kEvidencePane, 1, 0), "a table of a model's streams");
+  EXPECT_DEATH(IncidentRange(Table::kModel, 1), "keys begin with incident_id");
+  EXPECT_DEATH(ProducerMarkKey(""), "at least one byte");
+  EXPECT_DEATH(BuildKey({.table = static_cast<Table>('?')}), "a line in kTables");
 }
 
 TEST(KeysTest, NameAndVersionDoNotRunIntoEachOther) {
@@ -148,64 +165,15 @@ TEST(KeysTest, NameAndVersionDoNotRunIntoEachOther) {
 
 TEST(KeysTest, OnlyWhatEventsDetermineCounts) {
   std::string counted;
-  for (const Table table : AllTables()) {
+  for (const TableDescriptor& table : kTables) {
     Key key;
-    key.table = table;
+    key.table = table.tag;
     key.global = Global::kRowTotals;
-    if (CountsInStateDigest(key)) counted.push_back(static_cast<char>(table));
+    if (CountsInStateDigest(key)) counted.push_back(static_cast<char>(table.tag));
   }
   EXPECT_EQ(counted, "adfghlmopqrt");
   EXPECT_FALSE(CountsInStateDigest(*ParseKey(GlobalKey(Global::kEpoch))));
   EXPECT_FALSE(CountsInStateDigest(*ParseKey(GlobalKey(Global::kChangeSequence))));
-}
-
-TEST(IncidentIdTest, TextSortsLikeTheNumberAndComesBack) {
-  std::mt19937_64 random(4);
-  std::set<uint64_t> ids = {0, 1, 31, 32, std::numeric_limits<uint64_t>::max()};
-  while (ids.size() < 5'000) ids.insert(random() >> random() % 64);
-  std::string before;
-  for (const uint64_t id : ids) {
-    const std::string text = FormatIncidentId(id);
-    EXPECT_EQ(text.size(), 13u);
-    EXPECT_LT(before, text);
-    EXPECT_EQ(*ParseIncidentId(text), id);
-    before = text;
-  }
-  EXPECT_EQ(before, "fzzzzzzzzzzzz");
-}
-
-TEST(IncidentIdTest, TakesWhatPeopleType) {
-  EXPECT_EQ(*ParseIncidentId("00000000000O1"), 1u);
-  EXPECT_EQ(*ParseIncidentId("00000000000iL"), 33u);
-  EXPECT_EQ(*ParseIncidentId("FZZZZZZZZZZZZ"), std::numeric_limits<uint64_t>::max());
-  for (const char* bad :
-       {"", "0", "00000000000000", "000000000000u", "g000000000000", "0000000 00000"}) {
-    EXPECT_TRUE(absl::IsInvalidArgument(ParseIncidentId(bad).status())) << bad;
-  }
-}
-
-TEST(IncidentIdTest, PrefixesAreRanges) {
-  const auto all = ParseIncidentIdPrefix("");
-  EXPECT_EQ(all->first, 0u);
-  EXPECT_EQ(all->last, std::numeric_limits<uint64_t>::max());
-  std::mt19937_64 random(5);
-  for (int i = 0; i < 2'000; ++i) {
-    const uint64_t id = random();
-    const std::string text = FormatIncidentId(id);
-    const std::string prefix = text.substr(0, 1 + random() % 13);
-    const auto range = ParseIncidentIdPrefix(prefix);
-    EXPECT_TRUE(FormatIncidentId(range->first).starts_with(prefix));
-    EXPECT_TRUE(FormatIncidentId(range->last).starts_with(prefix));
-    if (range->first > 0) {
-      EXPECT_FALSE(FormatIncidentId(range->first - 1).starts_with(prefix));
-    }
-    if (~range->last != 0) {
-      EXPECT_FALSE(FormatIncidentId(range->last + 1).starts_with(prefix));
-    }
-    EXPECT_TRUE(range->first <= id && id <= range->last);
-  }
-  EXPECT_FALSE(ParseIncidentIdPrefix("u").ok());
-  EXPECT_FALSE(ParseIncidentIdPrefix("00000000000000").ok());
 }
 
 TEST(KeysDocumentTest, EveryExampleIsTrue) {
@@ -225,7 +193,7 @@ TEST(KeysDocumentTest, EveryExampleIsTrue) {
     EXPECT_EQ(DescribeKey(bytes), line.substr(line.find_first_not_of(' ', space)));
     letters.insert(bytes.substr(1, 1));
   }
-  EXPECT_EQ(letters.size(), AllTables().size()) << "every table has an example";
+  EXPECT_EQ(letters.size(), kTables.size()) << "every table has an example";
 }
 
 }  // namespace

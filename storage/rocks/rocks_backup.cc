@@ -1,3 +1,5 @@
+#include "storage/rocks/rocks_backup.h"
+
 #include <absl/strings/str_cat.h>
 #include <fcntl.h>
 #include <rocksdb/db.h>
@@ -8,10 +10,9 @@
 #include <memory>
 #include <system_error>
 
-#include "storage/backup.h"
 #include "storage/folder.h"
-#include "storage/rocks_format.h"
-#include "storage/rocks_options.h"
+#include "storage/rocks/rocks_format.h"
+#include "storage/rocks/rocks_options.h"
 
 namespace faultline {
 namespace {
