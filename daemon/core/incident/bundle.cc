@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "storage/tables/keys.h"
 #include "storage/tables/records.h"
 
 namespace faultline {

@@ -6,6 +6,7 @@
 #include "daemon/core/contract/streams.h"
 #include "daemon/core/model/model_state.h"
 #include "storage/envelope.h"
+#include "storage/tables/keys.h"
 #include "storage/tables/records.h"
 
 namespace faultline {

@@ -7,6 +7,7 @@
 #include "daemon/core/contract/streams.h"
 #include "daemon/core/model/model_state.h"
 #include "daemon/core/signal/verdict_codec.h"
+#include "storage/tables/keys.h"
 #include "storage/tables/records.h"
 
 namespace faultline {

@@ -18,6 +18,7 @@
 #include "daemon/edge/review/evidence_calls.h"
 #include "daemon/edge/review/incident_reader.h"
 #include "daemon/edge/review/page_token.h"
+#include "storage/tables/keys.h"
 #include "storage/tables/records.h"
 
 // QueryScores.

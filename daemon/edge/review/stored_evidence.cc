@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "daemon/core/signal/signal_window.h"
+#include "storage/tables/keys.h"
 #include "storage/tables/records.h"
 
 namespace faultline::review {
