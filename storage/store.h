@@ -10,18 +10,14 @@
 #include <string_view>
 #include <vector>
 
+#include "storage/tables/state_write.h"
+
 namespace faultline {
 
-// One change of the store. Without a value the key is deleted.
-struct StateWrite {
-  std::string key;
-  std::optional<std::string> value;
-};
-
-// Bytes that survive, under ordered keys (storage/keys.h). Values are opaque here.
+// Bytes that survive, under ordered keys (storage/tables/keys.h). Values are opaque here.
 //
 // Concurrency:  Commit has one caller at a time; everything else any.
-// Failures:     the world's: after a failed Commit the store takes no more until Reopen succeeds,
+// Failures:     the world's: after a failed Commit the store refuses more until Reopen succeeds,
 //               because a failed sync says nothing about what is on the disk.
 class Store {
  public:
@@ -31,7 +27,7 @@ class Store {
   // without, the death of this process.
   virtual absl::Status Commit(const std::vector<StateWrite>& writes, bool sync) = 0;
 
-  // Empty if the key is not there.
+  // Empty if the store does not have the key.
   virtual absl::StatusOr<std::optional<std::string>> Get(std::string_view key) const = 0;
 
   // Calls `visit` for each key in [begin, end) in order until it returns false. An empty end is
@@ -51,10 +47,11 @@ class Store {
   // Writes a consistent copy into `folder`, which must not exist.
   virtual absl::Status Backup(const std::string& folder) = 0;
 
-  // Bytes on disk, about.
+  // Approximate bytes on disk.
   virtual uint64_t bytes() const = 0;
 
-  // Bytes that still have to be merged in the background, about. What keeps growing cannot keep up.
+  // Approximate bytes that the background merge still has to process. A figure that keeps growing
+  // means that the merge cannot keep up.
   virtual uint64_t compaction_debt_bytes() const = 0;
 };
 

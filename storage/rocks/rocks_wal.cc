@@ -14,8 +14,8 @@
 #include <vector>
 
 #include "base/codec.h"
-#include "storage/crc32c.h"
 #include "storage/folder.h"
+#include "storage/tables/crc32c.h"
 
 namespace faultline {
 namespace {

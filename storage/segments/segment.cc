@@ -11,9 +11,9 @@
 #include <utility>
 
 #include "base/codec.h"
-#include "storage/crc32c.h"
-#include "storage/envelope.h"
 #include "storage/folder.h"
+#include "storage/tables/crc32c.h"
+#include "storage/tables/envelope.h"
 
 namespace faultline {
 namespace {

@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "storage/envelope.h"
+#include "storage/tables/envelope.h"
 #include "storage/tables/tables.h"
 
 namespace faultline {

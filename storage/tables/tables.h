@@ -164,7 +164,7 @@ inline constexpr std::array kAll = std::to_array<TableDescriptor>({
     {T::kReference, "reference", 1, kModel, {kModelHash, kStream, kVersion, kBlock}},
     {T::kIncidentLine, "incident line", 1, kIncidents, {kIncident}, kOnDemand, kPeople},
     {T::kProducerMark, "producer mark", 1, kAdmission, {kProducer}},
-    {T::kEvidencePane, "evidence pane", 1, kModel, {kIncident, kStream, kPane}, kOnDemand, kPeople},
+    {T::kEvidencePane, "evidence pane", 1, kModel, {kIncident, kIndex}, kOnDemand, kPeople},
 });
 
 constexpr bool TagsAscend() {
@@ -181,9 +181,8 @@ constexpr bool IsWhole(const TableDescriptor& table) {
 constexpr bool TextIsLast(const TableDescriptor& table) {
   return !table.HasField(kProducer) || table.fields[table.field_count() - 1] == kProducer;
 }
-constexpr bool StreamFollowsItsOwner(const TableDescriptor& table) {
-  return !table.HasField(kStream) ||
-         (table.fields[1] == kStream && (Begins(table, kModelHash) || Begins(table, kIncident)));
+constexpr bool StreamFollowsModel(const TableDescriptor& table) {
+  return !table.HasField(kStream) || (table.fields[1] == kStream && Begins(table, kModelHash));
 }
 constexpr bool ShardIsKnown(const TableDescriptor& table) {
   return table.owner != kModel || table.read != kAtStart || Begins(table, kModelHash);
@@ -192,8 +191,8 @@ constexpr bool ShardIsKnown(const TableDescriptor& table) {
 static_assert(TagsAscend(), "tables stand in the order of their tags, and no tag stands twice");
 static_assert(std::ranges::all_of(kAll, IsWhole), "name, version and fields, without gaps");
 static_assert(std::ranges::all_of(kAll, TextIsLast), "text runs to the end of the key");
-static_assert(std::ranges::all_of(kAll, StreamFollowsItsOwner),
-              "a stream's ordinal follows the model or incident that it belongs to");
+static_assert(std::ranges::all_of(kAll, StreamFollowsModel),
+              "a stream's ordinal follows the model that it belongs to");
 static_assert(std::ranges::all_of(kAll, ShardIsKnown),
               "what a model restores is found by its hash");
 }  // namespace table_lines

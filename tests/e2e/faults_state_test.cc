@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "base/codec.h"
-#include "storage/envelope.h"
 #include "storage/rocks/rocks_store.h"
+#include "storage/tables/envelope.h"
 #include "storage/tables/keys.h"
 #include "tests/support/daemon_calls.h"
 #include "tests/support/daemon_child.h"

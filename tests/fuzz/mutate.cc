@@ -8,7 +8,7 @@
 
 #include "base/codec.h"
 #include "base/utf8.h"
-#include "storage/envelope.h"
+#include "storage/tables/envelope.h"
 
 // Of libFuzzer; replay.cc has its own.
 extern "C" size_t LLVMFuzzerMutate(uint8_t* bytes, size_t size, size_t size_max);

@@ -6,7 +6,7 @@
 #include "daemon/runtime/admission.h"
 #include "daemon/runtime/incident_records.h"
 #include "daemon/runtime/row_totals.h"
-#include "storage/envelope.h"
+#include "storage/tables/envelope.h"
 #include "storage/tables/keys.h"
 #include "storage/tables/records.h"
 

@@ -205,7 +205,7 @@ Violations ThirdPartiesStayAtHome(const Files& files) {
                                                       "daemon/edge/review/", "daemon/client/",
                                                       "daemon/cli/",         "cmake/precompiled/"};
   static const std::vector<Home> kHomes = {
-      {"rocksdb/", {"storage/rocks_"}},
+      {"rocksdb/", {"storage/rocks/"}},
       {"yaml-cpp/", {"daemon/config/"}},
       {"spdlog/", {"daemon/log/"}},
       {"prometheus/", {"daemon/edge/metrics/"}},

@@ -39,7 +39,7 @@ const std::vector<Banned>& BannedCode() {
       {{"DISABLED_"},
        std::regex("DISABLED_"),
        "mend the test, or skip it with a reason",
-       {"tests/storage/crash_test.cc"}},
+       {"tests/storage/rocks/rocks_crash_test.cc"}},
       {{"/work/"}, std::regex("/work/"), "no path of one machine", {}},
       {{"std::"},
        std::regex(R"(std::(random_device|mt19937|normal_distribution))"),

@@ -9,7 +9,7 @@
 #include "daemon/core/contract/snapshot.h"
 #include "daemon/core/settings/settings.h"
 #include "faultline/v1/incident.pb.h"
-#include "storage/store.h"
+#include "storage/tables/state_write.h"
 
 namespace faultline {
 

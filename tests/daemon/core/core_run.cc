@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "storage/envelope.h"
+#include "storage/tables/envelope.h"
 #include "storage/tables/keys.h"
 #include "storage/tables/records.h"
 

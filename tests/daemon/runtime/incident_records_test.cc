@@ -5,7 +5,7 @@
 
 #include <string>
 
-#include "storage/envelope.h"
+#include "storage/tables/envelope.h"
 #include "tests/daemon/edge/review/review_server.h"
 
 namespace faultline {

@@ -14,7 +14,7 @@
 #include <string>
 
 #include "base/codec.h"
-#include "storage/envelope.h"
+#include "storage/tables/envelope.h"
 #include "storage/tables/keys.h"
 #include "tests/storage/files.h"
 #include "tests/storage/temporary_folder.h"

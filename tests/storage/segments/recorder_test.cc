@@ -13,8 +13,8 @@
 #include <thread>
 #include <vector>
 
-#include "storage/envelope.h"
 #include "storage/segments/segment.h"
+#include "storage/tables/envelope.h"
 #include "tests/storage/files.h"
 #include "tests/storage/temporary_folder.h"
 

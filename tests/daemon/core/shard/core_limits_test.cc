@@ -1,6 +1,6 @@
 #include <gtest/gtest.h>
 
-#include "storage/envelope.h"
+#include "storage/tables/envelope.h"
 #include "storage/tables/keys.h"
 #include "tests/daemon/core/core_run.h"
 

@@ -1,4 +1,4 @@
-#include "storage/envelope.h"
+#include "storage/tables/envelope.h"
 
 #include <absl/strings/escaping.h>
 #include <gmock/gmock.h>
@@ -11,7 +11,7 @@
 #include <string>
 
 #include "base/codec.h"
-#include "storage/crc32c.h"
+#include "storage/tables/crc32c.h"
 
 namespace faultline {
 namespace {

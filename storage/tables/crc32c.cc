@@ -1,4 +1,4 @@
-#include "storage/crc32c.h"
+#include "storage/tables/crc32c.h"
 
 #include <array>
 #include <cstring>

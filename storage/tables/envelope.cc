@@ -1,11 +1,11 @@
-#include "storage/envelope.h"
+#include "storage/tables/envelope.h"
 
 #include <absl/status/status.h>
 #include <absl/strings/str_cat.h>
 
 #include "base/check.h"
 #include "base/codec.h"
-#include "storage/crc32c.h"
+#include "storage/tables/crc32c.h"
 
 namespace faultline {
 namespace {
