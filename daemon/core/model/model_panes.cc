@@ -5,8 +5,6 @@
 #include "base/check.h"
 #include "daemon/core/contract/streams.h"
 #include "daemon/core/model/model_state.h"
-#include "daemon/core/signal/signal_evidence.h"
-#include "storage/envelope.h"
 #include "storage/tables/envelope.h"
 #include "storage/tables/keys.h"
 #include "storage/tables/records.h"
