@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <utility>
 
-#include "daemon/core/contract/record_versions.h"
 #include "daemon/core/incident/incident_look.h"
 #include "daemon/core/signal/signal_evidence.h"
 #include "detectors/catalog.h"
+#include "storage/tables/records.h"
 
 namespace faultline {
 
