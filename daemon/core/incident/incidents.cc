@@ -6,6 +6,7 @@
 #include "daemon/core/incident/incident_look.h"
 #include "daemon/core/signal/signal_evidence.h"
 #include "detectors/catalog.h"
+#include "storage/tables/keys.h"
 #include "storage/tables/records.h"
 
 namespace faultline {
