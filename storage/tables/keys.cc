@@ -173,7 +173,7 @@ KeyRange ModelRange(Table table, uint64_t model_hash) {
 }
 
 KeyRange StreamRange(Table table, uint64_t model_hash, uint8_t stream) {
-  FAULTLINE_CHECK(HasModel(table) && HasStream(table),
+  FAULTLINE_CHECK(HasStream(table),
                   "the caller chose a table of a model's streams");
   std::string prefix = TablePrefix(table);
   Append(model_hash, &prefix);

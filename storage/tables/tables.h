@@ -167,7 +167,7 @@ inline constexpr std::array kAll = std::to_array<TableDescriptor>({
     {T::kIncidentLine, "incident line", 1, kIncidents, {kIncident}, kOnDemand, kPeople},
     {T::kProducerMark, "producer mark", 1, kAdmission, {kProducer}},
     {T::kReferenceList, "reference list", 1, kModel, {kModelHash, kStream}, kAtStart, kPeople},
-    {T::kEvidencePane, "evidence pane", 1, kModel, {kIncident, kPane}, kOnDemand, kPeople},
+    {T::kEvidencePane, "evidence pane", 1, kModel, {kIncident, kIndex}, kOnDemand, kPeople},
     {T::kDecisions, "decisions", 1, kModel, {kModelHash}, kAtStart, kPeople},
 });
 
@@ -185,7 +185,7 @@ constexpr bool IsWhole(const TableDescriptor& table) {
 constexpr bool TextIsLast(const TableDescriptor& table) {
   return !table.HasField(kProducer) || table.fields[table.field_count() - 1] == kProducer;
 }
-constexpr bool StreamFollowsItsOwner(const TableDescriptor& table) {
+constexpr bool StreamFollowsModel(const TableDescriptor& table) {
   return !table.HasField(kStream) ||
          (Begins(table, kModelHash) && (table.fields[1] == kStream || table.fields[2] == kStream));
 }
@@ -196,8 +196,8 @@ constexpr bool ShardIsKnown(const TableDescriptor& table) {
 static_assert(TagsAscend(), "tables stand in the order of their tags, and no tag stands twice");
 static_assert(std::ranges::all_of(kAll, IsWhole), "name, version and fields, without gaps");
 static_assert(std::ranges::all_of(kAll, TextIsLast), "text runs to the end of the key");
-static_assert(std::ranges::all_of(kAll, StreamFollowsItsOwner),
-              "a stream's ordinal follows its model, or the time that readers go by");
+static_assert(std::ranges::all_of(kAll, StreamFollowsModel),
+              "a stream's ordinal follows the model that it belongs to");
 static_assert(std::ranges::all_of(kAll, ShardIsKnown),
               "what a model restores is found by its hash");
 }  // namespace table_lines
