@@ -16,7 +16,6 @@ constexpr bool Y = true;
 constexpr bool N = false;
 constexpr Subject C = Subject::kColumns;
 constexpr Subject S = Subject::kStatus;
-constexpr Subject R = Subject::kRowRate;
 constexpr Subject O = Subject::kOwn;
 constexpr CatalogEntry kCatalog[] = {
   // kind, name, concern, what it looks at, state version, most state bytes, replay, in the default
@@ -43,7 +42,7 @@ constexpr CatalogEntry kCatalog[] = {
   {kRangeChange, "range_change",         kShift, C, 1, 440, kPanes, Y, Y, N, MakeRangeChange},
   {kUnseenChange, "unseen_change",       kQuality, C, 1, 440, kPanes, Y, Y, N, MakeUnseenChange},
   {kErrorChange, "error_change",         kQuality, S, 1, 440, kPanes, Y, Y, N, MakeErrorChange},
-  {kRowRateDrop, "row_rate_drop",        kQuality, R, 1, 872, kPanes, N, Y, N, MakeRowRateDrop},
+  {kRowRateDrop, "row_rate_drop",        kQuality, O, 1, 872, kPanes, N, Y, N, MakeRowRateDrop},
   {kRepeatChange, "repeat_change", kQuality, O, 1, 440, kEvents, N, Y, N, MakeRepeatChange, 32'784},
   {kDependencyChange, "dependency_change",
                                      kQuality, O, 1, 440, kEvents, N, Y, N, MakeDependencyChange},
@@ -53,7 +52,7 @@ constexpr CatalogEntry kCatalog[] = {
   {kStuck, "stuck",                      kQuality, C, 1, 264, kPanes, Y, Y, N, MakeStuck},
   {kUnitChange, "unit_change",           kQuality, C, 1, 536, kPanes, Y, Y, N, MakeUnitChange},
   {kConformalChange, "conformal_change", kChange, C, 1, 344, kPanes, N, Y, N, MakeConformalChange},
-  {kRowScore, "row_score",               kAnomaly, C, 1, 0, kEvents, N, N, N, MakeRowScore},
+  {kRowScore, "row_score",               kAnomaly, O, 1, 0, kEvents, N, N, N, MakeRowScore},
 };
 // clang-format on
 

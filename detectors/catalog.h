@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "detectors/contract/detector.h"
+#include "detectors/contract/transform.h"
 #include "faultline/v1/detector.pb.h"
 
 namespace faultline {
@@ -22,18 +23,16 @@ enum class ReplaySource : uint8_t { kPanes, kEvents };
 enum class Subject : uint8_t {
   kColumns,  // all, or those that `signals` names
   kStatus,   // columns with the role status, or those that `signals` names
-  kRowRate,  // the rows of the model as such
-  kOwn,      // signals that it derives from rows itself
+  kOwn,      // signals that its own transform makes
 };
 
-// A detector made from its options: exactly one of compare, follow and score is set; `rows` comes
-// with a follow detector, which judges what it derives.
+// A detector made from its options: exactly one of compare and follow is set. If it brings a
+// transform, it judges what that makes, and `signals` in its options choose the columns.
 struct Detector {
   std::string_view name;
   std::shared_ptr<const CompareDetector> compare = nullptr;
   std::shared_ptr<const FollowDetector> follow = nullptr;
-  std::shared_ptr<const ScoreDetector> score = nullptr;
-  std::shared_ptr<const RowDetector> rows = nullptr;
+  std::shared_ptr<const Transform> transform = nullptr;
 };
 
 // One line per kind. The name is the proto field, the metric label, the heading in
@@ -54,7 +53,7 @@ struct CatalogEntry {
   bool on_rolling;
   // INVALID_ARGUMENT naming the option and its range.
   absl::StatusOr<Detector> (*make)(const v1::DetectorSpec& spec);
-  uint32_t memory_bytes = 0;  // that its row detector keeps from row to row, per derived signal
+  uint32_t memory_bytes = 0;  // that its transform keeps from row to row, per signal
 };
 
 // The table.

@@ -47,7 +47,8 @@ constexpr std::array kLayouts = {
     TableLayout{Table::kIncidentChange, "incident change", {Field::kChangeSequence}, false},
     TableLayout{Table::kDetectorState, "detector state", {Field::kModelHash, Field::kBlock}, true},
     TableLayout{Table::kEvidence, "evidence", {Field::kIncidentId, Field::kIndex}, false},
-    TableLayout{Table::kFittedScore, "fitted score", {Field::kModelHash, Field::kIndex}, true},
+    TableLayout{
+        Table::kTransform, "transform", {Field::kModelHash, Field::kSignal, Field::kIndex}, true},
     TableLayout{Table::kGlobal, "global", {Field::kGlobal}, true},
     TableLayout{Table::kScoreHistory,
                 "score history",
@@ -326,8 +327,9 @@ std::string LearningRowsKey(uint64_t model_hash, uint32_t signal, uint32_t chunk
       {.table = Table::kLearningRows, .model_hash = model_hash, .signal = signal, .chunk = chunk});
 }
 
-std::string FittedScoreKey(uint64_t model_hash, uint32_t index) {
-  return BuildKey({.table = Table::kFittedScore, .model_hash = model_hash, .index = index});
+std::string TransformKey(uint64_t model_hash, uint32_t signal, uint32_t index) {
+  return BuildKey(
+      {.table = Table::kTransform, .model_hash = model_hash, .signal = signal, .index = index});
 }
 
 std::string IncidentKey(uint64_t incident_id) {

@@ -28,7 +28,7 @@ enum class Table : char {
   kRolling = 'q',         // model_hash, block, index: quiet panes, merged
   kReference = 'r',       // model_hash, reference_version, block
   kLearningRows = 'l',    // model_hash, signal, chunk: rows kept until the reference is learnt
-  kFittedScore = 'f',     // model_hash, index: fitted score detectors
+  kTransform = 'f',       // model_hash, signal, index: what derives a signal, and its memory
   kIncident = 'i',        // incident_id
   kIncidentLine = 's',    // incident_id: an incident as lists show it
   kIncidentChange = 'c',  // change_sequence
@@ -81,7 +81,7 @@ std::string IncidentBookKey(uint64_t model_hash);
 std::string RollingKey(uint64_t model_hash, uint32_t block, uint32_t index);
 std::string ReferenceKey(uint64_t model_hash, uint64_t reference_version, uint32_t block);
 std::string LearningRowsKey(uint64_t model_hash, uint32_t signal, uint32_t chunk);
-std::string FittedScoreKey(uint64_t model_hash, uint32_t index);
+std::string TransformKey(uint64_t model_hash, uint32_t signal, uint32_t index);
 std::string IncidentKey(uint64_t incident_id);
 std::string IncidentLineKey(uint64_t incident_id);
 std::string IncidentChangeKey(uint64_t change_sequence);

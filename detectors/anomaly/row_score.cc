@@ -6,7 +6,9 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/codec.h"
@@ -16,6 +18,7 @@
 namespace faultline {
 namespace {
 
+constexpr char kName[] = "row_score";  // of the kind and of its signal
 constexpr uint32_t kColumnsMax = 64;
 constexpr uint32_t kColumnsMin = 2;
 constexpr size_t kFitRowsMin = 100;
@@ -28,6 +31,9 @@ constexpr double kDeviationMax = 1e6;
 constexpr double kMadToDeviation = 1.482602218505602;
 constexpr double kShrinkageMin = 1e-3;
 constexpr uint32_t kBlockRows = 64;
+
+// All of one length; missing is NaN.
+using Numbers = std::span<const double>;
 
 struct Fitted {
   uint32_t columns = 0;
@@ -47,7 +53,7 @@ double Median(std::vector<double>& values) {
 
 // Median and scaled median deviation; where more than half the values tie, the mean deviation; 0
 // for a constant.
-void FitColumn(NumericColumn column, double* center, double* scale) {
+void FitColumn(Numbers column, double* center, double* scale) {
   std::vector<double> values;
   for (const double value : column) {
     if (std::isfinite(value)) values.push_back(value);
@@ -70,7 +76,7 @@ double Deviation(double value, double center, double scale, double limit) {
 }
 
 // Correlations of the winsorised deviations around their means.
-Eigen::MatrixXd Correlations(std::span<const NumericColumn> columns, const Fitted& fitted) {
+Eigen::MatrixXd Correlations(std::span<const Numbers> columns, const Fitted& fitted) {
   const size_t rows = columns[0].size();
   Eigen::MatrixXd cut(rows, fitted.used);
   Eigen::Index at = 0;
@@ -104,7 +110,7 @@ double Shrinkage(const Eigen::MatrixXd& correlations, size_t rows) {
   return std::clamp(variances / squares, kShrinkageMin, 1.0);
 }
 
-void Whiten(std::span<const NumericColumn> columns, Fitted* fitted) {
+void Whiten(std::span<const Numbers> columns, Fitted* fitted) {
   const Eigen::MatrixXd raw = Correlations(columns, *fitted);
   const double share = Shrinkage(raw, columns[0].size());
   Eigen::MatrixXd shrunk = (1 - share) * raw;
@@ -147,8 +153,14 @@ bool Decode(std::string_view bytes, size_t columns, Fitted* fitted) {
   return decoder.Done() && fitted->used > 0;
 }
 
+// Also infinite ones; NaN where missing.
+double ValueOf(const RowColumn& column, uint32_t row) {
+  if (column.numbers.empty() || column.IsMissing(row)) return kUnset;
+  return column.numbers[row];
+}
+
 // Column by column over a block of rows, so that the inner loops run over neighbours.
-void ScoreBlock(const Fitted& fitted, std::span<const NumericColumn> columns, RowRange block,
+void ScoreBlock(const Fitted& fitted, std::span<const RowColumn> columns, RowRange block,
                 std::span<double> scores) {
   std::array<std::array<double, kBlockRows>, kColumnsMax> deviations;
   std::array<uint32_t, kBlockRows> present{};
@@ -157,7 +169,7 @@ void ScoreBlock(const Fitted& fitted, std::span<const NumericColumn> columns, Ro
   for (uint32_t k = 0; k < fitted.columns; ++k) {
     if (fitted.scale[k] == 0) continue;
     for (uint32_t i = 0; i < rows; ++i) {
-      const double value = columns[k][block.begin + i];
+      const double value = ValueOf(columns[k], block.begin + i);
       present[i] += std::isnan(value) ? 0 : 1;
       deviations[used][i] = Deviation(value, fitted.center[k], fitted.scale[k], kDeviationMax);
     }
@@ -180,38 +192,55 @@ void ScoreBlock(const Fitted& fitted, std::span<const NumericColumn> columns, Ro
   }
 }
 
-class RowScore final : public ScoreDetector {
+// The numbers of reference rows, NaN where missing.
+std::vector<double> ValuesOf(const RowColumn& column, uint32_t rows) {
+  std::vector<double> values(rows);
+  for (uint32_t row = 0; row < rows; ++row) values[row] = ValueOf(column, row);
+  return values;
+}
+
+class RowScores final : public Transform {
  public:
-  RowScore(FixedRule rule, uint32_t columns_max, double quantile)
-      : rule_(rule), columns_max_(columns_max), quantile_(quantile) {}
+  explicit RowScores(uint32_t columns_max)
+      : Transform({.name = kName}), columns_max_(columns_max) {}
 
-  uint32_t columns_max() const override { return columns_max_; }
+  bool Takes(const ColumnOffer& column) const override {
+    return column.values == ColumnValues::kNumbers && column.feature && column.chosen &&
+           !column.derived;
+  }
+  bool Makes(std::string_view signal) const override { return signal == kName; }
 
-  absl::Status Fit(std::span<const NumericColumn> columns, std::string* fitted) const override {
-    if (columns.size() < kColumnsMin || columns.size() > columns_max_) {
+  absl::Status Fit(std::span<const RowColumn> columns, uint32_t rows,
+                   std::vector<MadeSignal>* signals) const override {
+    if (columns.size() < kColumnsMin) {
       return absl::FailedPreconditionError(absl::StrCat(
           "row_score needs ", kColumnsMin, " to ", columns_max_, " columns, got ", columns.size()));
     }
-    if (columns[0].size() < kFitRowsMin) {
-      return absl::FailedPreconditionError(absl::StrCat(
-          "row_score needs ", kFitRowsMin - columns[0].size(), " more reference rows"));
+    if (rows < kFitRowsMin) {
+      return absl::FailedPreconditionError(
+          absl::StrCat("row_score needs ", kFitRowsMin - rows, " more reference rows"));
     }
     Fitted made;
-    made.columns = static_cast<uint32_t>(columns.size());
+    made.columns = static_cast<uint32_t>(std::min<size_t>(columns.size(), columns_max_));
+    std::vector<std::vector<double>> numbers;
+    MadeSignal signal = {.name = kName};
     for (uint32_t k = 0; k < made.columns; ++k) {
-      FitColumn(columns[k], &made.center[k], &made.scale[k]);
+      numbers.push_back(ValuesOf(columns[k], rows));
+      signal.columns.push_back(k);
+      FitColumn(numbers.back(), &made.center[k], &made.scale[k]);
       made.used += made.scale[k] > 0;
     }
     if (made.used == 0) {
       return absl::FailedPreconditionError("row_score: no column varies in the reference rows");
     }
-    Whiten(columns, &made);
-    Encode(made, fitted);
+    Whiten(std::vector<Numbers>(numbers.begin(), numbers.end()), &made);
+    Encode(made, &signal.fitted);
+    signals->push_back(std::move(signal));
     return absl::OkStatus();
   }
 
-  void Score(std::string_view fitted, std::span<const NumericColumn> columns, RowRange range,
-             std::span<double> scores) const override {
+  void Derive(std::string_view fitted, std::span<const RowColumn> columns, RowRange range,
+              std::span<std::byte> /*memory*/, std::span<double> scores) const override {
     Fitted from;
     if (!Decode(fitted, columns.size(), &from)) {
       std::fill(scores.begin() + range.begin, scores.begin() + range.end, kUnset);
@@ -221,6 +250,16 @@ class RowScore final : public ScoreDetector {
       ScoreBlock(from, columns, {begin, std::min(begin + kBlockRows, range.end)}, scores);
     }
   }
+
+ private:
+  uint32_t columns_max_;
+};
+
+class RowScore final : public CompareDetector {
+ public:
+  RowScore(FixedRule rule, double quantile) : rule_(rule), quantile_(quantile) {}
+
+  bool Judges(SignalType type) const override { return type == SignalType::kNumeric; }
 
   Verdict Compare(const Summary& reference, const Summary& window) const override {
     Verdict verdict;
@@ -254,7 +293,6 @@ class RowScore final : public ScoreDetector {
 
  private:
   FixedRule rule_;
-  uint32_t columns_max_;
   double quantile_;
 };
 
@@ -272,8 +310,9 @@ absl::StatusOr<Detector> MakeRowScore(const v1::DetectorSpec& spec) {
   if (!(quantile >= 0.5 && quantile <= 1)) {
     return OptionError("row_score", "quantile", "0.5 to 1");
   }
-  return Detector{.name = "row_score",
-                  .score = std::make_shared<RowScore>(*rule, columns_max, quantile)};
+  return Detector{.name = kName,
+                  .compare = std::make_shared<RowScore>(*rule, quantile),
+                  .transform = std::make_shared<RowScores>(columns_max)};
 }
 
 }  // namespace faultline

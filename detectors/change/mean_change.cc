@@ -8,6 +8,7 @@
 #include "detectors/change/mean_follow.h"
 #include "detectors/contract/judgement.h"
 #include "detectors/evidence/ledger.h"
+#include "detectors/evidence/reference_law.h"
 #include "detectors/evidence/sums.h"
 #include "detectors/kinds.h"
 

@@ -6,6 +6,7 @@
 
 #include "detectors/contract/judgement.h"
 #include "detectors/evidence/ledger.h"
+#include "detectors/evidence/reference_law.h"
 #include "detectors/evidence/sums.h"
 #include "detectors/kinds.h"
 

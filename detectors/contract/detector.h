@@ -1,21 +1,18 @@
 #pragma once
 
-#include <absl/status/status.h>
-
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
-#include <memory>
 #include <span>
 #include <string>
-#include <string_view>
-#include <vector>
 
-#include "detectors/evidence/reference_law.h"
+#include "detectors/contract/season.h"
 #include "detectors/summary/summary.h"
 
 namespace faultline {
+
+struct ReferenceLaw;
 
 enum class VerdictState : uint8_t { kQuiet = 1, kAlarm = 2, kCannotTell = 3 };
 
@@ -26,13 +23,13 @@ struct Verdict {
   VerdictState state = VerdictState::kCannotTell;
   // It cannot tell, and no more rows will change that: this reference is not for this kind.
   bool inapplicable = false;
-  ReferenceLaw::Season season = ReferenceLaw::Season::kNone;  // that it was held against
-  double score = kUnset;                                      // in the detector's unit
-  double threshold = kUnset;                                  // NaN: none, so it can never alarm
-  double effect_size = kUnset;  // in the detector's stated unit of effect
-  double noise_floor = kUnset;  // the score expected on unchanged traffic with this many rows
-  double p_value = kUnset;      // of this one look
-  uint64_t rows = 0;            // looked at
+  Season season = Season::kNone;  // that it was held against
+  double score = kUnset;          // in the detector's unit
+  double threshold = kUnset;      // NaN: none, so it can never alarm
+  double effect_size = kUnset;    // in the detector's stated unit of effect
+  double noise_floor = kUnset;    // the score expected on unchanged traffic with this many rows
+  double p_value = kUnset;        // of this one look
+  uint64_t rows = 0;              // looked at
   uint64_t reference_rows = 0;
   std::string detail;  // what is missing if it cannot tell; else what it saw, or nothing
 
@@ -52,9 +49,10 @@ struct Verdict {
   double ratio() const { return threshold > 0 ? score / threshold : kUnset; }
 };
 
-// Three contracts, because three things are asked of detectors. All are stateless objects made
-// once from validated options and shared by every signal and thread; what must be remembered is
-// flat bytes that the caller keeps.
+// Two contracts, because two things are asked of detectors. Both are stateless objects made once
+// from validated options and shared by every signal and thread; what must be remembered is flat
+// bytes that the caller keeps. A third contract, Transform (transform.h), derives the signals that
+// such a detector judges.
 
 // Holds a window's summary against the reference's, whenever a pane closes. Windows are shared:
 // every compare detector of a signal reads the same summary.
@@ -94,69 +92,6 @@ class FollowDetector {
   // Takes one closed pane. State bytes that no Start or Follow of this kind and version wrote are
   // treated as a fresh start.
   virtual Verdict Follow(const FollowInput& input, std::span<std::byte> state) const = 0;
-};
-
-// A numeric column of reference or live rows, all of equal length. Missing is NaN.
-using NumericColumn = std::span<const double>;
-
-// Gives each row one score, before counting; the scores are a signal like any other.
-class ScoreDetector {
- public:
-  virtual ~ScoreDetector() = default;
-  // Most columns it takes.
-  virtual uint32_t columns_max() const = 0;
-  // Learns from reference rows; the result is flat bytes, versioned. FAILED_PRECONDITION with what
-  // is missing if the rows do not suffice.
-  virtual absl::Status Fit(std::span<const NumericColumn> columns, std::string* fitted) const = 0;
-  // Scores rows [range.begin, range.end) into scores (as long as the columns). NaN where a row
-  // cannot be scored. `fitted` that Fit did not write gives NaN.
-  virtual void Score(std::string_view fitted, std::span<const NumericColumn> columns,
-                     RowRange range, std::span<double> scores) const = 0;
-  // Judges the window of the scores against the reference's.
-  virtual Verdict Compare(const Summary& reference, const Summary& window) const = 0;
-};
-
-// A column of rows as row detectors take it: numbers, or codes of categories, or neither if it was
-// not sent.
-struct RowColumn {
-  std::string_view signal;
-  std::span<const double> numbers = {};
-  std::span<const uint32_t> codes = {};   // of rows that are not missing: into hashes
-  std::span<const uint64_t> hashes = {};  // XXH3-64 of the categories
-  const uint64_t* nulls = nullptr;        // bit set = missing; nullptr = none is
-
-  // What tells values apart; 0 if the row has none.
-  uint64_t Key(uint32_t row) const;
-  // NaN if the row has none, also for categories.
-  double Number(uint32_t row) const;
-};
-
-// A signal that a row detector adds to a model.
-struct RowSignal {
-  std::string name;
-  std::vector<uint32_t> columns;  // of those it was fitted to, in the order it takes them
-  std::string fitted;             // flat bytes, versioned
-  uint32_t used_rows = 0;         // the first rows went into the fit and are no reference
-};
-
-// Derives signals from rows, before counting, for the follow detector beside it: one number per
-// row. What is remembered from row to row is flat bytes that the caller keeps.
-class RowDetector {
- public:
-  virtual ~RowDetector() = default;
-  // Whether it wants this column of the model, if `signals` does not say otherwise.
-  virtual bool Takes(std::string_view signal, SignalType type, bool feature) const = 0;
-  // Whether a derived signal of that name is one of its own.
-  virtual bool Makes(std::string_view signal) const = 0;
-  // Learns from reference rows what to derive. FAILED_PRECONDITION with what is missing.
-  virtual absl::Status Fit(std::span<const RowColumn> columns, uint32_t rows,
-                           std::vector<RowSignal>* signals) const = 0;
-  // Constant for the object's life. All bits 0: no row seen yet.
-  virtual size_t memory_bytes() const = 0;
-  // Values of rows [range.begin, range.end), in order; NaN where there is none. `columns` are those
-  // of the signal. `fitted` that Fit did not write gives NaN.
-  virtual void Derive(std::string_view fitted, std::span<const RowColumn> columns, RowRange range,
-                      std::span<std::byte> memory, std::span<double> values) const = 0;
 };
 
 }  // namespace faultline

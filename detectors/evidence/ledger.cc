@@ -10,6 +10,7 @@
 #include "base/check.h"
 #include "detectors/contract/judgement.h"
 #include "detectors/evidence/confidence.h"
+#include "detectors/evidence/reference_law.h"
 #include "detectors/stats/elementary.h"
 
 namespace faultline {

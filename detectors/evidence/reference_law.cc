@@ -161,7 +161,6 @@ double RepeatsOf(std::span<const double> standard) {
 // Sets the season and takes it out of the values, if there is one.
 void LearnSeason(const RowTimesOfLaw& times, std::span<const uint32_t> rows,
                  std::span<double> standard, ReferenceLaw* law) {
-  using Season = ReferenceLaw::Season;
   if (times.hours.empty()) return;
   for (const Season season : {Season::kWeek, Season::kDay}) {
     const auto count = static_cast<size_t>(season);
@@ -264,7 +263,7 @@ ReferenceLaw CarryLaw(const ReferenceLaw& before, const Summary& reference) {
   }
   const std::vector<WeightedPoint> points = PointsOf(reference);
   // Cells know nothing of hours: with a season only the error of fewer rows is added.
-  const bool seasonal = law.season != ReferenceLaw::Season::kNone;
+  const bool seasonal = law.season != Season::kNone;
   const auto carry = [&](TiltedBet* bet, double dispersion, bool squared) {
     TiltedMean tilted(bet->rate);
     for (const WeightedPoint& point : points) {

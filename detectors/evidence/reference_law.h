@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/codec.h"
+#include "detectors/contract/season.h"
 #include "detectors/summary/summary.h"
 
 namespace faultline {
@@ -34,8 +35,6 @@ struct ReferenceLaw {
   static constexpr uint32_t kScaleRates = 5;  // likewise
   static constexpr double kReferenceErrors = 2;
 
-  // Where the values stand against their season.
-  enum class Season : uint8_t { kNone = 0, kDay = 24, kWeek = 168 };
   struct Hour {
     uint32_t rows = 0;
     float mean = 0;       // in standard deviations of the reference, from its mean

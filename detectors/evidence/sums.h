@@ -8,6 +8,7 @@
 
 #include "detectors/contract/detector.h"
 #include "detectors/contract/judgement.h"
+#include "detectors/evidence/reference_law.h"
 
 namespace faultline {
 

@@ -89,19 +89,21 @@ uint64_t Find(std::string_view fitted, uint32_t slots, uint64_t from) {
   return 0;
 }
 
-class RowDependency final : public RowDetector {
+class RowDependency final : public Transform {
  public:
   RowDependency(std::string from, std::string to)
-      : from_(std::move(from)), to_(std::move(to)), signal_(absl::StrCat(from_, " -> ", to_)) {}
+      : Transform({.name = kKind.name, .owned = true, .options = absl::StrCat(from, " -> ", to)}),
+        from_(std::move(from)),
+        to_(std::move(to)) {}
 
-  bool Takes(std::string_view signal, SignalType, bool) const override {
-    return signal == from_ || signal == to_;
+  bool Takes(const ColumnOffer& column) const override {
+    return column.values != ColumnValues::kVectors &&
+           (column.signal == from_ || column.signal == to_);
   }
-  bool Makes(std::string_view signal) const override { return signal == signal_; }
-  size_t memory_bytes() const override { return 0; }
+  bool Makes(std::string_view signal) const override { return signal == facts().options; }
 
   absl::Status Fit(std::span<const RowColumn> columns, uint32_t rows,
-                   std::vector<RowSignal>* signals) const override {
+                   std::vector<MadeSignal>* signals) const override {
     if (columns.size() != 2) {
       return absl::FailedPreconditionError(
           absl::StrCat("dependency_change: ", from_, " and ", to_,
@@ -112,8 +114,8 @@ class RowDependency final : public RowDetector {
           absl::StrCat("dependency_change needs ", kRowsMin - rows, " more reference rows"));
     }
     const uint32_t from = columns[0].signal == from_ ? 0 : 1;
-    RowSignal& made = signals->emplace_back();
-    made.name = signal_;
+    MadeSignal& made = signals->emplace_back();
+    made.name = facts().options;
     made.columns = {from, 1 - from};
     made.used_rows = rows / 2;
     made.fitted = Encode(LearnMap(columns[from], columns[1 - from], made.used_rows));
@@ -138,7 +140,6 @@ class RowDependency final : public RowDetector {
  private:
   std::string from_;
   std::string to_;
-  std::string signal_;
 };
 
 class DependencyChange final : public ShareChange {
@@ -167,7 +168,7 @@ absl::StatusOr<Detector> MakeDependencyChange(const v1::DetectorSpec& spec) {
   }
   return Detector{.name = kKind.name,
                   .follow = std::make_shared<DependencyChange>(*tolerance),
-                  .rows = std::make_shared<RowDependency>(options.from(), options.to())};
+                  .transform = std::make_shared<RowDependency>(options.from(), options.to())};
 }
 
 }  // namespace faultline

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "detectors/evidence/reference_law.h"
 #include "detectors/kinds.h"
 #include "detectors/quality/share_change.h"
 

@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "detectors/evidence/few_cells.h"
+#include "detectors/evidence/reference_law.h"
 #include "detectors/kinds.h"
 #include "detectors/quality/share_change.h"
 

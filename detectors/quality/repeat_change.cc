@@ -73,22 +73,28 @@ uint64_t Mix(uint64_t hash, uint64_t key) {
   return hash ^ (hash >> 32);
 }
 
-class RowRepeats final : public RowDetector {
+class RowRepeats final : public Transform {
  public:
-  explicit RowRepeats(uint32_t rows) : rows_(rows) {}
+  explicit RowRepeats(uint32_t rows)
+      : Transform({.name = kKind.name,
+                   .owned = true,
+                   .options = absl::StrCat("rows ", rows),
+                   .memory_bytes = sizeof(Memory)}),
+        rows_(rows) {}
 
-  bool Takes(std::string_view, SignalType, bool feature) const override { return feature; }
+  bool Takes(const ColumnOffer& column) const override {
+    return column.chosen && column.values != ColumnValues::kVectors;
+  }
   bool Makes(std::string_view signal) const override { return signal == kSignal; }
-  size_t memory_bytes() const override { return sizeof(Memory); }
 
   absl::Status Fit(std::span<const RowColumn> columns, uint32_t rows,
-                   std::vector<RowSignal>* signals) const override {
+                   std::vector<MadeSignal>* signals) const override {
     if (columns.empty()) return absl::FailedPreconditionError("repeat_change: no column");
     if (rows < 2 * kRowsMin) {
       return absl::FailedPreconditionError(
           absl::StrCat("repeat_change needs ", 2 * kRowsMin - rows, " more reference rows"));
     }
-    RowSignal& made = signals->emplace_back();
+    MadeSignal& made = signals->emplace_back();
     made.name = kSignal;
     for (uint32_t k = 0; k < columns.size(); ++k) made.columns.push_back(k);
     const Fitted fitted = {kTag, std::min(rows_, rows / 2)};
@@ -154,7 +160,7 @@ absl::StatusOr<Detector> MakeRepeatChange(const v1::DetectorSpec& spec) {
   if (rows < kRowsMin || rows > kRowsMax) return OptionError(kKind.name, "rows", "64 to 4096");
   return Detector{.name = kKind.name,
                   .follow = std::make_shared<RepeatChange>(*tolerance),
-                  .rows = std::make_shared<RowRepeats>(rows)};
+                  .transform = std::make_shared<RowRepeats>(rows)};
 }
 
 }  // namespace faultline

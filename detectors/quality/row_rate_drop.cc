@@ -9,6 +9,9 @@
 #include <array>
 #include <cmath>
 #include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include "detectors/contract/judgement.h"
 #include "detectors/evidence/ledger.h"
@@ -20,6 +23,7 @@ namespace faultline {
 namespace {
 
 constexpr char kName[] = "row_rate_drop";
+constexpr std::string_view kSignal = "row_rate";
 // What is left of the rate, under each bet, of the least that the null leaves open.
 constexpr std::array<double, 5> kLeft = {0.85, 0.6, 0.3, 0.1, 0.01};
 constexpr uint32_t kBets = kLeft.size();
@@ -114,7 +118,7 @@ class RowRateDrop final : public FollowDetector {
     if (!missing.empty()) return ledger.CannotTell(std::move(missing));
     Verdict verdict = ledger.Finish(error);
     verdict.reference_rows = static_cast<uint64_t>(learnt.rows);
-    verdict.season = static_cast<ReferenceLaw::Season>(static_cast<uint8_t>(learnt.season));
+    verdict.season = static_cast<Season>(static_cast<uint8_t>(learnt.season));
     if (verdict.state == VerdictState::kAlarm) {
       verdict.detail = Describe(learnt, input, verdict.effect_size);
     }
@@ -207,13 +211,33 @@ class RowRateDrop final : public FollowDetector {
   double tolerance_;
 };
 
+// The rows of the model as such.
+class RowRate final : public Transform {
+ public:
+  RowRate() : Transform({.name = kName, .derivation = Derivation::kRows, .owned = true}) {}
+
+  bool Takes(const ColumnOffer& /*column*/) const override { return false; }
+  bool Makes(std::string_view signal) const override { return signal == kSignal; }
+  absl::Status Fit(std::span<const RowColumn> /*columns*/, uint32_t /*rows*/,
+                   std::vector<MadeSignal>* made) const override {
+    made->push_back({.name = std::string(kSignal)});
+    return absl::OkStatus();
+  }
+  void Derive(std::string_view /*fitted*/, std::span<const RowColumn> /*columns*/, RowRange range,
+              std::span<std::byte> /*memory*/, std::span<double> values) const override {
+    std::fill(values.begin() + range.begin, values.begin() + range.end, kUnset);
+  }
+};
+
 }  // namespace
 
 absl::StatusOr<Detector> MakeRowRateDrop(const v1::DetectorSpec& spec) {
   const v1::RowRateDropOptions& options = spec.row_rate_drop();
   const double tolerance = options.has_tolerance() ? options.tolerance() : kToleranceDefault;
   if (!(tolerance >= 0 && tolerance <= 0.9)) return OptionError(kName, "tolerance", "0 to 0.9");
-  return Detector{.name = kName, .follow = std::make_shared<RowRateDrop>(tolerance)};
+  return Detector{.name = kName,
+                  .follow = std::make_shared<RowRateDrop>(tolerance),
+                  .transform = std::make_shared<RowRate>()};
 }
 
 }  // namespace faultline

@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "detectors/evidence/confidence.h"
+#include "detectors/evidence/reference_law.h"
 #include "detectors/stats/elementary.h"
 #include "detectors/summary/binning.h"
 

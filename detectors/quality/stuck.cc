@@ -8,6 +8,7 @@
 #include "detectors/contract/judgement.h"
 #include "detectors/evidence/few_cells.h"
 #include "detectors/evidence/ledger.h"
+#include "detectors/evidence/reference_law.h"
 #include "detectors/kinds.h"
 #include "detectors/stats/elementary.h"
 

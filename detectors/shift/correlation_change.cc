@@ -101,23 +101,28 @@ struct Pair {
   uint32_t second;
 };
 
-class RowProducts final : public RowDetector {
+class RowProducts final : public Transform {
  public:
   RowProducts(std::string first, std::string second, uint32_t pairs_max)
-      : first_(std::move(first)), second_(std::move(second)), pairs_max_(pairs_max) {}
+      : Transform({.name = kName,
+                   .owned = true,
+                   .options = first.empty() ? absl::StrCat("pairs_max ", pairs_max)
+                                            : NameOf(first, second)}),
+        first_(std::move(first)),
+        second_(std::move(second)),
+        pairs_max_(pairs_max) {}
 
-  bool Takes(std::string_view signal, SignalType type, bool feature) const override {
-    if (type != SignalType::kNumeric) return false;
-    return first_.empty() ? feature : signal == first_ || signal == second_;
+  bool Takes(const ColumnOffer& column) const override {
+    if (column.values != ColumnValues::kNumbers) return false;
+    return first_.empty() ? column.chosen : column.signal == first_ || column.signal == second_;
   }
   bool Makes(std::string_view signal) const override {
     if (first_.empty()) return signal.find(kBetween) != std::string_view::npos;
     return signal == NameOf(first_, second_);
   }
-  size_t memory_bytes() const override { return 0; }
 
   absl::Status Fit(std::span<const RowColumn> columns, uint32_t rows,
-                   std::vector<RowSignal>* signals) const override {
+                   std::vector<MadeSignal>* signals) const override {
     if (rows < kRowsMin) {
       return absl::FailedPreconditionError(
           absl::StrCat("correlation_change needs ", kRowsMin - rows, " more reference rows"));
@@ -130,7 +135,7 @@ class RowProducts final : public RowDetector {
     for (const Pair& pair : pairs) {
       const Fitted fitted = {kTag, {places[pair.first], places[pair.second]}};
       if (!(fitted.places[0].deviation > 0 && fitted.places[1].deviation > 0)) continue;
-      RowSignal& made = signals->emplace_back();
+      MadeSignal& made = signals->emplace_back();
       made.name = NameOf(columns[pair.first].signal, columns[pair.second].signal);
       made.columns = {pair.first, pair.second};
       made.fitted.assign(reinterpret_cast<const char*>(&fitted), sizeof fitted);
@@ -212,7 +217,7 @@ absl::StatusOr<Detector> MakeCorrelationChange(const v1::DetectorSpec& spec) {
   return Detector{
       .name = kName,
       .follow = FollowMean(kTag, *tolerance, Describe),
-      .rows = std::make_shared<RowProducts>(options.first(), options.second(), pairs_max)};
+      .transform = std::make_shared<RowProducts>(options.first(), options.second(), pairs_max)};
 }
 
 }  // namespace faultline

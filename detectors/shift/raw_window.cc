@@ -69,18 +69,23 @@ std::vector<double> FiniteValues(const RowColumn& column, uint32_t rows) {
   return values;
 }
 
-class RawWindows final : public RowDetector {
+class RawWindows final : public Transform {
  public:
-  RawWindows(const RawScore& score, uint32_t rows) : score_(score), rows_(rows) {}
+  RawWindows(const RawScore& score, uint32_t rows)
+      : Transform({.name = kName,
+                   .owned = true,
+                   .options = absl::StrCat(std::string(score.name), " rows ", rows),
+                   .memory_bytes = sizeof(Memory)}),
+        score_(score),
+        rows_(rows) {}
 
-  bool Takes(std::string_view, SignalType type, bool feature) const override {
-    return type == SignalType::kNumeric && feature;
+  bool Takes(const ColumnOffer& column) const override {
+    return column.values == ColumnValues::kNumbers && column.chosen;
   }
   bool Makes(std::string_view signal) const override { return signal.starts_with(Prefix()); }
-  size_t memory_bytes() const override { return sizeof(Memory); }
 
   absl::Status Fit(std::span<const RowColumn> columns, uint32_t rows,
-                   std::vector<RowSignal>* signals) const override {
+                   std::vector<MadeSignal>* signals) const override {
     if (columns.size() > kColumnsMax) {
       return absl::FailedPreconditionError(
           absl::StrCat(kName, " takes ", kColumnsMax, " columns; name fewer by signals"));
@@ -91,7 +96,7 @@ class RawWindows final : public RowDetector {
       const size_t step = (values.size() + kReferenceMax - 1) / kReferenceMax;
       size_t kept = 0;
       for (size_t at = 0; at < values.size(); at += step) values[kept++] = values[at];
-      RowSignal& made = signals->emplace_back();
+      MadeSignal& made = signals->emplace_back();
       made.name = absl::StrCat(Prefix(), std::string(columns[i].signal));
       made.columns = {i};
       made.fitted.resize(sizeof kTag + kept * sizeof(double));
@@ -220,7 +225,7 @@ absl::StatusOr<Detector> MakeRawWindow(const v1::DetectorSpec& spec) {
   if (score == kScores.end()) return OptionError(kName, "score", "one of those listed");
   return Detector{.name = kName,
                   .follow = std::make_shared<ShowScore>(threshold, rows),
-                  .rows = std::make_shared<RawWindows>(*score, rows)};
+                  .transform = std::make_shared<RawWindows>(*score, rows)};
 }
 
 }  // namespace faultline

@@ -4,6 +4,7 @@
 #include <memory>
 #include <vector>
 
+#include "detectors/evidence/reference_law.h"
 #include "detectors/stats/elementary.h"
 #include "tests/bench/budgeted_kinds.h"
 

@@ -154,27 +154,29 @@ void DeriveRows(std::span<const double> values) {
   std::vector<double> from(kRows), to(kRows);
   for (const CatalogEntry& entry : Catalog()) {
     const Detector made = *MakeDetector(SpecOf(entry));
-    if (made.rows == nullptr) continue;
+    if (made.transform == nullptr || made.transform->facts().derivation != Derivation::kFitted) {
+      continue;
+    }
     const bool coarse = entry.kind == v1::DetectorSpec::kDependencyChange;
     for (uint32_t i = 0; i < kRows; ++i) {
       from[i] = coarse ? std::floor(4 * values[i]) : values[i];
       to[i] = coarse ? 2 * from[i] : from[i] + values[kRows + i];
     }
     const RowColumn columns[] = {{.signal = "a", .numbers = from}, {.signal = "b", .numbers = to}};
-    std::vector<RowSignal> signals;
-    if (!made.rows->Fit(columns, kRows / 8, &signals).ok() || signals.empty()) std::abort();
+    std::vector<MadeSignal> signals;
+    if (!made.transform->Fit(columns, kRows / 8, &signals).ok() || signals.empty()) std::abort();
     std::vector<RowColumn> taken;
     for (const uint32_t at : signals[0].columns) taken.push_back(columns[at]);
-    std::vector<std::byte> memory(made.rows->memory_bytes());
+    std::vector<std::byte> memory(made.transform->facts().memory_bytes);
     std::vector<double> derived(kRows);
     Print("derive." + std::string(entry.name),
-          NanosecondsPer(
-              kRows,
-              [&] {
-                for (uint32_t at = 0; at + kColumn <= kRows; at += kColumn) {
-                  made.rows->Derive(signals[0].fitted, taken, {at, at + kColumn}, memory, derived);
-                }
-              }),
+          NanosecondsPer(kRows,
+                         [&] {
+                           for (uint32_t at = 0; at + kColumn <= kRows; at += kColumn) {
+                             made.transform->Derive(signals[0].fitted, taken, {at, at + kColumn},
+                                                    memory, derived);
+                           }
+                         }),
           "ns/row");
   }
 }
@@ -233,22 +235,22 @@ void ScoreRows(std::span<const double> values) {
   const Detector made = *MakeDetector(spec);
   for (const uint32_t width : {8u, 32u}) {
     const size_t rows = values.size() / width;
-    std::vector<NumericColumn> columns;
-    for (uint32_t k = 0; k < width; ++k) columns.push_back(values.subspan(k * rows, rows));
-    std::vector<NumericColumn> head;
-    for (const NumericColumn column : columns) head.push_back(column.first(5000));
-    std::string fitted;
-    if (!made.score->Fit(head, &fitted).ok()) std::abort();
+    std::vector<RowColumn> columns(width);
+    for (uint32_t k = 0; k < width; ++k) columns[k].numbers = values.subspan(k * rows, rows);
+    std::vector<MadeSignal> signals;
+    if (!made.transform->Fit(columns, 5000, &signals).ok()) std::abort();
     std::vector<double> scores(rows);
     const std::string name = "score.row_score." + std::to_string(width) + "_columns";
-    Print(name,
-          NanosecondsPer(rows * width,
-                         [&] {
-                           for (uint32_t at = 0; at + kColumn <= rows; at += kColumn) {
-                             made.score->Score(fitted, columns, {at, at + kColumn}, scores);
-                           }
-                         }),
-          "ns/value");
+    Print(
+        name,
+        NanosecondsPer(
+            rows * width,
+            [&] {
+              for (uint32_t at = 0; at + kColumn <= rows; at += kColumn) {
+                made.transform->Derive(signals[0].fitted, columns, {at, at + kColumn}, {}, scores);
+              }
+            }),
+        "ns/value");
   }
 }
 

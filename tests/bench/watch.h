@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "detectors/evidence/reference_law.h"
 #include "detectors/summary/summary.h"
 #include "tests/bench/budgeted_kinds.h"
 

@@ -70,16 +70,16 @@ v1::DetectorSpec ArmedSpec(const CatalogEntry& entry) {
 
 bool Judges(const CatalogEntry& entry, SignalType type) {
   const Detector made = *MakeDetector(DefaultSpec(entry));
-  if (made.compare != nullptr) return made.compare->Judges(type);
-  if (made.follow != nullptr) return made.follow->Judges(type);
-  return type == SignalType::kNumeric;
+  return made.compare != nullptr ? made.compare->Judges(type) : made.follow->Judges(type);
 }
 
-// Score and row detectors take rows of several columns: copies of the stream, shifted.
+// Transforms take rows of several columns: copies of the stream, shifted.
 Rows ForKind(const CatalogEntry& entry, const std::vector<double>& values) {
   Rows rows = Numbers(values);
   const Detector made = *MakeDetector(DefaultSpec(entry));
-  if (made.score == nullptr && made.rows == nullptr) return rows;
+  const bool derives =
+      made.transform != nullptr && made.transform->facts().derivation == Derivation::kFitted;
+  if (!derives) return rows;
   for (const size_t shift : {7, 31}) {
     std::vector<double> column = values;
     std::rotate(column.begin(), column.begin() + std::min(shift, column.size()), column.end());
@@ -162,10 +162,13 @@ TEST_P(Conformance, DefaultOptionsMakeExactlyOneDetector) {
   const auto made = MakeDetector(DefaultSpec(entry()));
   ASSERT_TRUE(made.ok()) << made.status();
   EXPECT_EQ(made->name, entry().name);
-  EXPECT_EQ((made->compare != nullptr) + (made->follow != nullptr) + (made->score != nullptr), 1);
-  EXPECT_EQ(made->rows != nullptr, entry().subject == Subject::kOwn);
-  EXPECT_EQ(made->rows == nullptr ? 0 : made->rows->memory_bytes(), entry().memory_bytes);
-  EXPECT_TRUE(made->rows == nullptr || made->follow != nullptr);
+  EXPECT_EQ((made->compare != nullptr) + (made->follow != nullptr), 1);
+  const Transform* transform = made->transform.get();
+  EXPECT_EQ(transform != nullptr, entry().subject == Subject::kOwn);
+  EXPECT_EQ(transform == nullptr ? 0 : transform->facts().memory_bytes, entry().memory_bytes);
+  if (transform == nullptr) return;
+  EXPECT_EQ(transform->facts().name, entry().name);
+  EXPECT_NE(transform->facts().derivation, Derivation::kColumn) << "these are always on";
 }
 
 TEST_P(Conformance, OptionsOutOfRangeAreRefusedByName) {
@@ -212,7 +215,8 @@ TEST_P(Conformance, RestartAnywhereChangesNothing) {
 // What compares summaries sees neither the order of rows within a pane nor, by powers of two, the
 // unit they are in; only the words beside its figures may.
 TEST_P(Conformance, ComparisonsDoNotSeeOrderOrUnit) {
-  if (MakeDetector(DefaultSpec(entry()))->compare == nullptr) return;
+  const Detector made = *MakeDetector(DefaultSpec(entry()));
+  if (made.compare == nullptr || made.transform != nullptr) return;
   const uint32_t pane_rows = Play::Choices().pane_rows;
   for (const Stream& stream : StreamsFor(entry())) {
     const auto figures = [this](const Stream& of) {

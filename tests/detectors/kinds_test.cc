@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "detectors/evidence/reference_law.h"
 #include "tests/detectors/play.h"
 #include "tests/support/streams.h"
 
@@ -215,14 +216,19 @@ Rows Pair(uint64_t seed, size_t count) {
   return rows;
 }
 
+std::vector<RowColumn> ColumnsOf(const Rows& rows) {
+  std::vector<RowColumn> columns;
+  for (const std::vector<double>& column : rows.columns)
+    columns.push_back({.signal = "", .numbers = column});
+  return columns;
+}
+
 std::vector<double> Scores(const Rows& reference, const Rows& rows) {
   const Detector made = *MakeDetector(Spec("row_score {}"));
-  const std::vector<NumericColumn> from(reference.columns.begin(), reference.columns.end());
-  const std::vector<NumericColumn> to(rows.columns.begin(), rows.columns.end());
-  std::string fitted;
-  EXPECT_TRUE(made.score->Fit(from, &fitted).ok());
+  std::vector<MadeSignal> signals;
+  EXPECT_TRUE(made.transform->Fit(ColumnsOf(reference), reference.size(), &signals).ok());
   std::vector<double> scores(rows.size());
-  made.score->Score(fitted, to, {0, rows.size()}, scores);
+  made.transform->Derive(signals[0].fitted, ColumnsOf(rows), {0, rows.size()}, {}, scores);
   return scores;
 }
 
@@ -276,9 +282,11 @@ TEST(RowScore, RefusesWhatItCannotLearnFrom) {
   const Detector made = *MakeDetector(Spec("row_score { features_max: 2 }"));
   const std::vector<double> few(99, 1.0);
   const std::vector<double> constant(200, 1.0);
-  std::string fitted;
-  const auto fit = [&](std::vector<NumericColumn> columns) {
-    return std::string(made.score->Fit(columns, &fitted).message());
+  const auto fit = [&](std::vector<std::vector<double>> columns) {
+    Rows rows;
+    rows.columns = std::move(columns);
+    std::vector<MadeSignal> signals;
+    return std::string(made.transform->Fit(ColumnsOf(rows), rows.size(), &signals).message());
   };
   EXPECT_EQ(fit({few, few}), "row_score needs 1 more reference rows");
   EXPECT_EQ(fit({constant}), "row_score needs 2 to 2 columns, got 1");
@@ -288,24 +296,25 @@ TEST(RowScore, RefusesWhatItCannotLearnFrom) {
 TEST(RowScore, ForeignBytesGiveNoScore) {
   const Detector made = *MakeDetector(Spec("row_score {}"));
   const Rows rows = Pair(1, 200);
-  const std::vector<NumericColumn> columns(rows.columns.begin(), rows.columns.end());
-  std::string fitted;
-  ASSERT_TRUE(made.score->Fit(columns, &fitted).ok());
+  const std::vector<RowColumn> columns = ColumnsOf(rows);
+  std::vector<MadeSignal> signals;
+  ASSERT_TRUE(made.transform->Fit(columns, 200, &signals).ok());
+  const std::string& fitted = signals[0].fitted;
   Random random(4);
   for (size_t size = 0; size <= fitted.size(); ++size) {
     std::string bytes = size < fitted.size() ? fitted.substr(0, size) : fitted + "x";
     std::vector<double> part(200, 0.0);
-    made.score->Score(bytes, columns, {10, 190}, part);
+    made.transform->Derive(bytes, columns, {10, 190}, {}, part);
     EXPECT_TRUE(std::isnan(part[10]) && std::isnan(part[189])) << size;
     EXPECT_EQ(part[9] + part[190], 0) << "outside its range";
   }
   std::vector<double> scores(200, 0.0);
-  made.score->Score(fitted, std::span(columns).first(1), {0, 200}, scores);
+  made.transform->Derive(fitted, std::span(columns).first(1), {0, 200}, {}, scores);
   EXPECT_TRUE(std::isnan(scores[0])) << "fitted to two columns";
   for (int round = 0; round < 300; ++round) {
     std::string damaged = fitted;
     damaged[random.Below(damaged.size())] = static_cast<char>(random.Bits());
-    made.score->Score(damaged, columns, {0, 200}, scores);
+    made.transform->Derive(damaged, columns, {0, 200}, {}, scores);
   }
 }
 

@@ -13,8 +13,10 @@
 namespace faultline::testing {
 namespace {
 
-std::vector<NumericColumn> Spans(const Rows& rows) {
-  return {rows.columns.begin(), rows.columns.end()};
+// Whether what it judges is derived from the rows.
+bool Derives(const Detector& detector) {
+  return detector.transform != nullptr &&
+         detector.transform->facts().derivation == Derivation::kFitted;
 }
 
 Shape ShapeOf(const Rows& rows) {
@@ -69,12 +71,8 @@ Play::Play(const v1::DetectorSpec& spec, const Rows& reference, Choices choices)
   auto made = MakeDetector(spec);
   FAULTLINE_CHECK(made.ok(), "tests give valid options");
   detector_ = *made;
-  if (detector_.score != nullptr) {
-    const absl::Status fit = detector_.score->Fit(Spans(reference), &fitted_);
-    if (!fit.ok()) fitted_.clear();
-  }
-  if (detector_.rows != nullptr) FitRows(reference);
-  Rows counted = Scored(reference);
+  if (Derives(detector_)) FitTransform(reference);
+  Rows counted = Derived(reference);
   for (uint32_t row = 0; row < derived_.used_rows; ++row) counted.missing[row] = true;
   // The live rows begin with nothing remembered.
   std::fill(memory_.begin(), memory_.end(), std::byte{0});
@@ -101,22 +99,22 @@ std::vector<RowColumn> ColumnsOf(const Rows& rows, std::vector<std::string>* nam
   return columns;
 }
 
-void Play::FitRows(const Rows& reference) {
+void Play::FitTransform(const Rows& reference) {
   std::vector<std::string> names;
   const std::vector<RowColumn> columns = ColumnsOf(reference, &names);
   std::vector<RowColumn> taken;
   for (const RowColumn& column : columns) {
-    if (detector_.rows->Takes(column.signal, SignalType::kNumeric, true)) taken.push_back(column);
+    if (detector_.transform->Takes({.signal = column.signal})) taken.push_back(column);
   }
-  std::vector<RowSignal> made;
-  if (!detector_.rows->Fit(taken, reference.size(), &made).ok()) return;
+  std::vector<MadeSignal> made;
+  if (!detector_.transform->Fit(taken, reference.size(), &made).ok()) return;
   derived_ = made.front();
-  FAULTLINE_CHECK(detector_.rows->Makes(derived_.name), "it knows its own");
-  memory_.resize(detector_.rows->memory_bytes());
+  FAULTLINE_CHECK(detector_.transform->Makes(derived_.name), "it knows its own");
+  memory_.resize(detector_.transform->facts().memory_bytes);
 }
 
-Rows Play::Scored(const Rows& rows) {
-  if (detector_.rows != nullptr) {
+Rows Play::Derived(const Rows& rows) {
+  if (Derives(detector_)) {
     std::vector<std::string> names;
     const std::vector<RowColumn> columns = ColumnsOf(rows, &names);
     std::vector<RowColumn> inputs;
@@ -125,18 +123,16 @@ Rows Play::Scored(const Rows& rows) {
     if (!inputs.empty()) {
       // In pieces, as batches come.
       for (uint32_t begin = 0; begin < rows.size(); begin += 37) {
-        detector_.rows->Derive(derived_.fitted, inputs, {begin, std::min(begin + 37, rows.size())},
-                               memory_, values.columns[0]);
+        detector_.transform->Derive(derived_.fitted, inputs,
+                                    {begin, std::min(begin + 37, rows.size())}, memory_,
+                                    values.columns[0]);
       }
     }
     for (const double value : values.columns[0]) values.missing.push_back(std::isnan(value));
     values.seconds = rows.seconds;
     return values;
   }
-  if (detector_.score == nullptr) return rows;
-  std::vector<double> scores(rows.size());
-  detector_.score->Score(fitted_, Spans(rows), {0, rows.size()}, scores);
-  return Numbers(std::move(scores));
+  return rows;
 }
 
 Summary Play::Count(const Rows& rows, uint32_t begin, uint32_t end) const {
@@ -222,12 +218,11 @@ Verdict Play::Judge(const Summary& pane, double seconds) {
   if (window_.size() > choices_.window_panes) window_.erase(window_.begin());
   Summary window(shape_.get());
   for (const Summary& kept : window_) window.Merge(kept);
-  return detector_.score != nullptr ? detector_.score->Compare(*reference_, window)
-                                    : detector_.compare->Compare(*reference_, window);
+  return detector_.compare->Compare(*reference_, window);
 }
 
 std::vector<Verdict> Play::Run(const Rows& live) {
-  const Rows counted = Scored(live);
+  const Rows counted = Derived(live);
   std::vector<Verdict> verdicts;
   const uint32_t step = choices_.pane_rows;
   for (uint32_t begin = 0; begin + step <= counted.size(); begin += step) {

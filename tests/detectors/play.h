@@ -5,11 +5,12 @@
 #include <vector>
 
 #include "detectors/catalog.h"
+#include "detectors/evidence/reference_law.h"
 #include "detectors/summary/summary.h"
 
 namespace faultline::testing {
 
-// Rows of one signal: words, or numbers in one column (several for score detectors).
+// Rows of one signal: words, or numbers in one column (several for transforms).
 struct Rows {
   std::vector<std::vector<double>> columns;
   std::vector<std::string> words;
@@ -49,8 +50,8 @@ class Play {
   const Shape& shape() const { return *shape_; }
 
  private:
-  Rows Scored(const Rows& rows);
-  void FitRows(const Rows& reference);
+  Rows Derived(const Rows& rows);
+  void FitTransform(const Rows& reference);
   Summary Count(const Rows& rows, uint32_t begin, uint32_t end) const;
   Summary Reread(const Summary& summary) const;
   ReferenceLaw LawOf(const Rows& rows) const;
@@ -60,8 +61,7 @@ class Play {
   v1::DetectorSpec spec_;
   Choices choices_;
   Detector detector_;
-  std::string fitted_;
-  RowSignal derived_;              // of row detectors
+  MadeSignal derived_;             // of its transform, if it is fitted
   std::vector<std::byte> memory_;  // likewise
   std::unique_ptr<Shape> shape_;
   std::unique_ptr<Summary> reference_;

@@ -11,6 +11,7 @@
 #include "daemon/core/signal/verdict_codec.h"
 #include "detectors/catalog.h"
 #include "detectors/change/sequence.h"
+#include "detectors/evidence/reference_law.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/mutate.h"
 
@@ -21,7 +22,6 @@ namespace {
 constexpr size_t kFrontBytes = 2;
 constexpr uint32_t kPaneRows = 50;
 constexpr uint32_t kSeedPanes = 30;  // seen by the states among the seeds: none is still waiting
-constexpr uint32_t kColumns = 3;
 
 struct Stream {
   std::shared_ptr<const SignalReference> reference;
@@ -156,29 +156,20 @@ void CheckFollow(const FollowDetector& detector, const Stream& stream, std::stri
       "foreign state is a fresh start");
 }
 
-void CheckScore(const ScoreDetector& detector, const Stream& stream, std::string_view fitted) {
-  const std::vector<NumericColumn> columns(kColumns, stream.live);
-  const auto rows = static_cast<uint32_t>(stream.live.size());
-  std::vector<double> scores(rows);
-  detector.Score(fitted, columns, {0, rows}, scores);
-  std::vector<double> in_two(rows);
-  detector.Score(fitted, columns, {0, 77}, in_two);
-  detector.Score(fitted, columns, {77, rows}, in_two);
-  FAULTLINE_CHECK(std::memcmp(scores.data(), in_two.data(), rows * sizeof(double)) == 0,
-                  "rows are scored one by one");
+std::vector<RowColumn> ColumnsOf(const std::vector<double>& values) {
+  return {{.signal = "c0", .numbers = values}, {.signal = "c1", .numbers = values}};
 }
 
-void CheckRows(const RowDetector& detector, const Stream& stream, std::string_view bytes) {
-  const size_t memory_bytes = std::min(detector.memory_bytes(), bytes.size());
+void CheckTransform(const Transform& transform, const Stream& stream, std::string_view bytes) {
+  const size_t memory_bytes = std::min(transform.facts().memory_bytes, bytes.size());
   const std::string_view fitted = bytes.substr(memory_bytes);
-  const std::vector<RowColumn> columns = {{.signal = "c0", .numbers = stream.live},
-                                          {.signal = "c1", .numbers = stream.live}};
+  const std::vector<RowColumn> columns = ColumnsOf(stream.live);
   const auto rows = static_cast<uint32_t>(stream.live.size());
   const auto derive = [&](uint32_t step) {
-    std::vector<std::byte> memory = StateOf(bytes, detector.memory_bytes());
+    std::vector<std::byte> memory = StateOf(bytes, transform.facts().memory_bytes);
     std::vector<double> values(rows);
     for (uint32_t begin = 0; begin < rows; begin += step) {
-      detector.Derive(fitted, columns, {begin, std::min(begin + step, rows)}, memory, values);
+      transform.Derive(fitted, columns, {begin, std::min(begin + step, rows)}, memory, values);
     }
     std::string said(reinterpret_cast<const char*>(values.data()), rows * sizeof(double));
     return said.append(reinterpret_cast<const char*>(memory.data()), memory.size());
@@ -241,9 +232,8 @@ void Run(std::string_view bytes) {
     return CheckSequence(*Sequences()[kind - Detectors().size()], state);
   }
   const Detector& detector = Detectors()[kind];
-  if (detector.score != nullptr) CheckScore(*detector.score, stream, state);
-  if (detector.rows != nullptr && (bytes[1] & 0x80) != 0) {
-    return CheckRows(*detector.rows, stream, state);
+  if (detector.transform != nullptr && (bytes[1] & 0x80) != 0) {
+    return CheckTransform(*detector.transform, stream, state);
   }
   if (detector.follow != nullptr) CheckFollow(*detector.follow, stream, state);
 }
@@ -266,27 +256,18 @@ std::vector<std::string> Seeds() {
   std::vector<std::string> seeds;
   for (size_t kind = 0; kind < Detectors().size(); ++kind) {
     const Detector& detector = Detectors()[kind];
-    std::string fitted;
-    if (detector.score != nullptr) {
-      const std::vector<double> a = testing::Normals(7, 300), b = testing::Normals(8, 300),
-                                c = testing::Normals(9, 300);
-      FAULTLINE_CHECK(detector.score->Fit(std::vector<NumericColumn>{a, b, c}, &fitted).ok(),
-                      "rows enough");
-      seeds.push_back(Seed(kind, 0, fitted));
-    }
     if (detector.follow != nullptr) {
       std::vector<std::byte> state(detector.follow->state_bytes());
       detector.follow->Start(state);
       FollowPanes(*detector.follow, Streams()[1], 0, kSeedPanes, &state);
       seeds.push_back(Seed(kind, 1, View(state)));
     }
-    if (detector.rows != nullptr) {
-      const std::vector<double> a = testing::Normals(7, 3000);
-      const std::vector<RowColumn> columns = {{.signal = "c0", .numbers = a},
-                                              {.signal = "c1", .numbers = a}};
-      std::vector<RowSignal> made;
-      if (detector.rows->Fit(columns, 3000, &made).ok() && !made.empty()) fitted = made[0].fitted;
-      seeds.push_back(Seed(kind, 0x80, std::string(detector.rows->memory_bytes(), '\0') + fitted));
+    if (detector.transform != nullptr) {
+      const Transform& transform = *detector.transform;
+      std::vector<MadeSignal> made;
+      const absl::Status fit = transform.Fit(ColumnsOf(testing::Normals(7, 3000)), 3000, &made);
+      const std::string fitted = fit.ok() && !made.empty() ? made[0].fitted : "";
+      seeds.push_back(Seed(kind, 0x80, std::string(transform.facts().memory_bytes, '\0') + fitted));
     }
   }
   for (size_t kind = 0; kind < Sequences().size(); ++kind) {

@@ -13,7 +13,7 @@
 #include "daemon/core/signal/score_history.h"
 #include "daemon/core/signal/verdict_codec.h"
 #include "daemon/core/stream/open_pane.h"
-#include "daemon/core/transform/derive.h"
+#include "daemon/core/transform/transforms.h"
 #include "daemon/runtime/incident_records.h"
 #include "daemon/runtime/producer_marks.h"
 #include "daemon/runtime/row_totals.h"
@@ -190,12 +190,12 @@ std::map<char, Rewrite> MakeRewrites() {
     if (block.ok()) EncodeSpanBlock(span, *block, &encoder);
     return block.ok();
   });
-  add(Letter(Table::kFittedScore), [](std::string_view payload, std::string* out) {
+  add(Letter(Table::kTransform), [](std::string_view payload, std::string* out) {
     Decoder in(payload);
-    FittedScore score;
+    TransformFit fit;
     Encoder encoder(out);
-    if (!score.Decode(&in) || !in.Done()) return false;
-    score.Encode(&encoder);
+    if (!fit.Decode(&in) || !in.Done()) return false;
+    fit.Encode(&encoder);
     return true;
   });
   add(Letter(Table::kEvidence), [](std::string_view payload, std::string* out) {

@@ -91,7 +91,8 @@ TEST(KeysTest, BuildersFillTheFieldsTheyName) {
   EXPECT_EQ(ParseKey(ReferenceKey(7, 8, 9))->block, 9u);
   EXPECT_EQ(ParseKey(LearningRowsKey(7, 8, 9))->signal, 8u);
   EXPECT_EQ(ParseKey(LearningRowsKey(7, 8, 9))->chunk, 9u);
-  EXPECT_EQ(ParseKey(FittedScoreKey(7, 8))->index, 8u);
+  EXPECT_EQ(ParseKey(TransformKey(7, 8, 2))->signal, 8u);
+  EXPECT_EQ(ParseKey(TransformKey(7, 8, 2))->index, 2u);
   EXPECT_EQ(ParseKey(IncidentKey(7))->incident_id, 7u);
   EXPECT_EQ(ParseKey(IncidentLineKey(7))->table, Table::kIncidentLine);
   EXPECT_EQ(ParseKey(IncidentChangeKey(7))->change_sequence, 7u);

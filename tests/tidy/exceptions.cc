@@ -32,8 +32,6 @@ const std::vector<Exception>& KnownExceptions() {
        "limits lie above the settings"},
       {"IncludesFollowMap", "daemon/edge/http/http_post.h > daemon/core/settings/settings.h",
        "two HTTP clients"},
-      {"IncludesFollowMap", "detectors/contract/detector.h > detectors/evidence/reference_law.h",
-       "the contract names the evidence engine"},
       {"CoreIsPure", "daemon/core/settings/settings.cc > arpa/inet.h",
        "process settings lie in the core"},
       {"CoreIsPure", "daemon/core/settings/settings.cc > sys/un.h",

@@ -237,7 +237,7 @@ v1::Verdict VerdictMessage(std::string_view detector, const Verdict& verdict, bo
     message.set_evidence_ratio(ratio);
   }
   if (!std::isnan(verdict.dispersion)) message.set_rows_per_independent_row(verdict.dispersion);
-  if (verdict.season != ReferenceLaw::Season::kNone) {
+  if (verdict.season != Season::kNone) {
     message.set_season_hours(static_cast<uint32_t>(verdict.season));
   }
   if (verdict.change_ns != 0 && verdict.state == VerdictState::kAlarm) {

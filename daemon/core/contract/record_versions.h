@@ -23,7 +23,7 @@ constexpr uint8_t RecordVersion(Table table) {
     case Table::kReference:
     case Table::kRolling:
     case Table::kLearningRows:
-    case Table::kFittedScore:
+    case Table::kTransform:
     case Table::kIncident:
     case Table::kBundles:
     case Table::kEvidence:

@@ -22,11 +22,7 @@ absl::Status Broken(const char* what) {
 }  // namespace
 
 void EncodePin(const EvidencePin& pin, Encoder* out) {
-  out->String(pin.facts.name);
-  out->Varint(static_cast<uint64_t>(pin.facts.type));
-  out->Varint(static_cast<uint64_t>(pin.facts.role));
-  out->Fixed8(pin.facts.derived ? 1 : 0);
-  out->Signed(pin.facts.source);
+  pin.facts.Encode(out);
   out->Signed(pin.from);
   out->Signed(pin.window_from);
   out->String(pin.daemon);
@@ -51,14 +47,7 @@ void EncodePin(const EvidencePin& pin, Encoder* out) {
 absl::StatusOr<EvidencePin> DecodePin(std::string_view payload) {
   Decoder in(payload);
   EvidencePin pin;
-  pin.facts.name = in.String();
-  const uint64_t type = in.Varint();
-  const uint64_t role = in.Varint();
-  pin.facts.derived = in.Fixed8() != 0;
-  pin.facts.source = static_cast<int32_t>(in.Signed());
-  if (!in.ok() || type > v1::SignalType_MAX || role > v1::ColumnRole_MAX) return Broken("a signal");
-  pin.facts.type = static_cast<v1::SignalType>(type);
-  pin.facts.role = static_cast<v1::ColumnRole>(role);
+  if (!pin.facts.Decode(&in)) return Broken("a signal");
   pin.from = in.Signed();
   pin.window_from = in.Signed();
   pin.daemon = in.String();

@@ -191,10 +191,9 @@ void ModelState::ApplyEdges(const std::vector<AlertEdge>& edges, const OpenPane*
     EdgeContext context;
     v1::SignalEvidence evidence;
     if (entry != nullptr) context.concern = entry->concern;
-    // Whatever notices it: scores of rows that moved are rows unlike the reference's.
-    if (edge.key.signal == kRowScoreSignal) context.concern = Concern::kAnomaly;
     if (signal.has_value()) {
       const SignalState& state = signals_[*signal];
+      if (entry != nullptr) context.concern = ConcernOf(*entry, schema_[*signal]);
       context.role = schema_[*signal].role;
       const bool values = state.reference != nullptr && !state.reference->empty();
       if (edge.kind != AlertEdge::Kind::kResolved && values) {

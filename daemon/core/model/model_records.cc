@@ -158,47 +158,6 @@ void ModelState::CutBooks(Effects* effects) {
     bundles_.Encode(&payload);
     Write(Table::kBundles, BundlesKey(hash_), payload, effects);
   }
-  CutScores(effects);
-}
-
-void ModelState::CutScores(Effects* effects) {
-  if (!score_changed_) return;
-  score_changed_ = false;
-  for (uint32_t index = 0; index < scores_stored_.size(); ++index) {
-    const FittedScore& score = index == 0 ? score_ : previous_score_;
-    if (score.ready()) {
-      std::string payload;
-      Encoder out(&payload);
-      score.Encode(&out);
-      Write(Table::kFittedScore, FittedScoreKey(hash_, index), payload, effects);
-    } else if (scores_stored_[index]) {
-      Erase(FittedScoreKey(hash_, index), effects);
-    }
-    scores_stored_[index] = score.ready();
-  }
-}
-
-// After the two scores: fitted at even indices, memories at the odd ones after them.
-void ModelState::CutDerived(Effects* effects) {
-  const auto count = static_cast<uint32_t>(derived_.size());
-  for (uint32_t i = 0; i < count; ++i) {
-    if (derived_changed_) {
-      std::string payload;
-      Encoder out(&payload);
-      derived_[i].Encode(&out);
-      Write(Table::kFittedScore, FittedScoreKey(hash_, 2 * i + 2), payload, effects);
-    }
-    const std::vector<std::byte>& memory = derived_[i].memory;
-    if (!memories_changed_ || memory.empty()) continue;
-    Write(Table::kFittedScore, FittedScoreKey(hash_, 2 * i + 3),
-          {reinterpret_cast<const char*>(memory.data()), memory.size()}, effects);
-  }
-  for (uint32_t i = count; i < derived_stored_; ++i) {
-    Erase(FittedScoreKey(hash_, 2 * i + 2), effects);
-    Erase(FittedScoreKey(hash_, 2 * i + 3), effects);
-  }
-  derived_stored_ = count;
-  derived_changed_ = memories_changed_ = false;
 }
 
 // The rows of the signals of a block share chunks: chunk i has rows [i, i + 1) *
@@ -284,7 +243,7 @@ void ModelState::Cut(Effects* effects) {
   CutOpenPanes(effects);
   CutDetectors(effects);
   CutBooks(effects);
-  CutDerived(effects);
+  transforms_.Cut(effects);
   CutLearning(effects);
   CutReferences(effects);
   CutRolling(effects);
@@ -302,14 +261,10 @@ void ModelState::Delete(Effects* effects) {
   Erase(ModelKey(hash_), effects);
   Erase(AlertsKey(hash_), effects);
   Erase(IncidentBookKey(hash_), effects);
-  for (uint32_t index = 0; index < scores_stored_.size(); ++index) {
-    Erase(FittedScoreKey(hash_, index), effects);
-  }
+  transforms_.Delete(effects);
   for (const auto& [block, slot] : rolling_stored_) {
     Erase(RollingKey(hash_, block, slot), effects);
   }
-  derived_.clear();
-  CutDerived(effects);
   for (const uint32_t block : detectors_stored_) Erase(DetectorStateKey(hash_, block), effects);
   for (const auto& [version, block] : references_stored_) {
     Erase(ReferenceKey(hash_, version, block), effects);
@@ -376,10 +331,10 @@ void ModelState::Show(std::shared_ptr<ModelSignals> signals) {
 void ModelState::Publish(Effects* effects) {
   if (signals_changed_) RenewSignals();
   memory_bytes_ = sizeof *this + schema_.memory_bytes() + plan_.memory_bytes() +
-                  stored_panes_.memory_bytes() + history_.memory_bytes();
+                  stored_panes_.memory_bytes() + history_.memory_bytes() +
+                  transforms_.memory_bytes();
   for (const SignalState& signal : signals_) memory_bytes_ += signal.memory_bytes();
   for (const OpenPane& pane : panes_) memory_bytes_ += pane.memory_bytes();
-  for (const DerivedRows& derived : derived_) memory_bytes_ += derived.memory_bytes();
   for (const SignalReading& reading : shown_->signals) {
     memory_bytes_ += sizeof reading + reading.readings.capacity() * sizeof(DetectorReading);
   }

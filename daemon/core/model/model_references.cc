@@ -1,4 +1,4 @@
-// References: learning them, importing them, and the score fitted to their rows.
+// References: learning them and importing them.
 #include <absl/strings/str_cat.h>
 #include <google/protobuf/util/time_util.h>
 
@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "daemon/core/model/model_state.h"
+#include "detectors/transform/column_transforms.h"
 
 namespace faultline {
 namespace {
@@ -17,19 +18,21 @@ SignalType SummaryType(const SignalFacts& facts) {
   return facts.numeric() ? SignalType::kNumeric : SignalType::kCategorical;
 }
 
-// Adds a column of reference rows, without the rows that were refused.
-void AddImported(const EventBatch& batch, const Column& column, LearningRows* imported) {
+// Adds what a signal gets from a batch of reference rows, without the rows that were refused.
+void AddImported(const EventBatch& batch, const Column& column, const SignalFacts& signal,
+                 LearningRows* imported) {
   const uint64_t* nulls = column.nulls.empty() ? nullptr : column.nulls.data();
-  std::vector<double> norms;
-  if (column.type == ColumnType::kEmbedding) norms = NormsOf(column, batch.rows);
+  std::vector<double> derived;
+  if (signal.derived()) {
+    derived = DerivedOf(*FindColumnTransform(signal.transform), column, batch.rows);
+  }
   for (uint32_t row = 0; row < batch.rows;) {
     RowRange range = {row, row};
     while (range.end < batch.rows && !batch.IsRefused(range.end)) ++range.end;
-    if (column.type == ColumnType::kString) {
-      imported->AddCategories(column.codes, column.dictionary, nulls, range);
+    if (signal.numeric()) {
+      imported->AddNumbers(signal.derived() ? derived : column.numbers, nulls, range);
     } else {
-      imported->AddNumbers(column.type == ColumnType::kEmbedding ? norms : column.numbers, nulls,
-                           range);
+      imported->AddCategories(column.codes, column.dictionary, nulls, range);
     }
     const std::span<const int64_t> times(batch.times_ns);
     imported->AddTimes(times.subspan(range.begin, range.end - range.begin));
@@ -89,28 +92,22 @@ void ModelState::FinishLearning(int64_t now_ns, Effects* effects) {
     const uint64_t rows = signals_[done.front()].learning->rows();
     const uint32_t version = static_cast<uint32_t>(
         NewReferenceVersion(rows, static_cast<uint32_t>(done.size()), false, now_ns));
-    std::vector<std::pair<uint32_t, std::vector<double>>> score_rows;
     // Those that began under another setting may end together, but are not the same rows.
-    std::vector<uint32_t> together;
-    std::vector<const LearningRows*> learnt_rows;
+    CommonRows together = {.rows = static_cast<uint32_t>(rows), .version = version};
     for (const uint32_t signal : done) {
       if (signals_[signal].learning->rows() != rows) continue;
-      together.push_back(signal);
-      learnt_rows.push_back(signals_[signal].learning.get());
+      together.signals.push_back(signal);
+      together.learnt.push_back(signals_[signal].learning.get());
     }
-    FitRows(learnt_rows, together, static_cast<uint32_t>(rows), version, false, effects);
+    FitTransforms(together, false, effects);
     for (const uint32_t signal : done) {
       const LearningRows& learnt = *signals_[signal].learning;
-      if (learnt.rows() == rows && ScoreTakes(signal)) {
-        score_rows.emplace_back(signal, learnt.NumbersOrNaN());
-      }
       TakeReference(signal, learnt.MakeReference(
                                 version, settings_->ForColumn(schema_[signal].name).sketches));
       StopLearning(signal);
     }
     effects->notes.push_back(absl::StrCat("model ", name_, " version ", version_, ": ", done.size(),
                                           " signals learnt their reference from ", rows, " rows"));
-    if (!score_.ready()) FitScore(score_rows, version, effects);
   }
   if (stopped || !done.empty()) Recount();
 }
@@ -154,68 +151,6 @@ uint64_t ModelState::NewReferenceVersion(uint64_t rows, uint32_t signals, bool i
   return reference_version_;
 }
 
-const DetectorSettings* ModelState::ScoreSettings() const {
-  for (const DetectorSettings& detector : settings_->detectors) {
-    if (detector.detector.score != nullptr) return &detector;
-  }
-  return nullptr;
-}
-
-bool ModelState::ScoreTakes(uint32_t signal) const {
-  const SignalFacts& facts = schema_[signal];
-  if (!facts.numeric() || facts.derived || facts.role != v1::COLUMN_ROLE_FEATURE) return false;
-  if (signals_[signal].ignored) return false;
-  const DetectorSettings* score = ScoreSettings();
-  if (score == nullptr || score->signals.empty()) return score != nullptr;
-  return std::any_of(score->signals.begin(), score->signals.end(), [&](const std::string& pattern) {
-    return MatchesPattern(pattern, facts.name);
-  });
-}
-
-// Fits the score detector to reference rows of signals that have them in common; the scores of
-// these rows are the reference of the scores.
-void ModelState::FitScore(const std::vector<std::pair<uint32_t, std::vector<double>>>& rows,
-                          uint32_t version, Effects* effects) {
-  const DetectorSettings* score = ScoreSettings();
-  if (score == nullptr || rows.empty()) return;
-  const std::optional<uint32_t> known = schema_.Find(kRowScoreSignal);
-  if (known.has_value() && !schema_[*known].derived) return;  // A column has the name.
-  FittedScore fitted;
-  fitted.detector = std::string(score->entry->name);
-  std::vector<NumericColumn> columns;
-  for (const auto& [signal, numbers] : rows) {
-    if (columns.size() == score->detector.score->columns_max()) break;
-    fitted.signals.push_back(signal);
-    columns.emplace_back(numbers);
-  }
-  absl::Status status = known.has_value() ? absl::OkStatus() : CheckRoom(1);
-  if (status.ok()) status = score->detector.score->Fit(columns, &fitted.fitted);
-  if (!status.ok()) {
-    effects->notes.push_back(absl::StrCat("model ", name_, " version ", version_, ": ",
-                                          fitted.detector, ": ", std::string(status.message())));
-    return;
-  }
-  const uint32_t count = static_cast<uint32_t>(columns.front().size());
-  std::vector<double> scores(count, kUnset);
-  score->detector.score->Score(fitted.fitted, columns, {0, count}, scores);
-  std::vector<uint64_t> nulls((count + 63) / 64);
-  for (uint32_t row = 0; row < count; ++row) {
-    if (std::isnan(scores[row])) nulls[row / 64] |= uint64_t{1} << (row % 64);
-  }
-  if (!known.has_value()) {
-    schema_.AddDerived(kRowScoreSignal);
-    AddStates();
-    shard_->columns.LayAdded(schema_);
-  }
-  score_ = std::move(fitted);
-  score_changed_ = true;
-  const uint32_t signal = *schema_.Find(kRowScoreSignal);
-  signals_[signal].ignored = Ignores(signal);
-  KeepPrevious(signal);
-  TakeReference(signal, SignalReference::OfNumbers(scores, nulls.data(), {}, version,
-                                                   settings_->ForColumn(kRowScoreSignal).sketches));
-}
-
 // The columns of all batches must be the same; what the schema lacks goes into *declared.
 bool ModelState::CheckImport(const faultline::InstallReference& command, v1::Model* declared,
                              absl::Status* status) const {
@@ -240,7 +175,7 @@ bool ModelState::CheckImport(const faultline::InstallReference& command, v1::Mod
       continue;
     }
     const ColumnType expected = ColumnTypeOf(schema_[*known].type);
-    if (schema_[*known].derived || expected != column.type) {
+    if (schema_[*known].derived() || expected != column.type) {
       *status = absl::InvalidArgumentError(absl::StrCat(
           "column ", column.name, ": the signal has ", std::string(DescribeType(expected)),
           ", the reference ", std::string(DescribeType(column.type))));
@@ -265,11 +200,10 @@ absl::Status ModelState::InstallReference(const faultline::InstallReference& com
   if (!status.ok()) return status;
 
   ForgetPrevious();
-  previous_score_ = score_;
-  score_changed_ = true;
-  std::vector<std::pair<uint32_t, std::vector<double>>> score_rows;
-  std::vector<uint32_t> taken;
+  transforms_.KeepPrevious(schema_);
+  uint32_t taken = 0;
   std::vector<std::unique_ptr<LearningRows>> kept;
+  CommonRows common = {.rows = static_cast<uint32_t>(rows)};
   const uint32_t version = static_cast<uint32_t>(NewReferenceVersion(rows, 0, true, now_ns));
   ColumnPlan plan;
   plan.Make(*command.rows.front(), schema_);
@@ -281,21 +215,20 @@ absl::Status ModelState::InstallReference(const faultline::InstallReference& com
         kept.emplace_back(std::make_unique<LearningRows>(SummaryType(schema_[signal])));
     for (const auto& batch : command.rows) {
       AddImported(*batch, batch->columns[static_cast<size_t>(plan.ColumnOf(signal))],
-                  imported.get());
+                  schema_[signal], imported.get());
     }
-    if (ScoreTakes(signal)) score_rows.emplace_back(signal, imported->NumbersOrNaN());
     StopLearning(signal);
     KeepPrevious(signal);
     TakeReference(signal, imported->MakeReference(
                               version, settings_->ForColumn(schema_[signal].name).sketches));
-    taken.push_back(signal);
-    if (!AnyRowDetector()) kept.pop_back();
+    ++taken;
+    common.signals.push_back(signal);
+    common.learnt.push_back(imported.get());
+    if (!transforms_.FitsRows()) kept.pop_back();
   }
-  references_.back().set_signals(static_cast<uint32_t>(taken.size()));
-  std::vector<const LearningRows*> imported_rows;
-  for (const auto& imported : kept) imported_rows.push_back(imported.get());
-  FitRows(imported_rows, taken, static_cast<uint32_t>(rows), version, true, effects);
-  FitScore(score_rows, version, effects);
+  references_.back().set_signals(taken);
+  common.version = version;
+  if (transforms_.FitsRows()) FitTransforms(common, true, effects);
   Recount();
   *reference = references_.back();
   return absl::OkStatus();
@@ -310,10 +243,9 @@ void ModelState::RelearnReference(Effects* effects) {
     signals_[signal].memory_refused = false;
   }
   for (v1::Reference& reference : references_) reference.set_active(false);
-  previous_score_ = std::exchange(score_, FittedScore());
-  score_changed_ = book_changed_ = true;
-  derived_changed_ = memories_changed_ = true;
-  derived_.clear();
+  transforms_.KeepPrevious(schema_);
+  transforms_.Clear();
+  book_changed_ = changed_ = true;
   Recount();
   effects->notes.push_back(
       absl::StrCat("model ", name_, " version ", version_, ": learns its reference again"));

@@ -11,8 +11,6 @@
 namespace faultline {
 namespace {
 
-constexpr uint32_t kDerivedMax = 1'024;
-
 absl::Status Broken(const char* what) { return absl::DataLossError(what); }
 
 }  // namespace
@@ -83,8 +81,8 @@ absl::Status ModelState::Restore(const Key& key, std::string_view payload, size_
       return alerts_.Decode(payload);
     case Table::kReference:
       return RestoreReference(key, payload);
-    case Table::kFittedScore:
-      return RestoreScore(key, payload);
+    case Table::kTransform:
+      return transforms_.Restore(key, payload, schema_);
     case Table::kClosedPane: {
       Decoder in(payload);
       PaneHeader header;
@@ -105,38 +103,6 @@ absl::Status ModelState::Restore(const Key& key, std::string_view payload, size_
   }
   stash_[BuildKey(key)] = {key, std::string(payload)};
   return absl::OkStatus();
-}
-
-absl::Status ModelState::RestoreScore(const Key& key, std::string_view payload) {
-  const auto scores = static_cast<uint32_t>(scores_stored_.size());
-  if (key.index >= scores) return RestoreDerived(key.index - scores, payload);
-  FittedScore& score = key.index == 0 ? score_ : previous_score_;
-  Decoder in(payload);
-  const bool fits = score.Decode(&in) && in.Done() &&
-                    std::all_of(score.signals.begin(), score.signals.end(), [this](uint32_t s) {
-                      return s < schema_.size() && schema_[s].numeric();
-                    });
-  scores_stored_[key.index] = true;
-  return fits ? absl::OkStatus() : Broken("no fitted score");
-}
-
-absl::Status ModelState::RestoreDerived(uint32_t index, std::string_view payload) {
-  if (index / 2 >= kDerivedMax) return Broken("too many derived signals");
-  if (index / 2 >= derived_.size()) derived_.resize(index / 2 + 1);
-  derived_stored_ = static_cast<uint32_t>(derived_.size());
-  DerivedRows& derived = derived_[index / 2];
-  if (index % 2 == 1) {
-    derived.memory.resize(payload.size());
-    std::copy_n(reinterpret_cast<const std::byte*>(payload.data()), payload.size(),
-                derived.memory.begin());
-    return absl::OkStatus();
-  }
-  Decoder in(payload);
-  const bool fits = derived.Decode(&in) && in.Done() && derived.signal < schema_.size() &&
-                    schema_[derived.signal].derived &&
-                    std::all_of(derived.columns.begin(), derived.columns.end(),
-                                [this](uint32_t s) { return s < schema_.size(); });
-  return fits ? absl::OkStatus() : Broken("no derived signal");
 }
 
 absl::Status ModelState::RestoreBook(std::string_view payload) {
@@ -338,6 +304,7 @@ absl::Status ModelState::FinishRestore() {
   restored_follow_.clear();
   for (const auto& [id, incident] : early_incidents_) book_.Restore(id, incident);
   early_incidents_.clear();
+  if (absl::Status status = transforms_.FinishRestore(); !status.ok()) return status;
   for (const SignalState& signal : signals_) shard_->learning_bytes += signal.learning_bytes();
   Recount();
   detector_blocks_.clear();

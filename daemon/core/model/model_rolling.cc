@@ -81,8 +81,7 @@ void ModelState::DropPrevious(uint32_t signal) {
 
 void ModelState::ForgetPrevious() {
   for (uint32_t signal = 0; signal < signals_.size(); ++signal) DropPrevious(signal);
-  score_changed_ = score_changed_ || previous_score_.ready();
-  previous_score_ = FittedScore();
+  transforms_.ForgetPrevious();
   changed_ = signals_changed_ = true;
 }
 
@@ -140,8 +139,7 @@ absl::Status ModelState::PromoteReference(const faultline::PromoteReference& com
                      settings_->learn_rows, " are needed"));
   }
   ForgetPrevious();
-  previous_score_ = score_;  // It stays; so a rollback leaves it.
-  score_changed_ = true;
+  transforms_.KeepPrevious(schema_);  // They stay; so a rollback leaves them.
   const auto version = static_cast<uint32_t>(
       NewReferenceVersion(rows, static_cast<uint32_t>(ready.size()), false, now_ns));
   references_.back().set_promoted(true);
@@ -179,9 +177,8 @@ absl::Status ModelState::RollbackReference(const faultline::RollbackReference& c
     return absl::FailedPreconditionError(
         "there is nothing to take back: no import, promotion or relearning replaced a reference");
   }
-  DropDerivedSince(version);
-  std::swap(score_, previous_score_);  // Fitted to the same rows as the references.
-  score_changed_ = true;
+  transforms_.Rollback(schema_, version);
+  DropUnfitted();
   Activate(version, ActorMessage(command.actor).name(), command.comment, now_ns);
   book_.Note(absl::StrCat("back to reference ", version), command.actor, now_ns);
   TakeIncidents(effects);

@@ -32,8 +32,6 @@ void RefuseRow(uint32_t row, int64_t time_ns, BatchResult* result) {
 // Rows are of their time if they come with at most such a delay, or sooner by idle_close.
 constexpr int64_t kLiveLagMaxNs = 600'000'000'000;
 
-std::string NormName(const std::string& column) { return absl::StrCat(column, ".norm"); }
-
 int64_t NewestTime(const EventBatch& batch, int64_t future_ns) {
   return std::min(kEventTimeMaxNs, batch.received_ns + future_ns);
 }
@@ -60,7 +58,7 @@ bool ModelState::CheckColumn(const EventBatch& batch, const Column& column, uint
   const std::optional<uint32_t> known = schema_.Find(column.name);
   if (known.has_value()) {
     const SignalFacts& facts = schema_[*known];
-    if (facts.derived) {
+    if (facts.derived()) {
       return refuse(v1::REJECT_REASON_SCHEMA, "the name belongs to a signal derived from others");
     }
     const ColumnType expected = ColumnTypeOf(facts.type);
@@ -73,14 +71,17 @@ bool ModelState::CheckColumn(const EventBatch& batch, const Column& column, uint
     return refuse(v1::REJECT_REASON_UNKNOWN_COLUMN,
                   "the model has no such signal, and unknown_columns is reject");
   }
-  *added += Schema::SignalsOf(SignalTypeOf(column.type));
-  if (column.type != ColumnType::kEmbedding) return true;
-  const std::string norm = NormName(column.name);
-  const bool taken = schema_.Find(norm).has_value() ||
-                     std::any_of(batch.columns.begin(), batch.columns.end(),
-                                 [&](const Column& other) { return other.name == norm; });
-  return !taken || refuse(v1::REJECT_REASON_SCHEMA,
-                          absl::StrCat("its norm would be ", norm, ", which is another signal"));
+  const std::vector<SignalFacts> made = Schema::MadeOf(column.name, SignalTypeOf(column.type));
+  *added += 1 + made.size();
+  for (const SignalFacts& facts : made) {
+    const bool taken = schema_.Find(facts.name).has_value() ||
+                       std::any_of(batch.columns.begin(), batch.columns.end(),
+                                   [&](const Column& other) { return other.name == facts.name; });
+    if (!taken) continue;
+    return refuse(v1::REJECT_REASON_SCHEMA, absl::StrCat("its ", facts.transform, " would be ",
+                                                         facts.name, ", which is another signal"));
+  }
+  return true;
 }
 
 bool ModelState::TakeColumns(const EventBatch& batch, BatchResult* result) {
@@ -116,7 +117,8 @@ void ModelState::CountRows(const std::shared_ptr<const EventBatch>& batch, Batch
   const int64_t newest_time = NewestTime(*batch, shard_->settings->future_ns);
   shard_->columns.Lay(*batch, schema_, plan_);
   BeginLearning();
-  WatchRowRate();
+  AddRowSignals();
+  for (const uint32_t signal : row_signals_) shard_->columns.MarkRows(signal);
   result->row_errors = batch->row_errors;
   result->rejected_rows = batch->refused_rows;
   result->rejected_by_reason[v1::REJECT_REASON_ID] += batch->refused_rows;
@@ -193,12 +195,7 @@ void ModelState::CountRun(const EventBatch& batch, RowRange run, int64_t index, 
   if (judged_ > 0) {
     pane = &PaneOf(index);
     if (!pane->started()) pane->Start(index);
-    const DetectorSettings* score = score_.ready() ? ScoreSettings() : nullptr;
-    const auto signal = score == nullptr ? std::nullopt : schema_.Find(kRowScoreSignal);
-    if (signal.has_value() && schema_[*signal].derived && signals_[*signal].judged()) {
-      shard_->columns.Score(*score->detector.score, score_, *signal, run);
-    }
-    DeriveRows(run);
+    transforms_.Derive(schema_, signals_, run, &shard_->columns);
   }
   const uint64_t values = uint64_t{run.end - run.begin} * signals_.size();
   const bool helped = shard_->helpers != nullptr && values >= kValuesForHelp;
@@ -222,9 +219,8 @@ void ModelState::CountSignal(uint32_t signal, RowRange run, OpenPane* pane, bool
   const SignalReference& reference = *signals_[signal].reference;
   const SignalColumn& column = shard_->columns[signal];
   Summary& summary = pane->SummaryOf(signal, reference);
-  const bool rate = signal == row_rate_;
-  if (column.sent || rate) pane->MarkSent(signal);
-  if (!column.sent) {
+  if (column.sent) pane->MarkSent(signal);
+  if (!column.valued) {
     summary.CountMissing(run.end - run.begin);
     return;
   }

@@ -23,11 +23,13 @@ ModelState::ModelState(ShardShare* shard, std::string name, std::string version)
       version_(std::move(version)),
       hash_(ModelHash(name_, version_)),
       settings_(shard->settings->ForModel(name_)),
+      transforms_(hash_),
       clock_(hash_),
       book_(name_, version_),
       bundles_(hash_),
       history_(hash_) {
   clock_.Start(settings_->pane_length_ns, settings_->pane_rows, 0);
+  transforms_.Follow(*settings_);
 }
 
 ModelState::~ModelState() {
@@ -63,13 +65,13 @@ void ModelState::RefreshDetectors(uint32_t signal) {
 void ModelState::Recount() {
   judged_ = 0;
   learners_.clear();
+  row_signals_.clear();
   for (uint32_t signal = 0; signal < signals_.size(); ++signal) {
     if (signals_[signal].judged()) ++judged_;
     if (signals_[signal].learns()) learners_.push_back(signal);
+    const bool rows = schema_[signal].derivation == Derivation::kRows;
+    if (rows && signals_[signal].judged()) row_signals_.push_back(signal);
   }
-  const std::optional<uint32_t> rate = schema_.Find(kRowRateSignal);
-  const bool watched = rate.has_value() && schema_[*rate].owned() && signals_[*rate].judged();
-  row_rate_ = watched ? rate : std::nullopt;
 }
 
 // The number of signals stands in what is stored of an open pane.
@@ -88,14 +90,9 @@ bool ModelState::Ignores(uint32_t signal) const {
   const SignalFacts& facts = schema_[signal];
   if (facts.source >= 0) return signals_[static_cast<size_t>(facts.source)].ignored;
   if (IsIgnored(facts.name)) return true;
-  const auto ignored = [this](uint32_t input) { return signals_[input].ignored; };
-  for (const DerivedRows& derived : derived_) {
-    if (derived.signal == signal) {
-      return std::any_of(derived.columns.begin(), derived.columns.end(), ignored);
-    }
-  }
-  return facts.derived && !facts.owned() &&
-         std::any_of(score_.signals.begin(), score_.signals.end(), ignored);
+  const std::span<const uint32_t> inputs = transforms_.InputsOf(signal);
+  return std::any_of(inputs.begin(), inputs.end(),
+                     [this](uint32_t input) { return signals_[input].ignored; });
 }
 
 absl::Status ModelState::CheckRoom(uint64_t added) const {
@@ -117,10 +114,7 @@ absl::Status ModelState::CheckRoom(uint64_t added) const {
 void ModelState::InheritFrom(const ModelState& newest) {
   generation_ = newest.generation_ + 1;
   schema_ = newest.schema_;
-  score_ = newest.score_;
-  score_changed_ = score_.ready();
-  derived_ = newest.derived_;
-  derived_changed_ = memories_changed_ = !derived_.empty();
+  transforms_.InheritFrom(newest.transforms_);
   silenced_until_ns_ = newest.silenced_until_ns_;
   reference_version_ = newest.reference_version_;
   references_ = newest.references_;
@@ -170,9 +164,11 @@ absl::Status ModelState::DeclareSignals(const v1::Model& model) {
     }
     if (signal.derived() || IsIgnored(signal.name())) continue;
     const auto known = declared.Find(signal.name());
-    const bool norm_taken = signal.type() == v1::SIGNAL_TYPE_EMBEDDING &&
-                            declared.Find(signal.name() + std::string(kNormSuffix)).has_value();
-    if (known.has_value() ? declared[*known].type != signal.type() : norm_taken) {
+    const std::vector<SignalFacts> made = Schema::MadeOf(signal.name(), signal.type());
+    const bool made_taken = std::any_of(made.begin(), made.end(), [&](const SignalFacts& facts) {
+      return declared.Find(facts.name).has_value();
+    });
+    if (known.has_value() ? declared[*known].type != signal.type() : made_taken) {
       return absl::InvalidArgumentError(
           absl::StrCat("signal ", signal.name(), " is there already, with another type"));
     }
@@ -217,6 +213,7 @@ void ModelState::Tick(int64_t now_ns, Effects* effects) {
 
 void ModelState::ApplySettings(int64_t now_ns, Effects* effects) {
   settings_ = shard_->settings->ForModel(name_);
+  transforms_.Follow(*settings_);
   // First: what signals remember of their detectors are places in the settings, and panes that
   // close below are judged.
   for (uint32_t signal = 0; signal < signals_.size(); ++signal) {

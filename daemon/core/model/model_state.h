@@ -33,7 +33,8 @@
 #include "daemon/core/stream/open_pane.h"
 #include "daemon/core/stream/pane_clock.h"
 #include "daemon/core/stream/stored_panes.h"
-#include "daemon/core/transform/derive.h"
+#include "daemon/core/transform/batch_columns.h"
+#include "daemon/core/transform/transforms.h"
 #include "storage/keys.h"
 
 namespace faultline {
@@ -59,7 +60,6 @@ struct ShardShare {
   uint64_t signals = 0;                // of all models
   uint64_t learning_bytes = 0;         // of all signals that learn
   BatchColumns columns;                // of the batch at hand
-  std::vector<RowColumn> row_columns;  // of the row detector at hand
   Parallel* helpers = nullptr;         // may be null
   std::vector<CountingPart> counting;  // of the run at hand
 
@@ -241,37 +241,24 @@ class ModelState {
   void TakeReference(uint32_t signal, std::shared_ptr<const SignalReference> reference);
   void DropReference(uint32_t signal);
   uint64_t NewReferenceVersion(uint64_t rows, uint32_t signals, bool imported, int64_t now_ns);
-  const DetectorSettings* ScoreSettings() const;
-  bool ScoreTakes(uint32_t signal) const;
-  void FitScore(const std::vector<std::pair<uint32_t, std::vector<double>>>& rows, uint32_t version,
-                Effects* effects);
   bool CheckImport(const faultline::InstallReference& command, v1::Model* declared,
                    absl::Status* status) const;
 
   // model_derived.cc
-  const DetectorSettings* RowSettings(const DerivedRows& derived) const;
-  void DeriveRows(RowRange run);
-  void FitRows(std::span<const LearningRows* const> learnt, std::span<const uint32_t> signals,
-               uint32_t rows, uint32_t version, bool again, Effects* effects);
-  bool AnyRowDetector() const;
-  void TakeDerived(const DetectorSettings& detector, const RowSignal& made,
-                   std::span<const RowColumn> columns, std::span<const uint32_t> signals,
-                   uint32_t rows, uint32_t version, Effects* effects);
-  void DropDerivedSince(uint64_t version);
-  bool AddOwned(std::string_view name, v1::ColumnRole role, uint32_t* signal);
-  void WatchRowRate();
+  void FitTransforms(const CommonRows& rows, bool again, Effects* effects);
+  void DropUnfitted();
+  bool AddDerived(const SignalFacts& facts, uint32_t* signal);
+  void AddRowSignals();
   void JudgeSilence(int64_t now_ns, Effects* effects);
-  void JudgeSilentPane(int64_t index, std::vector<AlertEdge>* edges);
+  void JudgeSilentPane(uint32_t signal, int64_t index, std::vector<AlertEdge>* edges);
 
   // model_records.cc
   void CutOpenPanes(Effects* effects);
   void CutDetectors(Effects* effects);
   void CutBooks(Effects* effects);
-  void CutDerived(Effects* effects);
   void CutLearning(Effects* effects);
   void CutReferences(Effects* effects);
   void CutRolling(Effects* effects);
-  void CutScores(Effects* effects);
   std::string EncodeModel() const;
   std::string EncodeBook() const;
   std::string EncodeDetectors(uint32_t block) const;
@@ -281,9 +268,7 @@ class ModelState {
 
   // model_restore.cc
   absl::Status RestoreBook(std::string_view payload);
-  absl::Status RestoreDerived(uint32_t index, std::string_view payload);
   absl::Status RestoreReference(const Key& key, std::string_view payload);
-  absl::Status RestoreScore(const Key& key, std::string_view payload);
   absl::Status RestoreRolling(const Key& key, std::string_view payload);
   absl::Status RestoreDetectors(uint32_t block, std::string_view payload);
   absl::Status RestoreLearning(const Key& key, std::string_view payload);
@@ -303,10 +288,8 @@ class ModelState {
   std::vector<SignalState> signals_;
   uint32_t judged_ = 0;             // signals with a reference that are not ignored
   std::vector<uint32_t> learners_;  // signals that learn
-  FittedScore score_;
-  FittedScore previous_score_;  // that a rollback brings back; may be none
-  std::vector<DerivedRows> derived_;
-  std::optional<uint32_t> row_rate_;  // the signal, while it is judged
+  Transforms transforms_;
+  std::vector<uint32_t> row_signals_;  // judged signals that count rows and have no values
 
   PaneClock clock_;
   std::array<OpenPane, kSlots> panes_;
@@ -344,9 +327,6 @@ class ModelState {
   // What changed since the last Cut.
   bool changed_ = true;
   bool book_changed_ = true;
-  bool score_changed_ = false;
-  bool derived_changed_ = false;
-  bool memories_changed_ = false;
   bool signals_changed_ = true;
   uint64_t alerts_revision_ = 0;
   uint64_t book_revision_ = 0;
@@ -361,8 +341,6 @@ class ModelState {
   std::set<std::pair<uint32_t, uint32_t>> references_stored_;
   std::map<uint32_t, uint32_t> learning_stored_;  // block: chunks
   std::set<std::pair<uint32_t, uint32_t>> rolling_stored_;
-  std::array<bool, 2> scores_stored_ = {};  // in use, previous
-  uint32_t derived_stored_ = 0;
 
   std::shared_ptr<const ModelSignals> shown_;
   std::set<uint32_t> review_;  // signals whose readings in shown_ no longer hold

@@ -77,7 +77,7 @@ SignalFinding ModelState::FindingOf(uint32_t signal, const v1::Alert& alert,
   const SignalState& state = signals_[signal];
   if (!state.judged() || state.reference->empty()) return finding;
   const Summary* newest = pane == nullptr ? nullptr : pane->Find(signal);
-  finding.sent = schema_[signal].derived || newest == nullptr || pane->Sent(signal);
+  finding.sent = schema_[signal].derived() || newest == nullptr || pane->Sent(signal);
   const auto seen = since.find(signal);
   LookAt(state.reference->summary(), seen == since.end() ? state.window->merged() : seen->second,
          newest, &finding);
@@ -94,8 +94,8 @@ void ModelState::CountModel(const OpenPane* pane, TriageFacts* facts) const {
     if (!signals_[signal].judged()) continue;
     const bool moved = alarming(signal);
     const bool counted = pane != nullptr && pane->Find(signal) != nullptr;
-    if (!of.derived && counted && !pane->Sent(signal)) ++facts->unsent;
-    if (of.name == kRowScoreSignal || of.owned()) continue;
+    if (!of.derived() && counted && !pane->Sent(signal)) ++facts->unsent;
+    if (!of.column()) continue;
     switch (of.role) {
       case v1::COLUMN_ROLE_TAG:
         ++facts->tags;
@@ -137,7 +137,8 @@ TriageFacts ModelState::FactsOf(const v1::Incident& incident, const OpenPane* pa
     }
     const CatalogEntry* entry = FindKind(std::string_view(alert->detector()));
     const Concern concern = entry == nullptr ? Concern::kShift : entry->concern;
-    const bool anomaly = concern == Concern::kAnomaly || alert->signal() == kRowScoreSignal;
+    const bool anomaly =
+        entry != nullptr && ConcernOf(*entry, schema_[*signal]) == Concern::kAnomaly;
     if (entry != nullptr) NoteDetail(*entry, *alert, &*found);
     found->anomaly |= anomaly;
     found->quality |= concern == Concern::kQuality;

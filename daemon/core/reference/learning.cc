@@ -3,7 +3,6 @@
 #include <xxhash.h>
 
 #include <algorithm>
-#include <limits>
 
 namespace faultline {
 namespace {
@@ -93,14 +92,6 @@ RowColumn LearningRows::AsRowColumn(std::string_view name, std::vector<uint64_t>
           .codes = codes_,
           .hashes = *hashes,
           .nulls = nulls_.data()};
-}
-
-std::vector<double> LearningRows::NumbersOrNaN() const {
-  std::vector<double> out = numbers_;
-  for (uint32_t row = 0; row < rows_; ++row) {
-    if (IsNull(row)) out[row] = std::numeric_limits<double>::quiet_NaN();
-  }
-  return out;
 }
 
 std::shared_ptr<const SignalReference> LearningRows::MakeReference(uint32_t version,

@@ -10,7 +10,7 @@
 
 #include "base/codec.h"
 #include "daemon/core/reference/reference.h"
-#include "detectors/contract/detector.h"
+#include "detectors/contract/transform.h"
 #include "detectors/summary/shape.h"
 #include "detectors/summary/summary.h"
 
@@ -42,10 +42,8 @@ class LearningRows {
   uint64_t dictionary_bytes() const { return dictionary_bytes_; }
   static uint64_t RowBytes(SignalType type, uint64_t rows);
 
-  // As row detectors take it. *hashes: room for those of the categories; both must outlive it.
+  // As transforms take it. *hashes: room for those of the categories; both must outlive it.
   RowColumn AsRowColumn(std::string_view name, std::vector<uint64_t>* hashes) const;
-  // NaN where missing.
-  std::vector<double> NumbersOrNaN() const;
   std::shared_ptr<const SignalReference> MakeReference(uint32_t version,
                                                        SketchChoice sketches) const;
 

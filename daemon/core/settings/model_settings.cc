@@ -138,14 +138,15 @@ void AddDetector(const v1::DetectorSpec& spec, const std::string& path, Settings
   made.has_threshold = made.entry->budgeted ? granted : HasThreshold(spec);
   made.fingerprint = Fingerprint(spec);
   for (const DetectorSettings& other : settings->detectors) {
-    // Row detectors of one kind differ in what they derive.
-    const bool same = made.detector.rows == nullptr ? other.signals == made.signals
-                                                    : other.fingerprint == made.fingerprint;
+    // Where the options say what is derived, entries of one kind differ in them.
+    const auto& transform = made.detector.transform;
+    const bool by_options = transform != nullptr && !transform->facts().options.empty();
+    const bool same =
+        by_options ? other.fingerprint == made.fingerprint : other.signals == made.signals;
     if (other.entry == made.entry && same) {
       return fields->Refuse(path, std::string(made.entry->name),
-                            made.detector.rows == nullptr
-                                ? "other signals than an earlier entry of this kind has"
-                                : "other options than an earlier entry of this kind has");
+                            by_options ? "other options than an earlier entry of this kind has"
+                                       : "other signals than an earlier entry of this kind has");
     }
   }
   settings->detectors.push_back(std::move(made));
@@ -158,7 +159,7 @@ void ReadDetectors(const v1::ModelConfig& config, const std::string& path, Setti
   }
   if (config.detectors_size() > 0) return;
   for (const CatalogEntry& entry : Catalog()) {
-    if (!entry.in_default_suite || entry.kind == v1::DetectorSpec::kRowScore) continue;
+    if (!entry.in_default_suite) continue;
     v1::DetectorSpec spec;
     const auto* kind = spec.GetDescriptor()->FindFieldByNumber(entry.kind);
     spec.GetReflection()->MutableMessage(&spec, kind);

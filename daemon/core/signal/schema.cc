@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "daemon/core/contract/limits.h"
+#include "detectors/transform/column_transforms.h"
 
 namespace faultline {
 
@@ -22,7 +23,60 @@ std::string_view DescribeType(ColumnType type) {
   return type == ColumnType::kEmbedding ? "vectors" : "numbers";
 }
 
-bool SignalFacts::owned() const { return derived && source < 0 && name != kRowScoreSignal; }
+SignalFacts SignalFacts::Made(const Transform& transform, std::string_view name) {
+  const TransformFacts& of = transform.facts();
+  return {
+      .name = std::string(name),
+      .role = of.derivation == Derivation::kRows ? v1::COLUMN_ROLE_STATUS : v1::COLUMN_ROLE_FEATURE,
+      .derivation = of.derivation,
+      .owned = of.owned,
+      .transform = std::string(of.name)};
+}
+
+ColumnValues SignalFacts::values() const {
+  if (type == v1::SIGNAL_TYPE_CATEGORICAL) return ColumnValues::kCategories;
+  return type == v1::SIGNAL_TYPE_EMBEDDING ? ColumnValues::kVectors : ColumnValues::kNumbers;
+}
+
+void SignalFacts::Encode(Encoder* out) const {
+  out->String(name);
+  out->Varint(type);
+  out->Varint(role);
+  out->Fixed8(static_cast<uint8_t>(derivation));
+  if (!derived()) return;
+  out->Fixed8(owned ? 1 : 0);
+  out->String(transform);
+  out->Signed(source);
+}
+
+bool SignalFacts::Decode(Decoder* in) {
+  name = std::string(in->String());
+  const uint64_t read_type = in->Varint();
+  const uint64_t read_role = in->Varint();
+  const uint8_t read_derivation = in->Fixed8();
+  if (!in->ok() || read_type < 1 || read_type > 3 || read_role < 1 ||
+      read_role > v1::ColumnRole_MAX || read_derivation > static_cast<uint8_t>(Derivation::kRows)) {
+    return false;
+  }
+  type = static_cast<v1::SignalType>(read_type);
+  role = static_cast<v1::ColumnRole>(read_role);
+  derivation = static_cast<Derivation>(read_derivation);
+  if (!derived()) return true;
+  const uint8_t read_owned = in->Fixed8();
+  transform = std::string(in->String());
+  const int64_t read_source = in->Signed();
+  owned = read_owned == 1;
+  source = static_cast<int32_t>(read_source);
+  const bool of_column = derivation == Derivation::kColumn;
+  return in->ok() && read_owned <= 1 && numeric() && !transform.empty() && read_source == source &&
+         (of_column ? source >= 0 : source == -1);
+}
+
+Concern ConcernOf(const CatalogEntry& detector, const SignalFacts& signal) {
+  const CatalogEntry* maker = signal.owned ? nullptr : FindKind(std::string_view(signal.transform));
+  const bool anomaly = maker != nullptr && maker->concern == Concern::kAnomaly;
+  return anomaly ? Concern::kAnomaly : detector.concern;
+}
 
 void Schema::Append(SignalFacts facts) {
   const bool is_new = by_name_.emplace(facts.name, size()).second;
@@ -30,17 +84,35 @@ void Schema::Append(SignalFacts facts) {
   signals_.push_back(std::move(facts));
 }
 
+std::vector<SignalFacts> Schema::MadeOf(std::string_view name, v1::SignalType type) {
+  std::vector<SignalFacts> signals;
+  const ColumnOffer offer = {.signal = name, .values = SignalFacts{.type = type}.values()};
+  for (const Transform* transform : ColumnTransforms()) {
+    if (!transform->Takes(offer)) continue;
+    std::vector<MadeSignal> made;
+    const RowColumn column = {.signal = name};
+    FAULTLINE_CHECK(transform->Fit({&column, 1}, 0, &made).ok(), "it takes the column");
+    for (const MadeSignal& signal : made) {
+      signals.push_back(SignalFacts::Made(*transform, signal.name));
+    }
+  }
+  return signals;
+}
+
 void Schema::Add(std::string_view name, v1::SignalType type, v1::ColumnRole role) {
   if (role == v1::COLUMN_ROLE_UNSPECIFIED) role = v1::COLUMN_ROLE_FEATURE;
-  const int32_t source = static_cast<int32_t>(size());
-  Append({std::string(name), type, role, false, -1});
-  if (type == v1::SIGNAL_TYPE_EMBEDDING) {
-    Append({std::string(name).append(kNormSuffix), v1::SIGNAL_TYPE_NUMERIC, role, true, source});
+  const auto source = static_cast<int32_t>(size());
+  Append({.name = std::string(name), .type = type, .role = role});
+  for (SignalFacts& made : MadeOf(name, type)) {
+    made.role = role;
+    made.source = source;
+    Append(std::move(made));
   }
 }
 
-void Schema::AddDerived(std::string_view name, v1::ColumnRole role) {
-  Append({std::string(name), v1::SIGNAL_TYPE_NUMERIC, role, true, -1});
+void Schema::AddDerived(SignalFacts facts) {
+  FAULTLINE_CHECK(facts.derived() && !facts.column(), "those of columns come with them");
+  Append(std::move(facts));
 }
 
 std::optional<uint32_t> Schema::Find(std::string_view name) const {
@@ -55,51 +127,32 @@ v1::Signal Schema::Message(uint32_t signal) const {
   message.set_name(facts.name);
   message.set_type(facts.type);
   message.set_role(facts.role);
-  message.set_derived(facts.derived);
+  message.set_derived(facts.derived());
   return message;
 }
 
 size_t Schema::memory_bytes() const {
   size_t bytes = signals_.capacity() * sizeof(SignalFacts);
   for (const SignalFacts& facts : signals_) {
-    bytes += 2 * facts.name.capacity() + sizeof(std::string) + 32;
+    bytes += 2 * facts.name.capacity() + facts.transform.capacity() + sizeof(std::string) + 32;
   }
   return bytes;
 }
 
 void Schema::Encode(Encoder* out) const {
   out->Varint(signals_.size());
-  for (const SignalFacts& facts : signals_) {
-    out->String(facts.name);
-    out->Varint(facts.type);
-    out->Varint(facts.role);
-    out->Fixed8(facts.derived ? 1 : 0);
-    out->Signed(facts.source);
-  }
+  for (const SignalFacts& facts : signals_) facts.Encode(out);
 }
 
 bool Schema::Decode(Decoder* in) {
   const uint64_t count = in->Varint();
   for (uint64_t i = 0; i < count && in->ok(); ++i) {
     SignalFacts facts;
-    facts.name = std::string(in->String());
-    const uint64_t type = in->Varint();
-    const uint64_t role = in->Varint();
-    const uint8_t derived = in->Fixed8();
-    const int64_t source = in->Signed();
-    if (!in->ok() || type < 1 || type > 3 || role < 1 || role > v1::ColumnRole_MAX || derived > 1 ||
-        source < -1 || source >= static_cast<int64_t>(i) || Find(facts.name).has_value()) {
-      return false;
-    }
-    facts.type = static_cast<v1::SignalType>(type);
-    facts.role = static_cast<v1::ColumnRole>(role);
-    facts.derived = derived == 1;
-    facts.source = static_cast<int32_t>(source);
-    // What the daemon computes is numbers: of vectors, their norms.
-    const bool norm =
-        source >= 0 && signals_[static_cast<size_t>(source)].type == v1::SIGNAL_TYPE_EMBEDDING;
-    if ((facts.derived && !facts.numeric()) || (source >= 0 && !(facts.derived && norm))) {
-      return false;
+    if (!facts.Decode(in) || Find(facts.name).has_value()) return false;
+    if (facts.source >= 0) {
+      const auto source = static_cast<uint32_t>(facts.source);
+      if (source >= size() || signals_[source].derived()) return false;
+      if (FindColumnTransform(facts.transform) == nullptr) return false;
     }
     Append(std::move(facts));
   }
@@ -125,7 +178,7 @@ void ColumnPlan::Make(const EventBatch& batch, const Schema& schema) {
     if (!signal.has_value() || ColumnTypeOf(schema[*signal].type) != column.type) continue;
     column_of_[*signal] = static_cast<int32_t>(i);
   }
-  // The norm comes with its vectors.
+  // What is derived from a column alone comes with it.
   for (uint32_t signal = 0; signal < schema.size(); ++signal) {
     if (schema[signal].source >= 0) column_of_[signal] = column_of_[schema[signal].source];
   }

@@ -10,6 +10,8 @@
 #include "base/codec.h"
 #include "daemon/core/contract/event.h"
 #include "daemon/core/settings/settings.h"
+#include "detectors/catalog.h"
+#include "detectors/contract/transform.h"
 #include "faultline/v1/event.pb.h"
 #include "faultline/v1/model.pb.h"
 
@@ -17,24 +19,34 @@ namespace faultline {
 
 // What a signal is; fixed once it is in a schema.
 struct SignalFacts {
-  std::string name;
+  std::string name = {};
   v1::SignalType type = v1::SIGNAL_TYPE_NUMERIC;
   v1::ColumnRole role = v1::COLUMN_ROLE_FEATURE;
-  bool derived = false;
-  int32_t source = -1;  // of a norm: the signal with the vectors; else -1
+  // Of a derived signal: the transform that makes it, and what that declares (see TransformFacts).
+  Derivation derivation = Derivation::kNone;
+  bool owned = false;          // other detectors look at it only if they name it
+  std::string transform = {};  // empty: the signal is sent
+  int32_t source = -1;         // of Derivation::kColumn: the signal for which it stands; else -1
 
+  // Of a signal that the transform makes; the source is left open.
+  static SignalFacts Made(const Transform& transform, std::string_view name);
+
+  bool derived() const { return derivation != Derivation::kNone; }
+  // It is a column of the model, or stands for one.
+  bool column() const { return !derived() || derivation == Derivation::kColumn; }
   // It is counted and judged, as numbers or as categories.
   bool counted() const { return type != v1::SIGNAL_TYPE_EMBEDDING; }
   bool numeric() const { return type == v1::SIGNAL_TYPE_NUMERIC; }
-  // Derived for one kind of detector: others look at it only if they name it.
-  bool owned() const;
+  ColumnValues values() const;
+
+  void Encode(Encoder* out) const;
+  // False if the bytes are no signal.
+  bool Decode(Decoder* in);
 };
 
-inline constexpr std::string_view kRowScoreSignal = "row_score";
-// Counts the rows of the model; none of them has a value.
-inline constexpr std::string_view kRowRateSignal = "row_rate";
-// Added to the name of a signal with vectors: the derived signal of their norms.
-inline constexpr std::string_view kNormSuffix = ".norm";
+// What an alarm of a detector on a signal points to first. A detector of anomalies may make a
+// signal for all to judge: any alarm on it is an anomaly then.
+Concern ConcernOf(const CatalogEntry& detector, const SignalFacts& signal);
 
 // The type a column must come with to be this signal.
 ColumnType ColumnTypeOf(v1::SignalType type);
@@ -45,15 +57,13 @@ std::string_view DescribeType(ColumnType type);
 // The signals of a model, in the order in which they were first seen. Signals are only ever added.
 class Schema {
  public:
-  // The name must be new. Vectors bring the signal of their norms along.
+  // The name must be new, and so must be those of MadeOf.
   void Add(std::string_view name, v1::SignalType type, v1::ColumnRole role);
-  // A numeric signal that the daemon computes.
-  void AddDerived(std::string_view name, v1::ColumnRole role = v1::COLUMN_ROLE_FEATURE);
+  // A signal that a transform makes, beside those of MadeOf. The name must be new.
+  void AddDerived(SignalFacts facts);
   std::optional<uint32_t> Find(std::string_view name) const;
-  // How many signals Add would add.
-  static uint32_t SignalsOf(v1::SignalType type) {
-    return type == v1::SIGNAL_TYPE_EMBEDDING ? 2 : 1;
-  }
+  // What column transforms make of such a signal: Add adds it right behind.
+  static std::vector<SignalFacts> MadeOf(std::string_view name, v1::SignalType type);
 
   uint32_t size() const { return static_cast<uint32_t>(signals_.size()); }
   const SignalFacts& operator[](uint32_t signal) const { return signals_[signal]; }

@@ -1,27 +1,30 @@
 #include "daemon/core/signal/signal_state.h"
 
 #include <absl/strings/str_cat.h>
+#include <absl/strings/str_join.h>
 
 #include <algorithm>
 #include <string>
 #include <utility>
+
+#include "detectors/evidence/reference_law.h"
 
 namespace faultline {
 namespace {
 
 bool LooksAt(const DetectorSettings& detector, const SignalFacts& facts) {
   if (!facts.counted()) return false;
-  if (detector.detector.score != nullptr) return facts.name == kRowScoreSignal;
-  const Subject subject = detector.entry->subject;
-  if (subject == Subject::kRowRate) return facts.owned() && facts.name == kRowRateSignal;
-  if (subject == Subject::kOwn) return facts.owned() && detector.detector.rows->Makes(facts.name);
+  const Transform* transform = detector.detector.transform.get();
+  if (transform != nullptr) {
+    return facts.transform == transform->facts().name && transform->Makes(facts.name);
+  }
   const SignalType type = facts.numeric() ? SignalType::kNumeric : SignalType::kCategorical;
   const bool judges = detector.detector.compare != nullptr ? detector.detector.compare->Judges(type)
                                                            : detector.detector.follow->Judges(type);
   if (!judges) return false;
   if (detector.signals.empty()) {
-    if (facts.owned()) return false;
-    return subject == Subject::kColumns || facts.role == v1::COLUMN_ROLE_STATUS;
+    if (facts.owned) return false;
+    return detector.entry->subject == Subject::kColumns || facts.role == v1::COLUMN_ROLE_STATUS;
   }
   return std::any_of(
       detector.signals.begin(), detector.signals.end(),
@@ -52,10 +55,7 @@ Verdict CompareOne(const DetectorSettings& detector, const SignalState& signal) 
     if (signal.rolling == nullptr) return CannotTell(signal, "no quiet panes yet");
     return detector.detector.compare->Compare(reference, signal.rolling->merged());
   }
-  const Summary& window = signal.window->merged();
-  if (detector.detector.score != nullptr)
-    return detector.detector.score->Compare(reference, window);
-  return detector.detector.compare->Compare(reference, window);
+  return detector.detector.compare->Compare(reference, signal.window->merged());
 }
 
 // Why no detector can be asked, or nullptr.
@@ -68,7 +68,11 @@ std::string MissingOf(const SignalFacts& facts, const ModelSettings& settings,
                       const SignalState& signal, const std::vector<DetectorReading>& readings) {
   if (signal.ignored) return "ignored by the configuration";
   if (!facts.counted()) {
-    return absl::StrCat("vectors are judged by their norm: ", facts.name, std::string(kNormSuffix));
+    std::vector<std::string> made;
+    for (const SignalFacts& by : Schema::MadeOf(facts.name, facts.type)) {
+      made.push_back(absl::StrCat(by.transform, ": ", by.name));
+    }
+    return absl::StrCat("vectors are judged by their ", absl::StrJoin(made, ", "));
   }
   if (signal.learns()) {
     return absl::StrCat("learning its reference: ", signal.learning->rows(), " of ",
@@ -232,7 +236,7 @@ SignalReading ReadSignal(const SignalFacts& facts, const ModelSettings& settings
   reading.name = facts.name;
   reading.type = static_cast<uint8_t>(facts.type);
   reading.role = facts.role;
-  reading.derived = facts.derived;
+  reading.derived = facts.derived();
   const bool alarm =
       std::any_of(readings.begin(), readings.end(), [](const DetectorReading& detector) {
         return detector.verdict.state == VerdictState::kAlarm;
@@ -248,7 +252,7 @@ SignalReading ReadSignal(const SignalFacts& facts, const ModelSettings& settings
   const Summary& window = signal.window->merged();
   reading.reference_rows = signal.reference->summary().rows();
   reading.window_rows = window.rows();
-  if (facts.owned() && signal.reference->empty()) return reading;  // Its rows have no values.
+  if (facts.owned && signal.reference->empty()) return reading;  // Its rows have no values.
   reading.missing_ratio = Ratio(window.missing(), window.rows());
   if (signal.reference->empty()) return reading;
   if (facts.numeric()) {

@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "detectors/contract/season.h"
+
 namespace faultline {
 
 double CanonicalNumber(double value) { return std::isnan(value) ? kUnset : value; }
@@ -38,7 +40,7 @@ bool DecodeVerdict(Decoder* in, Verdict* verdict) {
   verdict->change_from_ns = in->Signed();
   verdict->change_to_ns = in->Signed();
   const uint8_t season = in->Fixed8();
-  verdict->season = static_cast<ReferenceLaw::Season>(season);
+  verdict->season = static_cast<Season>(season);
   const uint8_t inapplicable = in->Fixed8();
   verdict->inapplicable = inapplicable == 1;
   return in->ok() && state >= static_cast<uint8_t>(VerdictState::kQuiet) &&

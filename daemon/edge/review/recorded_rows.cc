@@ -192,7 +192,7 @@ absl::StatusOr<RecountedSignal> RecountSignal(const v1::Incident& incident, cons
   if (!config.ParseFromString(pin.config) || config.defaults().pane().rows() > 0) {
     return Missing("its panes are by rows: recorded events do not say which rows they held");
   }
-  if (pin.facts.derived) return Missing("it is computed from other columns and not recorded");
+  if (pin.facts.derived()) return Missing("it is computed from other columns and not recorded");
   const bool numeric = pin.facts.numeric();
   Rows reference;
   absl::Status status =

@@ -255,11 +255,11 @@ TEST(ReferenceLaw, HoursOfTheWeekAreLearntWhenTheySpanItTwice) {
   }
   const double span = 4.0 * 168 * 3'600;
   const ReferenceLaw law = LawOf(rows, hours, span);
-  EXPECT_EQ(law.season, ReferenceLaw::Season::kWeek);
+  EXPECT_EQ(law.season, Season::kWeek);
   ASSERT_EQ(law.hours.size(), 168u);
   EXPECT_GT(law.hours[42].mean, law.hours[126].mean + 2);
-  EXPECT_EQ(LawOf(rows, hours, span / 4).season, ReferenceLaw::Season::kDay);
-  EXPECT_EQ(LawOf(rows).season, ReferenceLaw::Season::kNone);
+  EXPECT_EQ(LawOf(rows, hours, span / 4).season, Season::kDay);
+  EXPECT_EQ(LawOf(rows).season, Season::kNone);
 }
 
 // Of 100 rows two hold categories that no other row has.

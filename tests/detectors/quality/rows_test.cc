@@ -5,6 +5,7 @@
 
 #include <cmath>
 
+#include "detectors/evidence/reference_law.h"
 #include "detectors/quality/week_of_rates.h"
 #include "tests/detectors/play.h"
 #include "tests/support/streams.h"
@@ -123,7 +124,7 @@ TEST(RowRateDrop, DaysAreNoDropAndWeeksAreLearnt) {
     const double rate = (weekend ? 80 : 200) * (0.6 + 0.4 * wave);
     last = panes.Close(Poisson(rate, random));
     if (i == 3 * 1'440) {
-      EXPECT_EQ(last.season, ReferenceLaw::Season::kDay);
+      EXPECT_EQ(last.season, Season::kDay);
     }
     if (i < 2 * 7 * 1'440) {
       EXPECT_LE(panes.alarms, 2u);
@@ -131,7 +132,7 @@ TEST(RowRateDrop, DaysAreNoDropAndWeeksAreLearnt) {
     if (i == 2 * 7 * 1'440) panes.alarms = 0;
   }
   EXPECT_EQ(panes.alarms, 0u);
-  EXPECT_EQ(last.season, ReferenceLaw::Season::kWeek);
+  EXPECT_EQ(last.season, Season::kWeek);
 }
 
 TEST(RowRateDrop, SeesSilenceInFewPanesAndThatItEnds) {
@@ -312,8 +313,8 @@ TEST(CorrelationChange, FindsTheStrongestPairsByItself) {
   for (size_t k = 0; k < 3; ++k) {
     columns.push_back({.signal = names[k], .numbers = rows.columns[k]});
   }
-  std::vector<RowSignal> signals;
-  ASSERT_TRUE(made->rows->Fit(columns, 3'000, &signals).ok());
+  std::vector<MadeSignal> signals;
+  ASSERT_TRUE(made->transform->Fit(columns, 3'000, &signals).ok());
   ASSERT_EQ(signals.size(), 1u) << "the others do not go together";
   EXPECT_EQ(signals[0].name, "b ~ c");
 }

@@ -11,7 +11,8 @@
 #include "daemon/core/signal/verdict_codec.h"
 #include "daemon/core/stream/open_pane.h"
 #include "daemon/core/stream/pane_clock.h"
-#include "daemon/core/transform/derive.h"
+#include "daemon/core/transform/transforms.h"
+#include "detectors/evidence/reference_law.h"
 #include "tests/daemon/core/core_run.h"
 
 namespace faultline::testing {
@@ -75,7 +76,7 @@ TEST(CodecsTest, Verdict) {
   };
   const Verdict full = {.state = VerdictState::kAlarm,
                         .inapplicable = true,
-                        .season = ReferenceLaw::Season::kWeek,
+                        .season = Season::kWeek,
                         .score = 1,
                         .threshold = 2,
                         .effect_size = 3,
@@ -131,7 +132,7 @@ TEST(CodecsTest, ReferenceWithItsLaw) {
     return Written(**reference);
   };
   const auto weekly = WeeklyReference();
-  ASSERT_EQ(weekly->law().season, ReferenceLaw::Season::kWeek);
+  ASSERT_EQ(weekly->law().season, Season::kWeek);
   ASSERT_EQ(weekly->law().hours.size(), 168u);
   Check(Written(weekly->law()), AgainBy(ReferenceLaw()));
   std::string bytes = Written(*weekly);
@@ -163,12 +164,14 @@ TEST(CodecsTest, LearningRowsWithTheirHours) {
   });
 }
 
-TEST(CodecsTest, FittedScore) {
-  FittedScore score;
-  score.detector = "row_score";
-  score.signals = {0, 5, 300};
-  score.fitted = std::string("learnt\0rows", 11);
-  Check(Written(score), AgainBy(FittedScore()));
+TEST(CodecsTest, TransformFit) {
+  TransformFit fit;
+  fit.transform = "repeat_change";
+  fit.options = "rows 64";
+  fit.version = 3;
+  fit.columns = {0, 5, 300};
+  fit.fitted = std::string("learnt\0rows", 11);
+  Check(Written(fit), AgainBy(TransformFit()));
 }
 
 TEST(CodecsTest, PaneClockAndSchema) {
@@ -185,7 +188,16 @@ TEST(CodecsTest, PaneClockAndSchema) {
   schema.Add("age", v1::SIGNAL_TYPE_NUMERIC, v1::COLUMN_ROLE_FEATURE);
   schema.Add("vector", v1::SIGNAL_TYPE_EMBEDDING, v1::COLUMN_ROLE_FEATURE);
   schema.Add("answer", v1::SIGNAL_TYPE_CATEGORICAL, v1::COLUMN_ROLE_PREDICTION);
-  schema.AddDerived(kRowScoreSignal);
+  for (const SignalFacts& facts :
+       {SignalFacts{
+            .name = "row_score", .derivation = Derivation::kFitted, .transform = "row_score"},
+        SignalFacts{.name = "row_rate",
+        .role = v1::COLUMN_ROLE_STATUS,
+        .derivation = Derivation::kRows,
+        .owned = true,
+        .transform = "row_rate_drop"}}) {
+    schema.AddDerived(facts);
+  }
   Check(Written(schema), AgainBy(Schema()));
 }
 

@@ -90,7 +90,11 @@ TEST(LearningRowsTest, MissingRowsAreInTheReference) {
   EXPECT_EQ(reference->summary().missing(), 3u);
   EXPECT_EQ(reference->shape().low, 1);
   EXPECT_EQ(reference->shape().high, 4);
-  EXPECT_EQ(std::isnan(learnt.NumbersOrNaN()[1]), true);
+  std::vector<uint64_t> hashes;
+  const RowColumn column = learnt.AsRowColumn("x", &hashes);
+  EXPECT_TRUE(column.IsMissing(1));
+  EXPECT_TRUE(std::isnan(column.Number(1)));
+  EXPECT_EQ(column.Number(2), 3);
 }
 
 TEST(LearningRowsTest, StringsThatNeverOccurAreNoCategories) {

@@ -1,21 +1,18 @@
+#include "detectors/contract/transform.h"
+
 #include <bit>
 #include <cmath>
-
-#include "detectors/contract/detector.h"
+#include <limits>
 
 namespace faultline {
 namespace {
 
 constexpr uint64_t kNanKey = 0x7ff8'0000'0000'0001;
 
-bool IsNull(const uint64_t* nulls, uint32_t row) {
-  return nulls != nullptr && (nulls[row / 64] >> (row % 64) & 1) != 0;
-}
-
 }  // namespace
 
 uint64_t RowColumn::Key(uint32_t row) const {
-  if (IsNull(nulls, row)) return 0;
+  if (IsMissing(row)) return 0;
   if (!codes.empty()) return hashes[codes[row]];
   if (numbers.empty()) return 0;
   const double number = numbers[row];
@@ -25,8 +22,14 @@ uint64_t RowColumn::Key(uint32_t row) const {
 }
 
 double RowColumn::Number(uint32_t row) const {
-  if (numbers.empty() || IsNull(nulls, row)) return kUnset;
-  return std::isfinite(numbers[row]) ? numbers[row] : kUnset;
+  constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+  if (numbers.empty() || IsMissing(row)) return kNone;
+  return std::isfinite(numbers[row]) ? numbers[row] : kNone;
+}
+
+std::span<const float> RowColumn::Vector(uint32_t row) const {
+  if (vectors.empty() || IsMissing(row)) return {};
+  return vectors.subspan(size_t{row} * dimension, dimension);
 }
 
 }  // namespace faultline
