@@ -218,7 +218,8 @@ Rows Pair(uint64_t seed, size_t count) {
 
 std::vector<RowColumn> ColumnsOf(const Rows& rows) {
   std::vector<RowColumn> columns;
-  for (const std::vector<double>& column : rows.columns) columns.push_back({.numbers = column});
+  for (const std::vector<double>& column : rows.columns)
+    columns.push_back({.signal = "", .numbers = column});
   return columns;
 }
 
@@ -282,7 +283,8 @@ TEST(RowScore, RefusesWhatItCannotLearnFrom) {
   const std::vector<double> few(99, 1.0);
   const std::vector<double> constant(200, 1.0);
   const auto fit = [&](std::vector<std::vector<double>> columns) {
-    const Rows rows = {.columns = std::move(columns)};
+    Rows rows;
+    rows.columns = std::move(columns);
     std::vector<MadeSignal> signals;
     return std::string(made.transform->Fit(ColumnsOf(rows), rows.size(), &signals).message());
   };
@@ -307,12 +309,12 @@ TEST(RowScore, ForeignBytesGiveNoScore) {
     EXPECT_EQ(part[9] + part[190], 0) << "outside its range";
   }
   std::vector<double> scores(200, 0.0);
-  made.score->Score(fitted, std::span(columns).first(1), {0, 200}, scores);
+  made.transform->Derive(fitted, std::span(columns).first(1), {0, 200}, {}, scores);
   EXPECT_TRUE(std::isnan(scores[0])) << "fitted to two columns";
   for (int round = 0; round < 300; ++round) {
     std::string damaged = fitted;
     damaged[random.Below(damaged.size())] = static_cast<char>(random.Bits());
-    made.score->Score(damaged, columns, {0, 200}, scores);
+    made.transform->Derive(damaged, columns, {0, 200}, {}, scores);
   }
 }
 

@@ -24,7 +24,7 @@ TEST(ColumnTransformsTest, NamesAreTheirOwn) {
 TEST(NormTest, IsTheLengthOfEachVector) {
   const std::vector<float> vectors = {3, 4, 0, 0, -5, 12, 1, NAN};
   const uint64_t nulls = 0b0010;
-  const RowColumn column = {.vectors = vectors, .dimension = 2, .nulls = &nulls};
+  const RowColumn column = {.signal = "e", .vectors = vectors, .dimension = 2, .nulls = &nulls};
   EXPECT_TRUE(column.Vector(1).empty());
   std::vector<double> norms(5, 7);
   NormTransform().Derive({}, {&column, 1}, {0, 4}, {}, norms);
@@ -32,7 +32,7 @@ TEST(NormTest, IsTheLengthOfEachVector) {
   EXPECT_EQ(norms[2], 13);
   EXPECT_TRUE(std::isnan(norms[3])) << "an invalid value, not a missing one";
   EXPECT_EQ(norms[4], 7) << "outside its range";
-  const RowColumn numbers = {.numbers = norms};
+  const RowColumn numbers = {.signal = "x", .numbers = norms};
   NormTransform().Derive({}, {&numbers, 1}, {0, 1}, {}, norms);
   EXPECT_TRUE(std::isnan(norms[0])) << "no vectors";
 }

@@ -226,8 +226,12 @@ TEST(CodecsTest, DerivedSignalsAreNumbers) {
       out.String(first ? "face" : "other");
       out.Varint(first ? v1::SIGNAL_TYPE_EMBEDDING : type);
       out.Varint(v1::COLUMN_ROLE_FEATURE);
-      out.Fixed8(!first && derived ? 1 : 0);
-      out.Signed(first ? -1 : source);
+      const Derivation derivation = source >= 0 ? Derivation::kColumn : Derivation::kFitted;
+      out.Fixed8(static_cast<uint8_t>(!first && derived ? derivation : Derivation::kNone));
+      if (first || !derived) continue;
+      out.Fixed8(0);  // owned
+      out.String("norm");
+      out.Signed(source);
     }
     return AgainBy(Schema())(bytes).has_value();
   };
