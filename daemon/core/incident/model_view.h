@@ -6,8 +6,12 @@
 #include <string_view>
 
 #include "daemon/core/contract/snapshot.h"
+<<<<<<< HEAD
 #include "daemon/core/signal/alarm_budget.h"
+=======
+>>>>>>> main
 #include "daemon/core/settings/settings.h"
+#include "daemon/core/signal/alarm_budget.h"
 #include "daemon/core/signal/schema.h"
 #include "daemon/core/signal/signal_state.h"
 #include "daemon/core/stream/open_pane.h"

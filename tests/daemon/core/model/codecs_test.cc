@@ -218,29 +218,32 @@ TEST(CodecsTest, ClocksThatWouldOverflowAreRefused) {
 }
 
 TEST(CodecsTest, DerivedSignalsAreNumbers) {
-  const auto takes = [](v1::SignalType type, bool derived, int64_t source) {
+  const auto takes = [](v1::SignalType type, Derivation derivation, int64_t source) {
     std::string bytes;
     Encoder out(&bytes);
     out.Varint(2);
-    for (const bool first : {true, false}) {
-      out.String(first ? "face" : "other");
-      out.Varint(first ? v1::SIGNAL_TYPE_EMBEDDING : type);
-      out.Varint(v1::COLUMN_ROLE_FEATURE);
-      const Derivation derivation = source >= 0 ? Derivation::kColumn : Derivation::kFitted;
-      out.Fixed8(static_cast<uint8_t>(!first && derived ? derivation : Derivation::kNone));
-      if (first || !derived) continue;
+    out.String("face");
+    out.Varint(v1::SIGNAL_TYPE_EMBEDDING);
+    out.Varint(v1::COLUMN_ROLE_FEATURE);
+    out.Fixed8(static_cast<uint8_t>(Derivation::kNone));
+    out.String("other");
+    out.Varint(type);
+    out.Varint(v1::COLUMN_ROLE_FEATURE);
+    out.Fixed8(static_cast<uint8_t>(derivation));
+    if (derivation != Derivation::kNone) {
       out.Fixed8(0);  // owned
       out.String("norm");
       out.Signed(source);
     }
     return AgainBy(Schema())(bytes).has_value();
   };
-  EXPECT_TRUE(takes(v1::SIGNAL_TYPE_NUMERIC, true, 0));
-  EXPECT_TRUE(takes(v1::SIGNAL_TYPE_NUMERIC, true, -1));
-  EXPECT_TRUE(takes(v1::SIGNAL_TYPE_CATEGORICAL, false, -1));
-  EXPECT_FALSE(takes(v1::SIGNAL_TYPE_CATEGORICAL, true, -1));
-  EXPECT_FALSE(takes(v1::SIGNAL_TYPE_CATEGORICAL, true, 0));
-  EXPECT_FALSE(takes(v1::SIGNAL_TYPE_NUMERIC, false, 0));
+  EXPECT_TRUE(takes(v1::SIGNAL_TYPE_NUMERIC, Derivation::kColumn, 0));
+  EXPECT_TRUE(takes(v1::SIGNAL_TYPE_NUMERIC, Derivation::kFitted, -1));
+  EXPECT_TRUE(takes(v1::SIGNAL_TYPE_CATEGORICAL, Derivation::kNone, -1));
+  EXPECT_FALSE(takes(v1::SIGNAL_TYPE_CATEGORICAL, Derivation::kFitted, -1));
+  EXPECT_FALSE(takes(v1::SIGNAL_TYPE_CATEGORICAL, Derivation::kColumn, 0));
+  EXPECT_FALSE(takes(v1::SIGNAL_TYPE_NUMERIC, Derivation::kFitted, 0));
+  EXPECT_FALSE(takes(v1::SIGNAL_TYPE_NUMERIC, Derivation::kColumn, 1)) << "not before it";
 }
 
 TEST(CodecsTest, SpanOfScores) {
