@@ -6,10 +6,6 @@
 #include <string_view>
 
 #include "daemon/core/contract/snapshot.h"
-<<<<<<< HEAD
-#include "daemon/core/signal/alarm_budget.h"
-=======
->>>>>>> main
 #include "daemon/core/settings/settings.h"
 #include "daemon/core/signal/alarm_budget.h"
 #include "daemon/core/signal/schema.h"

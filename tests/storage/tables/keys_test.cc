@@ -101,8 +101,10 @@ TEST(KeysTest, BuildersFillTheFieldsTheyName) {
   EXPECT_EQ(ParseKey(BundlesKey(7))->table, Table::kBundles);
   EXPECT_EQ(ParseKey(EvidenceKey(7, 8))->index, 8u);
   EXPECT_EQ(ParseKey(EvidenceKey(7, 8))->incident_id, 7u);
-  EXPECT_EQ(ParseKey(EvidencePaneKey(7, 1, 8))->pane_index, 8);
-  EXPECT_EQ(ParseKey(EvidencePaneKey(7, 1, 8))->table, Table::kEvidencePane);
+  EXPECT_EQ(ParseKey(EvidencePaneKey(7, 8))->index, 8u);
+  EXPECT_EQ(ParseKey(EvidencePaneKey(7, 8))->table, Table::kEvidencePane);
+  EXPECT_EQ(ParseKey(ReferenceListKey(7, 1))->stream, 1);
+  EXPECT_EQ(ParseKey(DecisionsKey(7))->table, Table::kDecisions);
   EXPECT_EQ(ParseKey(ScoreHistoryKey(7, 1, 8, 9))->block, 9u);
   EXPECT_EQ(ParseKey(ScoreHistoryKey(7, 1, 8, 9))->table, Table::kScoreHistory);
   EXPECT_EQ(ParseKey(ProducerMarkKey("p"))->producer_id, "p");
