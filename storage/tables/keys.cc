@@ -172,15 +172,6 @@ KeyRange ModelRange(Table table, uint64_t model_hash) {
   return PrefixRange(prefix);
 }
 
-KeyRange StreamRange(Table table, uint64_t model_hash, uint8_t stream) {
-  FAULTLINE_CHECK(HasStream(table),
-                  "the caller chose a table of a model's streams");
-  std::string prefix = TablePrefix(table);
-  Append(model_hash, &prefix);
-  Append(stream, &prefix);
-  return PrefixRange(prefix);
-}
-
 KeyRange IncidentRange(Table table, uint64_t incident_id) {
   FAULTLINE_CHECK(HasIncident(table), "the caller chose a table whose keys begin with incident_id");
   std::string prefix = TablePrefix(table);

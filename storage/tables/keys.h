@@ -82,8 +82,6 @@ struct KeyRange {
 KeyRange TableRange(Table table);
 // Keys of one model in a table whose keys begin with model_hash (HasModel).
 KeyRange ModelRange(Table table, uint64_t model_hash);
-// Keys of one stream of a model in a table with HasStream.
-KeyRange StreamRange(Table table, uint64_t model_hash, uint8_t stream);
 // Keys of one incident in a table with HasIncident.
 KeyRange IncidentRange(Table table, uint64_t incident_id);
 

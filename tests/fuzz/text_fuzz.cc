@@ -27,9 +27,6 @@ void CheckKey(std::string_view text) {
   if (!HasModel(key->table)) return;
   const KeyRange model = ModelRange(key->table, key->model_hash);
   FAULTLINE_CHECK(model.begin <= text && text < model.end, "and among its model's");
-  if (!HasStream(key->table)) return;
-  const KeyRange stream = StreamRange(key->table, key->model_hash, key->stream);
-  FAULTLINE_CHECK(stream.begin <= text && text < stream.end, "and its stream's");
 }
 
 void CheckId(std::string_view text) {
