@@ -7,9 +7,8 @@
 namespace faultline {
 
 void Alerts::Judge(const std::string& signal, const ModelSettings& settings, bool silenced,
-                   std::span<const uint16_t> detectors, int64_t pane_start_ns,
-                   int64_t pane_end_ns, std::vector<DetectorReading>* readings,
-                   std::vector<AlertEdge>* edges) {
+                   std::span<const uint16_t> detectors, int64_t pane_start_ns, int64_t pane_end_ns,
+                   std::vector<DetectorReading>* readings, std::vector<AlertEdge>* edges) {
   for (size_t i = 0; i < readings->size(); ++i) {
     DetectorReading& reading = (*readings)[i];
     const DetectorSettings& detector = settings.detectors[detectors[i]];

@@ -48,7 +48,7 @@ struct EventBatch {
   std::vector<std::pair<std::string, std::string>> tags;
   Source source = Source::kGrpc;
   uint8_t stream = kInferenceStream;  // of its model's streams of panes, the one it belongs to
-  int64_t received_ns = 0;  // the daemon's clock at admission
+  int64_t received_ns = 0;            // the daemon's clock at admission
   uint64_t client_dropped_rows = 0;
   // Rows refused at decoding, all for REJECT_REASON_ID: bit set = refused; empty = none. The core
   // counts them as rejected and does not look at them.

@@ -12,9 +12,9 @@ namespace {
 // The rolling reference as the pane at hand is judged, if a detector looks at it.
 std::optional<std::string> JudgedRolling(const ModelSettings& settings, const SignalView& signal) {
   const std::vector<uint16_t>& detectors = signal.state().detectors;
-  const bool looked_at =
-      std::any_of(detectors.begin(), detectors.end(),
-                  [&](uint16_t i) { return settings.detectors[i].entry->on_rolling; });
+  const bool looked_at = std::any_of(detectors.begin(), detectors.end(), [&](uint16_t i) {
+    return settings.detectors[i].entry->on_rolling;
+  });
   if (!looked_at || signal.rolling() == nullptr) return std::nullopt;
   std::string bytes;
   signal.rolling()->merged().Encode(&bytes);

@@ -6,8 +6,8 @@
 #include <set>
 #include <utility>
 
-#include "storage/tables/records.h"
 #include "daemon/core/model/model_state.h"
+#include "storage/tables/records.h"
 
 namespace faultline {
 namespace {

@@ -41,9 +41,9 @@ absl::Status ModelState::CheckRoom(uint64_t added) const {
   uint64_t signals = 0;
   for (const auto& stream : streams_) signals += stream->signals().size();
   if (signals + added > settings.signals_per_model_max) {
-    return absl::ResourceExhaustedError(
-        absl::StrCat("the model would have ", signals + added,
-                     " signals; limits.signals_per_model is ", settings.signals_per_model_max));
+    return absl::ResourceExhaustedError(absl::StrCat("the model would have ", signals + added,
+                                                     " signals; limits.signals_per_model is ",
+                                                     settings.signals_per_model_max));
   }
   // A model that is not registered yet counts with all it has.
   if (shard.signals + added > shard.PartOf(settings.signals_max)) {
@@ -86,7 +86,8 @@ void ModelState::TakePane(const StreamPane& pane, int64_t now_ns, Effects* effec
   const std::vector<StreamView> views = Views();
   const ModelView model = {*share_.settings, views, deployed_ns_,
                            share_.shard->settings->incidents_max};
-  incidents_.TakePane(model, {views[pane.stream], pane.number, pane.pane, pane.deposit, pane.readings},
+  incidents_.TakePane(model,
+                      {views[pane.stream], pane.number, pane.pane, pane.deposit, pane.readings},
                       pane.edges, now_ns, effects);
 }
 

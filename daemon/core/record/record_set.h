@@ -30,7 +30,8 @@ class RecordSet {
   using Place = std::pair<uint64_t, uint32_t>;
   using KeyMaker = std::string (*)(StreamId stream, Place place);
 
-  RecordSet(Table table, KeyMaker key, StreamId stream) : table_(table), key_(key), stream_(stream) {}
+  RecordSet(Table table, KeyMaker key, StreamId stream)
+      : table_(table), key_(key), stream_(stream) {}
 
   void Mark(Place place) { marked_.insert(place); }
   // Nothing is to be written: what is in memory was just restored.

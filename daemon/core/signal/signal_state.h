@@ -29,7 +29,7 @@ struct FollowState {
 // What judging knows of one signal beside its open panes. A signal that has a reference is counted
 // into panes.
 struct SignalState {
-  bool ignored = false;  // by the configuration: not counted
+  bool ignored = false;                              // by the configuration: not counted
   std::shared_ptr<const SignalReference> reference;  // in use; null: it waits or learns
   int64_t counts_from = 0;  // number of the first pane that may count against the reference
   std::unique_ptr<SignalWindow> window;  // there exactly if the reference is

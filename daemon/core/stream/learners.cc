@@ -104,7 +104,8 @@ std::string Learners::EncodeChunk(uint32_t block, uint32_t chunk) const {
   std::string payload;
   Encoder out(&payload);
   const uint32_t begin = block * kBlockSignals;
-  const auto end = std::min<uint32_t>(begin + kBlockSignals, static_cast<uint32_t>(signals_.size()));
+  const auto end =
+      std::min<uint32_t>(begin + kBlockSignals, static_cast<uint32_t>(signals_.size()));
   for (uint32_t signal = begin; signal < end; ++signal) {
     if (!Learns(signal) || RowsOf(signal).rows() <= chunk * kLearningChunkRows) continue;
     out.Fixed8(static_cast<uint8_t>(signal - begin));
@@ -138,8 +139,9 @@ void Learners::Cut(Effects* effects) {
 void Learners::Erase(Effects* effects) {
   for (const auto& [block, chunks] : stored_) {
     for (uint32_t chunk = 0; chunk < chunks; ++chunk) {
-      EraseRecord(LearningRowsKey(stream_.model_hash, stream_.ordinal, block * kBlockSignals, chunk),
-                  effects);
+      EraseRecord(
+          LearningRowsKey(stream_.model_hash, stream_.ordinal, block * kBlockSignals, chunk),
+          effects);
     }
   }
 }

@@ -115,8 +115,7 @@ RollingReference::Slots PaneJudge::MoveWindow(uint32_t signal, const OpenPane& p
   const Summary* summary = pane.Find(signal);
   if (summary != nullptr) window.Add(stream_.panes.closed() - 1, pane.Sent(signal), *summary);
   window.DropBefore(stream_.panes.window_from(), [&](int64_t number, const Summary& quiet) {
-    moved |=
-        stream_.references.AddQuietPane(signal, number, quiet, stream_.settings.rolling_panes);
+    moved |= stream_.references.AddQuietPane(signal, number, quiet, stream_.settings.rolling_panes);
   });
   return moved;
 }
@@ -177,11 +176,11 @@ void PaneJudge::JudgeSilentPane(uint32_t signal, int64_t index, std::vector<Aler
   const PaneClock& clock = stream_.panes.clock();
   const PaneHeader header = {
       .index = index, .first_ns = clock.BeginOf(index), .last_ns = clock.EndOf(index)};
-  PaneEvidence evidence = {.begin_s = static_cast<double>(header.first_ns) / 1e9,
-                           .end_s = static_cast<double>(header.last_ns) / 1e9,
-                           .threshold = BudgetDivision::ThresholdOf(model.settings->budget,
-                                                                    model.budget_ordinal,
-                                                                    model.shard->settings->shards)};
+  PaneEvidence evidence = {
+      .begin_s = static_cast<double>(header.first_ns) / 1e9,
+      .end_s = static_cast<double>(header.last_ns) / 1e9,
+      .threshold = BudgetDivision::ThresholdOf(model.settings->budget, model.budget_ordinal,
+                                               model.shard->settings->shards)};
   if (!model.settings->budget.in_rows) evidence.deposit = evidence.end_s - evidence.begin_s;
   const BudgetDivision division = stream_.host.DivideBudget(stream_.id.ordinal);
   for (const uint16_t detector : state.detectors) {

@@ -28,10 +28,9 @@ void EncodeTotals(const ModelTotals& totals, Encoder* out) {
 }
 
 void DecodeTotals(Decoder* in, ModelTotals* totals) {
-  for (uint64_t* count :
-       {&totals->applied_rows, &totals->late_rows, &totals->rejected_rows,
-        &totals->client_dropped_rows, &totals->panes_closed, &totals->verdicts,
-        &totals->budget_alarms}) {
+  for (uint64_t* count : {&totals->applied_rows, &totals->late_rows, &totals->rejected_rows,
+                          &totals->client_dropped_rows, &totals->panes_closed, &totals->verdicts,
+                          &totals->budget_alarms}) {
     *count = in->Varint();
   }
   totals->budget_deposited = in->Double();
@@ -40,8 +39,7 @@ void DecodeTotals(Decoder* in, ModelTotals* totals) {
 
 }  // namespace
 
-PaneStream::PaneStream(ModelShare* model, StreamHost* host, const StreamKind* kind,
-                       uint8_t ordinal)
+PaneStream::PaneStream(ModelShare* model, StreamHost* host, const StreamKind* kind, uint8_t ordinal)
     : parts_(model, host, kind, ordinal) {}
 
 PaneStream::~PaneStream() { parts_.model.shard->signals -= parts_.signals.size(); }
@@ -69,8 +67,8 @@ absl::Status PaneStream::DeclareSignals(const v1::Model& model) {
 
 void PaneStream::CountRows(const EventBatch& batch, BatchResult* result, Effects* effects) {
   RowCounter(&parts_).Count(batch, result, effects);
-  const int64_t lag_max_ns = std::min(parts_.settings.idle_close_ns, kLiveLagMaxNs) +
-                             2 * parts_.panes.clock().length_ns();
+  const int64_t lag_max_ns =
+      std::min(parts_.settings.idle_close_ns, kLiveLagMaxNs) + 2 * parts_.panes.clock().length_ns();
   flow_.Take(batch.received_ns, totals().last_event_ns, lag_max_ns);
 }
 
@@ -83,8 +81,8 @@ void PaneStream::CountRefused(const EventBatch& batch) {
 }
 
 void PaneStream::Tick(int64_t now_ns, Effects* effects) {
-  const bool idle = flow_.Idle(now_ns, parts_.settings.idle_close_ns, totals().last_event_ns,
-                               kRestartedLiveNs);
+  const bool idle =
+      flow_.Idle(now_ns, parts_.settings.idle_close_ns, totals().last_event_ns, kRestartedLiveNs);
   const PaneClock& clock = panes().clock();
   if (!idle || !clock.by_time()) return;
   // Before its span has passed, rows for the newest pane may still come, and would be late.
@@ -95,8 +93,8 @@ void PaneStream::Tick(int64_t now_ns, Effects* effects) {
     parts_.changed = true;
   }
   if (!flow_.live() || signals().row_signals().empty() || panes().AnyOpen()) return;
-  const int64_t from = flow_.NextSilent(
-      std::max(clock.floor(), clock.IndexOf(flow_.quiet_since_ns()) + 1));
+  const int64_t from =
+      flow_.NextSilent(std::max(clock.floor(), clock.IndexOf(flow_.quiet_since_ns()) + 1));
   flow_.JudgedSilenceBefore(PaneJudge(&parts_).JudgeSilence(from, now_ns, effects));
 }
 

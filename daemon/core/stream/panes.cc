@@ -39,9 +39,7 @@ OpenPane& Panes::Open(int64_t index) {
   return pane;
 }
 
-const OpenPane& Panes::Slot(int64_t index) const {
-  return open_[clock_.by_time() ? index & 1 : 0];
-}
+const OpenPane& Panes::Slot(int64_t index) const { return open_[clock_.by_time() ? index & 1 : 0]; }
 
 bool Panes::AnyOpen() const {
   return std::any_of(open_.begin(), open_.end(),
@@ -98,14 +96,12 @@ void Panes::EndClose(OpenPane* pane) {
 }
 
 void Panes::Retain(int64_t age_max_ns, uint64_t bytes_max, Effects* effects) {
-  stored_.Retain(evaluated_ns_, age_max_ns, bytes_max, window_from_,
-                 [&](int64_t number, uint32_t blocks) {
-                   for (uint32_t block = 0; block < blocks; ++block) {
-                     EraseRecord(
-                         ClosedPaneKey(stream_.model_hash, stream_.ordinal, number, block),
-                         effects);
-                   }
-                 });
+  stored_.Retain(
+      evaluated_ns_, age_max_ns, bytes_max, window_from_, [&](int64_t number, uint32_t blocks) {
+        for (uint32_t block = 0; block < blocks; ++block) {
+          EraseRecord(ClosedPaneKey(stream_.model_hash, stream_.ordinal, number, block), effects);
+        }
+      });
 }
 
 void Panes::Drop(uint32_t signal) {

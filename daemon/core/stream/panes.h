@@ -13,9 +13,9 @@
 #include "daemon/core/contract/limits.h"
 #include "daemon/core/record/record_set.h"
 #include "daemon/core/settings/stream_kind.h"
-#include "daemon/core/stream/signals.h"
 #include "daemon/core/stream/open_pane.h"
 #include "daemon/core/stream/pane_clock.h"
+#include "daemon/core/stream/signals.h"
 #include "daemon/core/stream/stored_panes.h"
 
 namespace faultline {

@@ -115,8 +115,8 @@ void ReferenceChanges::TakeLearnt(const std::vector<uint32_t>& done, int64_t now
                                   Effects* effects) {
   Learners& learners = stream_.learners;
   const uint64_t rows = learners.RowsOf(done.front()).rows();
-  const uint32_t version = stream_.reference_list.Add(
-      Described({}, rows, static_cast<uint32_t>(done.size())), now_ns);
+  const uint32_t version =
+      stream_.reference_list.Add(Described({}, rows, static_cast<uint32_t>(done.size())), now_ns);
   // Those that began under another setting may end together, but are not the same rows.
   CommonRows together = {.rows = static_cast<uint32_t>(rows), .version = version};
   for (const uint32_t signal : done) {
@@ -149,8 +149,8 @@ void ReferenceChanges::Fit(const CommonRows& rows, bool again, Effects* effects)
     }
     if (!made.facts.owned) stream_.references.KeepPrevious(signal);
     const SketchChoice sketches = stream_.model.settings->ForColumn(made.facts.name).sketches;
-    Take(signal, SignalReference::OfNumbers(made.values, made.nulls.data(), {}, rows.version,
-                                            sketches));
+    Take(signal,
+         SignalReference::OfNumbers(made.values, made.nulls.data(), {}, rows.version, sketches));
     stream_.transforms.Take(signal, std::move(made.fit));
     stream_.Refresh(signal);
   }
@@ -186,8 +186,8 @@ void ReferenceChanges::AddRowSignals() {
     uint32_t signal = 0;
     if (stream_.IsIgnored(facts.name) || !AddDerived(facts, &signal)) continue;
     if (signals[signal].judged()) continue;
-    Take(signal, SignalReference::OfNumbers({}, nullptr, {},
-                                            stream_.reference_list.newest_version(), {}));
+    Take(signal,
+         SignalReference::OfNumbers({}, nullptr, {}, stream_.reference_list.newest_version(), {}));
     stream_.signals.Recount();
   }
 }
@@ -254,7 +254,8 @@ absl::Status ReferenceChanges::Install(const std::vector<std::unique_ptr<EventBa
   std::vector<uint32_t> taken;
   for (uint32_t signal = 0; signal < signals.size(); ++signal) {
     const bool sent = plan.ColumnOf(signal) >= 0;
-    if (sent && !signals[signal].ignored && signals.facts(signal).counted()) taken.push_back(signal);
+    if (sent && !signals[signal].ignored && signals.facts(signal).counted())
+      taken.push_back(signal);
   }
   v1::Reference described = Described(note, rows, static_cast<uint32_t>(taken.size()));
   described.set_imported(true);
@@ -270,8 +271,8 @@ absl::Status ReferenceChanges::Install(const std::vector<std::unique_ptr<EventBa
     }
     StopLearning(signal);
     stream_.references.KeepPrevious(signal);
-    Take(signal, imported->MakeReference(
-                     version, stream_.model.settings->ForColumn(facts.name).sketches));
+    Take(signal,
+         imported->MakeReference(version, stream_.model.settings->ForColumn(facts.name).sketches));
     common.signals.push_back(signal);
     common.learnt.push_back(imported.get());
     if (stream_.transforms.FitsRows()) kept.push_back(std::move(imported));
@@ -320,9 +321,8 @@ absl::Status ReferenceChanges::Promote(const ReferenceNote& note, int64_t now_ns
   described.set_promoted(true);
   const uint32_t version = stream_.reference_list.Add(std::move(described), now_ns);
   for (const uint32_t signal : ready) {
-    auto promoted =
-        SignalReference::OfPanes(*stream_.signals[signal].reference,
-                                 stream_.references.Rolling(signal)->merged(), version);
+    auto promoted = SignalReference::OfPanes(*stream_.signals[signal].reference,
+                                             stream_.references.Rolling(signal)->merged(), version);
     stream_.references.KeepPrevious(signal);
     Take(signal, std::move(promoted));
   }

@@ -48,8 +48,8 @@ uint32_t ReferenceList::Add(v1::Reference reference, int64_t now_ns) {
   return newest_version_;
 }
 
-void ReferenceList::Activate(uint64_t version, const std::string& actor,
-                             const std::string& comment, int64_t now_ns) {
+void ReferenceList::Activate(uint64_t version, const std::string& actor, const std::string& comment,
+                             int64_t now_ns) {
   for (v1::Reference& reference : all_) {
     reference.set_active(reference.version() == version);
     if (!reference.active()) continue;

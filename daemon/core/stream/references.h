@@ -14,8 +14,8 @@
 #include "daemon/core/contract/limits.h"
 #include "daemon/core/record/record_set.h"
 #include "daemon/core/reference/rolling_reference.h"
-#include "daemon/core/stream/signals.h"
 #include "daemon/core/stream/panes.h"
+#include "daemon/core/stream/signals.h"
 #include "faultline/v1/reference.pb.h"
 
 namespace faultline {

@@ -73,7 +73,8 @@ bool RowCounter::CheckColumn(const EventBatch& batch, const Column& column, uint
                   "the model has no such signal, and unknown_columns is reject");
   }
   if (stream_.host.HasElsewhere(stream_.id.ordinal, column.name)) {
-    return refuse(v1::REJECT_REASON_SCHEMA, "another stream of the model has a signal of this name");
+    return refuse(v1::REJECT_REASON_SCHEMA,
+                  "another stream of the model has a signal of this name");
   }
   const std::vector<SignalFacts> made = Schema::MadeOf(column.name, SignalTypeOf(column.type));
   *added += 1 + made.size();
@@ -126,9 +127,9 @@ absl::Status RowCounter::DeclareSignals(const v1::Model& model) {
     const bool made_taken = std::any_of(made.begin(), made.end(), [&](const SignalFacts& facts) {
       return declared.Find(facts.name).has_value();
     });
-    if (known.has_value() ? declared[*known].type != signal.type()
-                          : made_taken ||
-                                stream_.host.HasElsewhere(stream_.id.ordinal, signal.name())) {
+    if (known.has_value()
+            ? declared[*known].type != signal.type()
+            : made_taken || stream_.host.HasElsewhere(stream_.id.ordinal, signal.name())) {
       return absl::InvalidArgumentError(
           absl::StrCat("signal ", signal.name(), " is there already, with another type"));
     }

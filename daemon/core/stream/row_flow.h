@@ -20,8 +20,7 @@ class RowFlow {
   void Resume() { quiet_since_ns_ = 0; }
   // True if no rows have come for `idle_ns` (0: never said). `restarted_live_max_ns`: after a
   // restart, rows were live if the newest is at most this old.
-  bool Idle(int64_t now_ns, int64_t idle_ns, int64_t last_event_ns,
-            int64_t restarted_live_max_ns) {
+  bool Idle(int64_t now_ns, int64_t idle_ns, int64_t last_event_ns, int64_t restarted_live_max_ns) {
     if (quiet_since_ns_ == 0) {
       quiet_since_ns_ = now_ns;
       live_ = now_ns - last_event_ns <= restarted_live_max_ns;

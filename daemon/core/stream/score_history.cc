@@ -167,8 +167,9 @@ void ScoreHistory::Cut(Effects* effects) {
     std::string payload;
     Encoder out(&payload);
     EncodeSpanBlock(span_, open_[block], &out);
-    effects->writes.push_back({ScoreHistoryKey(stream_.model_hash, kOpenSpan, stream_.ordinal, block),
-                               SealRecord(Table::kScoreHistory, payload)});
+    effects->writes.push_back(
+        {ScoreHistoryKey(stream_.model_hash, kOpenSpan, stream_.ordinal, block),
+         SealRecord(Table::kScoreHistory, payload)});
   }
   dirty_.clear();
 }

@@ -14,8 +14,8 @@
 
 #include "base/codec.h"
 #include "daemon/core/contract/effects.h"
-#include "daemon/core/contract/streams.h"
 #include "daemon/core/contract/snapshot.h"
+#include "daemon/core/contract/streams.h"
 #include "daemon/core/stream/stored_panes.h"
 #include "detectors/contract/detector.h"
 

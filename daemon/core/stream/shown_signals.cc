@@ -36,8 +36,7 @@ void ShownSignals::Show(const StreamParts& stream, std::shared_ptr<ModelSignals>
   for (const uint32_t signal : stream.learners.learning()) {
     judged->learning_rows =
         std::max<uint64_t>(judged->learning_rows, stream.learners.RowsOf(signal).rows());
-    judged->learn_rows =
-        std::max<uint64_t>(judged->learn_rows, stream.learners.RowsWanted(signal));
+    judged->learn_rows = std::max<uint64_t>(judged->learn_rows, stream.learners.RowsWanted(signal));
   }
   shown_ = std::move(judged);
   review_.clear();

@@ -71,8 +71,7 @@ class StreamHost {
   virtual void TakePane(const StreamPane& pane, int64_t now_ns, Effects* effects) = 0;
 
   // Alerts moved without a pane.
-  virtual void TakeEdges(const std::vector<AlertEdge>& edges, int64_t now_ns,
-                         Effects* effects) = 0;
+  virtual void TakeEdges(const std::vector<AlertEdge>& edges, int64_t now_ns, Effects* effects) = 0;
   // What a signal's detectors remember moved on without a pane.
   virtual void Outdate(uint8_t stream, uint32_t signal) = 0;
 };

@@ -5,7 +5,6 @@
 
 #include "daemon/core/contract/snapshot.h"
 #include "daemon/core/settings/stream_kind.h"
-#include "daemon/core/stream/signals.h"
 #include "daemon/core/stream/learners.h"
 #include "daemon/core/stream/panes.h"
 #include "daemon/core/stream/reference_list.h"
@@ -13,6 +12,7 @@
 #include "daemon/core/stream/row_losses.h"
 #include "daemon/core/stream/score_history.h"
 #include "daemon/core/stream/shown_signals.h"
+#include "daemon/core/stream/signals.h"
 #include "daemon/core/stream/stream_host.h"
 #include "daemon/core/transform/transforms.h"
 

@@ -187,9 +187,8 @@ absl::Status QueryScores(const Store& store, const v1::QueryScoresRequest& reque
     return true;
   };
   // The span that is not over comes last in the order of keys, whatever its number.
-  absl::Status scanned =
-      store.Scan(ScoreHistoryKey(query->model, query->first, 0, 0),
-                 ModelRange(Table::kScoreHistory, query->model).end, visit);
+  absl::Status scanned = store.Scan(ScoreHistoryKey(query->model, query->first, 0, 0),
+                                    ModelRange(Table::kScoreHistory, query->model).end, visit);
   if (!scanned.ok()) return scanned;
   if (!status.ok()) return status;
   for (auto& [name, series] : all) {

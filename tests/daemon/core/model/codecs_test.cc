@@ -7,10 +7,10 @@
 
 #include "daemon/core/reference/learning.h"
 #include "daemon/core/signal/schema.h"
-#include "daemon/core/stream/score_history.h"
 #include "daemon/core/signal/verdict_codec.h"
 #include "daemon/core/stream/open_pane.h"
 #include "daemon/core/stream/pane_clock.h"
+#include "daemon/core/stream/score_history.h"
 #include "daemon/core/transform/transforms.h"
 #include "detectors/evidence/reference_law.h"
 #include "tests/daemon/core/core_run.h"

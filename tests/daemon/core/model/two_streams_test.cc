@@ -55,11 +55,11 @@ std::unique_ptr<EventBatch> Outcomes(int64_t from_ns, double shift, uint64_t see
 // One minute of both streams; outcomes come a day later than the inferences that they are about.
 void Minute(CoreRun* run, int minute, double inference_shift, double outcome_shift) {
   const int64_t now_ns = kStart + kDay + minute * 60 * kSecond;
-  const BatchResult inferences = run->Apply(
-      Inferences(now_ns, inference_shift, static_cast<uint64_t>(minute)));
+  const BatchResult inferences =
+      run->Apply(Inferences(now_ns, inference_shift, static_cast<uint64_t>(minute)));
   EXPECT_EQ(inferences.applied_rows, 60u);
-  const BatchResult outcomes = run->Apply(
-      Outcomes(now_ns - kDay, outcome_shift, static_cast<uint64_t>(minute)));
+  const BatchResult outcomes =
+      run->Apply(Outcomes(now_ns - kDay, outcome_shift, static_cast<uint64_t>(minute)));
   EXPECT_EQ(outcomes.applied_rows, 60u) << "each stream has a clock of its own";
 }
 

@@ -25,13 +25,12 @@ using testing::WaitUntil;
 constexpr uint8_t kOutcomeStream = 1;
 
 PaneSettings OutcomePanes(const ModelSettings& settings) {
-  return {.rows = 50, .window_panes = 3, .learn_rows = 150,
-          .rolling_panes = settings.rolling_panes};
+  return {
+      .rows = 50, .window_panes = 3, .learn_rows = 150, .rolling_panes = settings.rolling_panes};
 }
 
 std::shared_ptr<const Settings> TwoStreams() {
-  static const std::vector<StreamKind> kinds = {StreamKinds().front(),
-                                                {"outcomes", OutcomePanes}};
+  static const std::vector<StreamKind> kinds = {StreamKinds().front(), {"outcomes", OutcomePanes}};
   v1::Config config;
   config.set_data_folder("/nonexistent");
   config.set_shards(1);
