@@ -19,6 +19,14 @@ std::string_view SeverityName(v1::Severity severity) {
   return severity == v1::SEVERITY_INFO ? "info" : "warning";
 }
 
+std::shared_ptr<const ModelSignals> Show(const Streams& streams) {
+  std::shared_ptr<const ModelSignals> first = streams.front()->Show();
+  if (streams.size() == 1) return first;
+  auto merged = std::make_shared<ModelSignals>(*first);
+  for (size_t i = 1; i < streams.size(); ++i) merged->Add(*streams[i]->Show());
+  return merged;
+}
+
 }  // namespace
 
 absl::StatusOr<std::string> ModelNameOfRecord(std::string_view value) {
@@ -73,7 +81,7 @@ absl::Status ModelState::Restore(const Key& key, std::string_view payload, size_
     case Table::kAlerts:
       return share_.alerts.Restore(payload);
     case Table::kDecisions:
-      return RestoreDecisions(payload);
+      return share_.decisions.Restore(payload);
     case Table::kIncidentBook:
       return incidents_.RestoreBook(payload);
     case Table::kBundles:
@@ -82,22 +90,6 @@ absl::Status ModelState::Restore(const Key& key, std::string_view payload, size_
       if (key.stream >= streams_.size()) return Damaged("a record of an unknown stream");
       return streams_[key.stream]->Restore(key, payload, stored_bytes);
   }
-}
-
-void ModelState::CutDecisions(Effects* effects) {
-  if (!std::exchange(decided_, false)) return;
-  std::string payload;
-  Encoder out(&payload);
-  out.Signed(deployed_ns_);
-  out.Signed(share_.silenced_until_ns);
-  WriteRecord(Table::kDecisions, DecisionsKey(share_.hash), payload, effects);
-}
-
-absl::Status ModelState::RestoreDecisions(std::string_view payload) {
-  Decoder in(payload);
-  deployed_ns_ = in.Signed();
-  share_.silenced_until_ns = in.Signed();
-  return in.Done() ? absl::OkStatus() : Damaged("not the decisions about a model");
 }
 
 absl::Status ModelState::FinishRestore() {
@@ -109,7 +101,8 @@ absl::Status ModelState::FinishRestore() {
 }
 
 void ModelState::Cut(Effects* effects) {
-  bool changed = std::exchange(changed_, false) || decided_ || incidents_.changed();
+  bool changed =
+      std::exchange(changed_, false) || share_.decisions.changed() || incidents_.changed();
   for (const auto& stream : streams_) {
     if (!stream->changed()) continue;
     changed = true;
@@ -117,7 +110,7 @@ void ModelState::Cut(Effects* effects) {
   }
   if (!changed) return;
   share_.alerts.Cut(effects);
-  CutDecisions(effects);
+  share_.decisions.Cut(effects);
   incidents_.Cut(effects);
   WriteRecord(Table::kModel, ModelKey(share_.hash), Encode(), effects);
   Publish(effects);
@@ -126,26 +119,19 @@ void ModelState::Cut(Effects* effects) {
 void ModelState::Delete(Effects* effects) {
   incidents_.Delete(effects);
   EraseRecord(ModelKey(share_.hash), effects);
-  EraseRecord(DecisionsKey(share_.hash), effects);
+  share_.decisions.Erase(effects);
   share_.alerts.Erase(effects);
   for (const auto& stream : streams_) stream->Erase(effects);
   effects->publications.push_back({name(), version(), nullptr});
 }
 
-std::shared_ptr<const ModelSignals> ModelState::Show() {
-  std::shared_ptr<const ModelSignals> first = streams_.front()->Show();
-  if (streams_.size() == 1) return first;
-  auto merged = std::make_shared<ModelSignals>(*first);
-  for (size_t i = 1; i < streams_.size(); ++i) merged->Add(*streams_[i]->Show());
-  return merged;
-}
-
 void ModelState::Publish(Effects* effects) {
-  std::shared_ptr<const ModelSignals> signals = Show();
+  std::shared_ptr<const ModelSignals> signals = Show(streams_);
   memory_bytes_ = sizeof *this + incidents_.memory_bytes();
   for (const auto& stream : streams_) memory_bytes_ += stream->memory_bytes();
   const IncidentBook& book = incidents_.book();
-  if (IsTest() && book.open() == 0) {
+  const bool test = name() == kTestModelName;
+  if (test && book.open() == 0) {
     effects->publications.push_back({name(), version(), nullptr});
     return;
   }
@@ -153,14 +139,14 @@ void ModelState::Publish(Effects* effects) {
   auto snapshot = std::make_shared<ModelSnapshot>();
   snapshot->name = name();
   snapshot->version = version();
-  snapshot->totals = Totals();
+  snapshot->totals = TotalsOf(streams_);
   snapshot->signals = std::move(signals);
   share_.alerts.book().ForEach([&](const AlertKey& key, const Alert& alert) {
     if (alert.state != v1::ALERT_STATE_FIRING) return;
     snapshot->alerts.push_back({key.signal, key.detector, std::string(SeverityName(alert.severity)),
                                 alert.silenced || book.Suppresses(key)});
   });
-  if (IsTest()) {
+  if (test) {
     snapshot->alerts.push_back(
         {"test", "alert_test", std::string(SeverityName(settings.severity)), false});
   }
@@ -171,8 +157,8 @@ void ModelState::Publish(Effects* effects) {
   snapshot->budget = settings.budget;
   snapshot->incidents_open = book.open();
   snapshot->incidents_total = book.total();
-  snapshot->silenced_until_ns = share_.silenced_until_ns;
-  snapshot->deployed_ns = deployed_ns_;
+  snapshot->silenced_until_ns = share_.decisions.silenced_until_ns();
+  snapshot->deployed_ns = share_.decisions.deployed_ns();
   effects->publications.push_back({name(), version(), std::move(snapshot)});
 }
 

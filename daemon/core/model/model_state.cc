@@ -24,6 +24,18 @@ StreamView ViewOf(const PaneStream& stream) {
           .window_from = stream.panes().window_from()};
 }
 
+std::vector<StreamView> ViewsOf(const Streams& streams) {
+  std::vector<StreamView> views;
+  views.reserve(streams.size());
+  for (const auto& stream : streams) views.push_back(ViewOf(*stream));
+  return views;
+}
+
+ModelView ViewOf(const ModelShare& share, const std::vector<StreamView>& streams) {
+  return {*share.settings, streams, share.decisions.deployed_ns(),
+          share.shard->settings->incidents_max};
+}
+
 }  // namespace
 
 ModelState::ModelState(ShardShare* shard, std::string name, std::string version)
@@ -68,13 +80,6 @@ BudgetDivision ModelState::DivideBudget(uint8_t stream) const {
   return BudgetDivision(*share_.settings, all, stream);
 }
 
-std::vector<StreamView> ModelState::Views() const {
-  std::vector<StreamView> views;
-  views.reserve(streams_.size());
-  for (const auto& stream : streams_) views.push_back(ViewOf(*stream));
-  return views;
-}
-
 void ModelState::TakeSignal(uint8_t stream, JudgedSignal judged) {
   const StreamView view = ViewOf(*streams_[stream]);
   const SignalView signal = {view, judged.signal};
@@ -83,19 +88,15 @@ void ModelState::TakeSignal(uint8_t stream, JudgedSignal judged) {
 }
 
 void ModelState::TakePane(const StreamPane& pane, int64_t now_ns, Effects* effects) {
-  const std::vector<StreamView> views = Views();
-  const ModelView model = {*share_.settings, views, deployed_ns_,
-                           share_.shard->settings->incidents_max};
-  incidents_.TakePane(model,
+  const std::vector<StreamView> views = ViewsOf(streams_);
+  incidents_.TakePane(ViewOf(share_, views),
                       {views[pane.stream], pane.number, pane.pane, pane.deposit, pane.readings},
                       pane.edges, now_ns, effects);
 }
 
 void ModelState::TakeEdges(const std::vector<AlertEdge>& edges, int64_t now_ns, Effects* effects) {
-  const std::vector<StreamView> views = Views();
-  const ModelView model = {*share_.settings, views, deployed_ns_,
-                           share_.shard->settings->incidents_max};
-  incidents_.TakeEdges(model, edges, now_ns, effects);
+  const std::vector<StreamView> views = ViewsOf(streams_);
+  incidents_.TakeEdges(ViewOf(share_, views), edges, now_ns, effects);
 }
 
 void ModelState::Outdate(uint8_t stream, uint32_t signal) {
@@ -105,21 +106,17 @@ void ModelState::Outdate(uint8_t stream, uint32_t signal) {
 
 void ModelState::InheritFrom(const ModelState& newest) {
   generation_ = newest.generation_ + 1;
-  share_.silenced_until_ns = newest.share_.silenced_until_ns;
-  decided_ = share_.silenced_until_ns != 0;
+  share_.decisions.SilenceUntil(newest.share_.decisions.silenced_until_ns());
   for (size_t i = 0; i < std::min(streams_.size(), newest.streams_.size()); ++i) {
     streams_[i]->InheritFrom(*newest.streams_[i]);
   }
 }
 
-void ModelState::SetDeployed(int64_t now_ns) {
-  deployed_ns_ = now_ns;
-  decided_ = true;
-}
+void ModelState::SetDeployed(int64_t now_ns) { share_.decisions.SetDeployed(now_ns); }
 
-ModelTotals ModelState::Totals() const {
+ModelTotals TotalsOf(const Streams& streams) {
   ModelTotals totals;
-  for (const auto& stream : streams_) totals.Add(stream->totals());
+  for (const auto& stream : streams) totals.Add(stream->totals());
   return totals;
 }
 
@@ -133,15 +130,16 @@ v1::Model ModelState::Message() const {
       *model.add_signals() = schema.Message(signal);
     }
   }
-  const ModelTotals totals = Totals();
+  const ModelTotals totals = TotalsOf(streams_);
   model.set_applied_rows(totals.applied_rows);
   model.set_late_rows(totals.late_rows);
   model.set_rejected_rows(totals.rejected_rows);
   if (totals.last_event_ns > 0) {
     *model.mutable_last_event_time() = TimeUtil::NanosecondsToTimestamp(totals.last_event_ns);
   }
-  if (share_.silenced_until_ns > 0) {
-    *model.mutable_silenced_until() = TimeUtil::NanosecondsToTimestamp(share_.silenced_until_ns);
+  if (share_.decisions.silenced()) {
+    *model.mutable_silenced_until() =
+        TimeUtil::NanosecondsToTimestamp(share_.decisions.silenced_until_ns());
   }
   return model;
 }
@@ -176,11 +174,8 @@ void ModelState::Resume() {
 
 void ModelState::Tick(int64_t now_ns, Effects* effects) {
   for (const auto& stream : streams_) stream->Tick(now_ns, effects);
-  if (share_.silenced_until_ns > 0 && now_ns >= share_.silenced_until_ns) {
-    share_.silenced_until_ns = 0;
-    decided_ = true;
-  }
-  if (IsTest() || book().suppressed()) {
+  share_.decisions.Tick(now_ns);
+  if (name() == kTestModelName || book().suppressed()) {
     book().Tick(now_ns);
     TakeIncidents(effects);
   }
@@ -206,10 +201,9 @@ void ModelState::ApplySettings(int64_t now_ns, Effects* effects) {
 
 void ModelState::Silence(int64_t until_ns, const Person& actor, std::string_view reason,
                          int64_t now_ns) {
-  share_.silenced_until_ns = until_ns > now_ns ? until_ns : 0;
-  decided_ = true;
+  share_.decisions.SilenceUntil(until_ns > now_ns ? until_ns : 0);
   std::string text =
-      share_.silenced_until_ns == 0
+      !share_.decisions.silenced()
           ? "silence ended"
           : absl::StrCat("silenced until ",
                          TimeUtil::ToString(TimeUtil::NanosecondsToTimestamp(until_ns)));

@@ -19,6 +19,11 @@
 
 namespace faultline {
 
+using Streams = std::vector<std::unique_ptr<PaneStream>>;  // by ordinal
+
+// What all streams did, together.
+ModelTotals TotalsOf(const Streams& streams);
+
 // One version of a model: its streams of panes, which feed its alerts, and its incidents.
 //
 // Operation:    TakeColumns, then CountRows, per batch; a pane that closes is judged at once. Cut
@@ -36,10 +41,7 @@ class ModelState : public StreamHost {
   uint64_t hash() const { return share_.hash; }
   // Counts up with the versions of a name.
   uint64_t generation() const { return generation_; }
-  const ModelSettings& settings() const { return *share_.settings; }
-  // Its place among the models that share the deployment's alarm budget, from 1.
-  uint64_t budget_ordinal() const { return share_.budget_ordinal; }
-  void SetBudgetOrdinal(uint64_t ordinal) { share_.budget_ordinal = ordinal; }
+  ModelShare& share() { return share_; }
   IncidentBook& book() { return incidents_.book(); }
 
   // Takes over what a new version has from the newest one: schema, references, silence.
@@ -102,23 +104,15 @@ class ModelState : public StreamHost {
   void TakeEdges(const std::vector<AlertEdge>& edges, int64_t now_ns, Effects* effects) override;
   void Outdate(uint8_t stream, uint32_t signal) override;
 
-  bool IsTest() const { return name() == kTestModelName; }
   PaneStream& StreamOf(const EventBatch& batch);
-  std::vector<StreamView> Views() const;
-  ModelTotals Totals() const;
   std::string Encode() const;
-  void CutDecisions(Effects* effects);
-  absl::Status RestoreDecisions(std::string_view payload);
-  std::shared_ptr<const ModelSignals> Show();
   void Publish(Effects* effects);
 
   ModelShare share_;
-  std::vector<std::unique_ptr<PaneStream>> streams_;  // by ordinal
+  Streams streams_;
   Incidents incidents_;
   uint64_t generation_ = 1;
-  int64_t deployed_ns_ = 0;  // newest deploy marker; 0: none
-  bool changed_ = true;      // since the last Cut, outside of streams and incidents
-  bool decided_ = false;     // since the last Cut: deployment, silence
+  bool changed_ = true;  // since the last Cut, outside of its parts
   uint64_t memory_bytes_ = 0;
 };
 

@@ -72,9 +72,9 @@ absl::StatusOr<std::unique_ptr<ModelState>> ShardState::NewModel(const std::stri
   auto model = std::make_unique<ModelState>(&share, name, version);
   uint64_t ordinals = 0;
   for (const auto& [other_hash, other] : models) {
-    ordinals = std::max(ordinals, other->budget_ordinal());
+    ordinals = std::max(ordinals, other->share().budget_ordinal);
   }
-  model->SetBudgetOrdinal(ordinals + 1);
+  model->share().budget_ordinal = ordinals + 1;
   const std::vector<ModelState*> versions = VersionsOf(name);
   if (!versions.empty()) model->InheritFrom(*versions.back());
   return model;

@@ -90,7 +90,7 @@ struct Runner {
           std::make_unique<ModelState>(&shard.share, std::string(kTestModelName), ""), now_ns,
           effects);
     }
-    const uint64_t id = model->book().OpenTest(model->settings(), command.fire_ns, now_ns);
+    const uint64_t id = model->book().OpenTest(*model->share().settings, command.fire_ns, now_ns);
     model->TakeIncidents(effects);
     if (const v1::Incident* incident = model->book().Find(id)) result->incident = *incident;
   }

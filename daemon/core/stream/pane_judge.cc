@@ -130,7 +130,7 @@ void PaneJudge::TakeAlone(uint32_t signal, const PaneHeader& pane, Alone* alone,
   stream_.totals.verdicts += readings.size();
   const size_t edges_before = edges->size();
   model.alerts.Judge(stream_.signals.facts(signal).name, *model.settings,
-                     model.silenced_until_ns > 0, state.detectors, pane.first_ns, pane.last_ns,
+                     model.decisions.silenced(), state.detectors, pane.first_ns, pane.last_ns,
                      &readings, edges);
   stream_.host.TakeSignal(stream_.id.ordinal, {.signal = signal,
                                                .alerts_moved = edges->size() > edges_before,
@@ -194,7 +194,7 @@ void PaneJudge::JudgeSilentPane(uint32_t signal, int64_t index, std::vector<Aler
                   &state, &readings);
   stream_.totals.verdicts += readings.size();
   model.alerts.Judge(stream_.signals.facts(signal).name, *model.settings,
-                     model.silenced_until_ns > 0, state.detectors, header.first_ns, header.last_ns,
+                     model.decisions.silenced(), state.detectors, header.first_ns, header.last_ns,
                      &readings, edges);
   stream_.host.Outdate(stream_.id.ordinal, signal);
   stream_.signals.MarkDetectors(signal);

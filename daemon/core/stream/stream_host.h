@@ -14,6 +14,7 @@
 #include "daemon/core/contract/snapshot.h"
 #include "daemon/core/signal/alarm_budget.h"
 #include "daemon/core/signal/signal_state.h"
+#include "daemon/core/stream/decisions.h"
 #include "daemon/core/stream/open_pane.h"
 #include "daemon/core/stream/shard_share.h"
 
@@ -30,7 +31,7 @@ struct ModelShare {
   uint64_t budget_ordinal = 1;  // see BudgetDivision
   std::shared_ptr<const ModelSettings> settings;
   Alerts alerts;
-  int64_t silenced_until_ns = 0;  // alerts open no incident until then; 0: no silence
+  Decisions decisions;
 
   // "model NAME version VERSION: ", which log lines begin with.
   std::string Title() const;

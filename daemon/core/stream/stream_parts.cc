@@ -15,7 +15,8 @@ ModelShare::ModelShare(ShardShare* shard_share, std::string model_name, std::str
       version(std::move(model_version)),
       hash(ModelHash(name, version)),
       settings(shard_share->settings->ForModel(name)),
-      alerts(hash) {}
+      alerts(hash),
+      decisions(hash) {}
 
 std::string ModelShare::Title() const {
   return absl::StrCat("model ", name, " version ", version, ": ");

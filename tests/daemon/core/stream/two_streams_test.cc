@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "daemon/core/settings/stream_kind.h"
+#include "daemon/core/stream/pane_stream.h"
 #include "storage/tables/keys.h"
 #include "tests/daemon/core/core_run.h"
 
