@@ -31,6 +31,11 @@ std::vector<StreamView> ViewsOf(const Streams& streams) {
   return views;
 }
 
+PaneStream& StreamOf(const Streams& streams, const EventBatch& batch) {
+  FAULTLINE_CHECK(batch.stream < streams.size(), "a batch belongs to a stream of the table");
+  return *streams[batch.stream];
+}
+
 ModelView ViewOf(const ModelShare& share, const std::vector<StreamView>& streams) {
   return {*share.settings, streams, share.decisions.deployed_ns(),
           share.shard->settings->incidents_max};
@@ -144,13 +149,8 @@ v1::Model ModelState::Message() const {
   return model;
 }
 
-PaneStream& ModelState::StreamOf(const EventBatch& batch) {
-  FAULTLINE_CHECK(batch.stream < streams_.size(), "a batch belongs to a stream of the table");
-  return *streams_[batch.stream];
-}
-
 bool ModelState::TakeColumns(const EventBatch& batch, BatchResult* result) {
-  return StreamOf(batch).TakeColumns(batch, result);
+  return StreamOf(streams_, batch).TakeColumns(batch, result);
 }
 
 absl::Status ModelState::DeclareSignals(const v1::Model& model) {
@@ -159,14 +159,16 @@ absl::Status ModelState::DeclareSignals(const v1::Model& model) {
 
 void ModelState::CountRows(const std::shared_ptr<const EventBatch>& batch, BatchResult* result,
                            Effects* effects) {
-  StreamOf(*batch).CountRows(*batch, result, effects);
+  StreamOf(streams_, *batch).CountRows(*batch, result, effects);
   const bool kept = result->applied_rows + result->late_rows > 0;
   if (share_.shard->settings->recorder_enabled && kept) {
     effects->recorded.push_back({batch, share_.settings});
   }
 }
 
-void ModelState::CountRefused(const EventBatch& batch) { StreamOf(batch).CountRefused(batch); }
+void ModelState::CountRefused(const EventBatch& batch) {
+  StreamOf(streams_, batch).CountRefused(batch);
+}
 
 void ModelState::Resume() {
   for (const auto& stream : streams_) stream->Resume();
@@ -218,7 +220,7 @@ void ModelState::TakeIncidents(Effects* effects) {
 absl::Status ModelState::InstallReference(const faultline::InstallReference& command,
                                           int64_t now_ns, v1::Reference* reference,
                                           Effects* effects) {
-  return StreamOf(*command.rows.front())
+  return StreamOf(streams_, *command.rows.front())
       .ChangeReferences()
       .Install(command.rows, {}, now_ns, reference, effects);
 }

@@ -104,7 +104,6 @@ class ModelState : public StreamHost {
   void TakeEdges(const std::vector<AlertEdge>& edges, int64_t now_ns, Effects* effects) override;
   void Outdate(uint8_t stream, uint32_t signal) override;
 
-  PaneStream& StreamOf(const EventBatch& batch);
   std::string Encode() const;
   void Publish(Effects* effects);
 
