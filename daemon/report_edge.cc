@@ -12,6 +12,7 @@
 #include "daemon/edge/review/evidence_calls.h"
 #include "daemon/edge/review/incident_reader.h"
 #include "daemon/edge/review/url_query.h"
+#include "faultline/v1/incident_service.pb.h"
 #include "storage/keys.h"
 
 namespace faultline {

@@ -5,7 +5,7 @@
 
 #include "cmake/precompiled/messages.h"
 #include "faultline/v1/admin.grpc.pb.h"
-#include "faultline/v1/incident.grpc.pb.h"
+#include "faultline/v1/incident_service.grpc.pb.h"
 #include "faultline/v1/ingestion.grpc.pb.h"
 #include "faultline/v1/model.grpc.pb.h"
 #include "faultline/v1/reference.grpc.pb.h"

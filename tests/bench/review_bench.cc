@@ -11,6 +11,7 @@
 #include "daemon/core/signal/score_history.h"
 #include "daemon/edge/review/evidence_calls.h"
 #include "daemon/edge/review/incident_reader.h"
+#include "faultline/v1/incident_service.pb.h"
 #include "storage/keys.h"
 #include "storage/rocks_store.h"
 #include "tests/bench/figures.h"

@@ -19,7 +19,7 @@
 #include "daemon/client/messages.h"
 #include "daemon/config/config_file.h"
 #include "daemon/core/settings/settings.h"
-#include "faultline/v1/incident.grpc.pb.h"
+#include "faultline/v1/incident_service.grpc.pb.h"
 
 namespace faultline::cli {
 namespace {

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "base/utf8.h"
-#include "daemon/cli/commands/client_command.h"
 #include "daemon/cli/args/command_line.h"
+#include "daemon/cli/commands/client_command.h"
 #include "daemon/cli/commands/commands.h"
 #include "daemon/cli/commands/incident_replay.h"
 #include "daemon/cli/console/console.h"
@@ -19,7 +19,7 @@
 #include "daemon/client/client.h"
 #include "daemon/client/messages.h"
 #include "daemon/edge/report/report.h"
-#include "faultline/v1/incident.grpc.pb.h"
+#include "faultline/v1/incident_service.grpc.pb.h"
 
 namespace faultline::cli {
 namespace {

@@ -11,13 +11,13 @@
 #include <utility>
 
 #include "base/clock.h"
-#include "daemon/cli/commands/client_command.h"
 #include "daemon/cli/args/command_line.h"
-#include "daemon/cli/commands/commands.h"
 #include "daemon/cli/args/table_report.h"
+#include "daemon/cli/commands/client_command.h"
+#include "daemon/cli/commands/commands.h"
+#include "daemon/cli/commands/incident_watch.h"
 #include "daemon/cli/console/console.h"
 #include "daemon/cli/console/incident_text.h"
-#include "daemon/cli/commands/incident_watch.h"
 #include "daemon/cli/console/interrupt.h"
 #include "daemon/cli/console/outcome.h"
 #include "daemon/cli/console/progress.h"
@@ -27,6 +27,7 @@
 #include "daemon/client/pace.h"
 #include "daemon/client/producer.h"
 #include "daemon/edge/report/incident_sentence.h"
+#include "faultline/v1/incident_service.pb.h"
 
 namespace faultline::cli {
 namespace {

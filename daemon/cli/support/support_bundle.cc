@@ -13,8 +13,8 @@
 #include <vector>
 
 #include "base/clock.h"
-#include "daemon/cli/commands/client_command.h"
 #include "daemon/cli/args/command_line.h"
+#include "daemon/cli/commands/client_command.h"
 #include "daemon/cli/commands/commands.h"
 #include "daemon/cli/commands/model_lookup.h"
 #include "daemon/cli/console/console.h"
@@ -23,7 +23,7 @@
 #include "daemon/client/client.h"
 #include "daemon/client/messages.h"
 #include "faultline/v1/admin.grpc.pb.h"
-#include "faultline/v1/incident.grpc.pb.h"
+#include "faultline/v1/incident_service.grpc.pb.h"
 
 namespace faultline::cli {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <absl/status/status.h>
 
-#include "faultline/v1/incident.pb.h"
+#include "faultline/v1/incident_service.pb.h"
 #include "storage/recorder.h"
 #include "storage/store.h"
 

@@ -9,6 +9,7 @@
 #include "daemon/core/settings/settings.h"
 #include "daemon/edge/review/stored_evidence.h"
 #include "faultline/v1/incident.pb.h"
+#include "faultline/v1/incident_service.pb.h"
 #include "storage/recorder.h"
 
 namespace faultline::review {

@@ -18,6 +18,7 @@
 #include "daemon/edge/review/evidence_calls.h"
 #include "daemon/edge/review/incident_reader.h"
 #include "daemon/edge/review/page_token.h"
+#include "faultline/v1/incident_service.pb.h"
 
 // QueryScores.
 

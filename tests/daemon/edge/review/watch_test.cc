@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "faultline/v1/incident.grpc.pb.h"
+#include "faultline/v1/incident_service.grpc.pb.h"
 #include "storage/keys.h"
 #include "tests/daemon/edge/review/review_server.h"
 #include "tests/support/wait.h"
