@@ -10,6 +10,7 @@
 #include "detectors/evidence/ledger.h"
 #include "detectors/evidence/sums.h"
 #include "detectors/kinds.h"
+#include "faultline/v1/detector.pb.h"
 
 namespace faultline {
 namespace {

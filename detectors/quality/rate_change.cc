@@ -5,6 +5,7 @@
 #include "detectors/evidence/few_cells.h"
 #include "detectors/kinds.h"
 #include "detectors/quality/share_change.h"
+#include "faultline/v1/detector.pb.h"
 
 namespace faultline {
 namespace {

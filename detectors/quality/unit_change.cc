@@ -15,6 +15,7 @@
 #include "detectors/evidence/ledger.h"
 #include "detectors/kinds.h"
 #include "detectors/stats/elementary.h"
+#include "faultline/v1/detector.pb.h"
 
 namespace faultline {
 namespace {

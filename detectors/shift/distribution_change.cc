@@ -13,6 +13,7 @@
 #include "detectors/evidence/sums.h"
 #include "detectors/kinds.h"
 #include "detectors/stats/elementary.h"
+#include "faultline/v1/detector.pb.h"
 
 namespace faultline {
 namespace {

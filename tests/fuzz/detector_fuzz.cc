@@ -11,6 +11,7 @@
 #include "daemon/core/signal/verdict_codec.h"
 #include "detectors/catalog.h"
 #include "detectors/change/sequence.h"
+#include "faultline/v1/detector.pb.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/mutate.h"
 
