@@ -103,11 +103,11 @@ ReportEdge::~ReportEdge() { Stop(); }
 
 absl::StatusOr<std::unique_ptr<ReportEdge>> ReportEdge::Start(const Store* store,
                                                               const Recorder* recorder,
-                                                              const Settings& settings) {
+                                                              const ListenSettings& listen) {
   HttpOptions options;
-  options.address = settings.reports_address;
+  options.address = listen.reports_address;
   options.connections_max = kConnectionsMax;
-  options.host = HostOf(settings.reports_url);
+  options.host = HostOf(listen.reports_url);
   HttpRoutes routes;
   routes.incidents = [store, recorder](const std::string& target, const HttpReply& reply) {
     reply(AnswerTo(*store, recorder, target));
@@ -118,7 +118,7 @@ absl::StatusOr<std::unique_ptr<ReportEdge>> ReportEdge::Start(const Store* store
   auto impl = std::make_unique<Impl>();
   impl->server = *std::move(server);
   impl->address = impl->server->address();
-  impl->url = settings.reports_url.empty() ? "http://" + impl->address : settings.reports_url;
+  impl->url = listen.reports_url.empty() ? "http://" + impl->address : listen.reports_url;
   return std::unique_ptr<ReportEdge>(new ReportEdge(std::move(impl)));
 }
 

@@ -5,7 +5,7 @@
 #include <memory>
 #include <string>
 
-#include "daemon/core/settings/settings.h"
+#include "daemon/config/process_settings.h"
 #include "storage/recorder.h"
 #include "storage/store.h"
 
@@ -20,7 +20,7 @@ class ReportEdge {
   // `store` and `recorder` (may be null) must outlive it. Errors name the address and what to do.
   static absl::StatusOr<std::unique_ptr<ReportEdge>> Start(const Store* store,
                                                            const Recorder* recorder,
-                                                           const Settings& settings);
+                                                           const ListenSettings& listen);
   ~ReportEdge();
 
   void Stop();

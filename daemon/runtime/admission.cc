@@ -24,9 +24,9 @@ AdmissionGate::AdmissionGate(const Settings& settings,
       clock_(std::move(clock)),
       resident_bytes_(std::move(resident_bytes)),
       wake_(std::move(wake)),
-      marks_(settings.producers_max),
-      bytes_max_(settings.queue_bytes_max),
-      memory_max_(settings.memory_bytes_max) {}
+      marks_(settings.limits.producers),
+      bytes_max_(settings.limits.queue_bytes),
+      memory_max_(settings.limits.memory_bytes) {}
 
 ShardThread& AdmissionGate::ShardFor(const std::string& model) {
   return *shards_[ShardOf(model, static_cast<uint32_t>(shards_.size()))];
@@ -144,9 +144,9 @@ absl::Status AdmissionGate::Run(const std::string& model, CommandAction action,
     ++line_commands_;
     const uint64_t ticket = next_ticket_++;
     if (apply != nullptr) {
-      bytes_max_ = apply->settings->queue_bytes_max;
-      memory_max_ = apply->settings->memory_bytes_max;
-      marks_.set_producers_max(apply->settings->producers_max);
+      bytes_max_ = apply->settings->limits.queue_bytes;
+      memory_max_ = apply->settings->limits.memory_bytes;
+      marks_.set_producers_max(apply->settings->limits.producers);
       for (size_t i = 0; i < shards_.size(); ++i) {
         shards_[i]->PushCommand({clock_.wall_ns(), *apply}, ticket, i == 0 ? done : nullptr);
       }

@@ -125,7 +125,7 @@ CommitterStep Committer::StepIdle(int64_t now_ns) {
       return {CommitterAct::kTick};
     }
     const int64_t until_cut_ns =
-        last_cut_ns_ + std::max(settings_->commit_interval_ns, interval_ns_) - now_ns;
+        last_cut_ns_ + std::max(settings_->commit.interval_ns, interval_ns_) - now_ns;
     if (!woken_) return {CommitterAct::kNone, until_tick_ns};
     if (until_cut_ns > 0) {
       return {CommitterAct::kNone, std::min(until_tick_ns, until_cut_ns)};
@@ -203,7 +203,7 @@ absl::Status Committer::Write() {
   bool sync = false;
   {
     std::lock_guard lock(mutex_);
-    sync = settings_->commit_sync;
+    sync = settings_->commit.sync;
   }
   return store_->Commit(commit_.writes, sync);
 }
@@ -219,7 +219,7 @@ void Committer::Finish() {
 
 void Committer::SetInterval(uint64_t bytes) {
   std::lock_guard lock(mutex_);
-  const double per_second = static_cast<double>(settings_->commit_bytes_per_second);
+  const double per_second = static_cast<double>(settings_->commit.bytes_per_second);
   interval_ns_ =
       static_cast<int64_t>(std::min(static_cast<double>(bytes) / per_second * 1e9, kIntervalMaxNs));
 }
@@ -312,9 +312,9 @@ void Committer::Publish(double seconds) {
   reading.queue_bytes = gate_->bytes();
   {
     std::lock_guard lock(mutex_);
-    reading.queue_bytes_max = settings_->queue_bytes_max;
-    reading.memory_bytes_max = settings_->memory_bytes_max;
-    reading.commit_interval_ns = std::max(settings_->commit_interval_ns, interval_ns_);
+    reading.queue_bytes_max = settings_->limits.queue_bytes;
+    reading.memory_bytes_max = settings_->limits.memory_bytes;
+    reading.commit_interval_ns = std::max(settings_->commit.interval_ns, interval_ns_);
   }
   reading.commits = commits_;
   reading.commit_bytes = commit_bytes_;

@@ -255,7 +255,7 @@ absl::Status Pipeline::ready() const {
 
 // Before the ceiling: what was read already takes a while to become memory, and to be given back.
 uint64_t Pipeline::unexplained_bytes() const {
-  const uint64_t ceiling = settings()->memory_bytes_max;
+  const uint64_t ceiling = settings()->limits.memory_bytes;
   const uint64_t resident = ceiling == 0 ? 0 : impl_->drive.resident_bytes();
   if (resident <= ceiling / 8 * 5) return 0;
   const PipelineReading reading = Read();

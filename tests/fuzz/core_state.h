@@ -29,7 +29,7 @@ class CoreState {
   explicit CoreState(std::shared_ptr<const Settings> settings)
       : settings_(std::move(settings)),
         shard_(std::make_unique<Shard>(settings_)),
-        marks_(settings_->producers_max) {}
+        marks_(settings_->limits.producers) {}
 
   // Restores all of it, as a start of the daemon does.
   absl::Status Restore(const Stored& stored);

@@ -54,8 +54,8 @@ void ModelState::ClosePane(OpenPane* pane, int64_t now_ns, Effects* effects) {
       {stream, static_cast<int64_t>(totals_.panes_closed) - 1, *pane, deposit, shown->signals},
       edges, now_ns, effects);
   stored_panes_.Retain(
-      evaluated_ns_, shard_->settings->panes_age_max_ns, shard_->settings->panes_bytes_max,
-      window_from_, [&](int64_t number, uint32_t blocks) {
+      evaluated_ns_, shard_->settings->retention.panes_age_ns,
+      shard_->settings->retention.panes_bytes, window_from_, [&](int64_t number, uint32_t blocks) {
         for (uint32_t block = 0; block < blocks; ++block) {
           effects->writes.push_back({ClosedPaneKey(hash_, number, block), std::nullopt});
         }

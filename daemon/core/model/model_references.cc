@@ -51,7 +51,7 @@ void ModelState::BeginLearning() {
     const SignalType type = SummaryType(schema_[signal]);
     const uint64_t bytes = LearningRows::RowBytes(type, settings_->learn_rows);
     state.memory_refused =
-        shard_->learning_bytes + bytes > shard_->PartOf(shard_->settings->reference_bytes_max);
+        shard_->learning_bytes + bytes > shard_->PartOf(shard_->settings->limits.reference_bytes);
     signals_changed_ = changed_ = true;
     if (state.memory_refused) continue;
     state.learning = std::make_unique<LearningRows>(type);
@@ -79,7 +79,7 @@ void ModelState::FinishLearning(int64_t now_ns, Effects* effects) {
     SignalState& state = signals_[signal];
     if (state.rows_to_learn() == 0) {
       done.push_back(signal);
-    } else if (shard_->learning_bytes > shard_->PartOf(shard_->settings->reference_bytes_max) &&
+    } else if (shard_->learning_bytes > shard_->PartOf(shard_->settings->limits.reference_bytes) &&
                state.learning->type() == SignalType::kCategorical) {
       StopLearning(signal);
       state.memory_refused = stopped = true;

@@ -113,7 +113,7 @@ void ModelState::CountRefused(const EventBatch& batch) {
 
 void ModelState::CountRows(const std::shared_ptr<const EventBatch>& batch, BatchResult* result,
                            Effects* effects) {
-  const int64_t newest_time = NewestTime(*batch, shard_->settings->future_ns);
+  const int64_t newest_time = NewestTime(*batch, shard_->settings->limits.future_ns);
   shard_->columns.Lay(*batch, schema_, plan_);
   BeginLearning();
   WatchRowRate();
@@ -156,7 +156,7 @@ void ModelState::CountRows(const std::shared_ptr<const EventBatch>& batch, Batch
   live_ = batch->received_ns - totals_.last_event_ns <=
           std::min(settings_->idle_close_ns, kLiveLagMaxNs) + 2 * clock_.length_ns();
   changed_ = true;
-  if (shard_->settings->recorder_enabled && result->applied_rows + result->late_rows > 0) {
+  if (shard_->settings->record_events && result->applied_rows + result->late_rows > 0) {
     effects->recorded.push_back({batch, settings_});
   }
 }
@@ -165,7 +165,7 @@ void ModelState::CountRows(const std::shared_ptr<const EventBatch>& batch, Batch
 uint32_t ModelState::EndOfRun(const EventBatch& batch, uint32_t begin, int64_t index) const {
   uint64_t room = batch.rows - begin;
   int64_t from = kEventTimeMinNs;
-  int64_t to = NewestTime(batch, shard_->settings->future_ns);
+  int64_t to = NewestTime(batch, shard_->settings->limits.future_ns);
   if (clock_.by_time()) {
     from = std::max(from, clock_.BeginOf(index));
     to = std::min(to, clock_.EndOf(index) - 1);

@@ -99,16 +99,16 @@ bool ModelState::Ignores(uint32_t signal) const {
 
 absl::Status ModelState::CheckRoom(uint64_t added) const {
   const Settings& settings = *shard_->settings;
-  if (schema_.size() + added > settings.signals_per_model_max) {
+  if (schema_.size() + added > settings.limits.signals_per_model) {
     return absl::ResourceExhaustedError(
         absl::StrCat("the model would have ", schema_.size() + added,
-                     " signals; limits.signals_per_model is ", settings.signals_per_model_max));
+                     " signals; limits.signals_per_model is ", settings.limits.signals_per_model));
   }
   // A model that is not registered yet counts with all it has.
-  if (shard_->signals + added > shard_->PartOf(settings.signals_max)) {
+  if (shard_->signals + added > shard_->PartOf(settings.limits.signals)) {
     return absl::ResourceExhaustedError(absl::StrCat(
         "no room for ", added, " more signals; limits.signals, or what limits.memory ",
-        "has room for, is ", settings.signals_max, " over ", settings.shards, " shards"));
+        "has room for, is ", settings.limits.signals, " over ", settings.shards, " shards"));
   }
   return absl::OkStatus();
 }
@@ -270,11 +270,11 @@ void ModelState::Silence(int64_t until_ns, const Person& actor, std::string_view
 }
 
 void ModelState::TakeIncidents(Effects* effects) {
-  incidents_.TakeChanges(shard_->settings->incidents_max, effects);
+  incidents_.TakeChanges(shard_->settings->retention.incidents, effects);
 }
 
 ModelView ModelState::View(const StreamView& stream) const {
-  return {*settings_, {&stream, 1}, deployed_ns_, shard_->settings->incidents_max};
+  return {*settings_, {&stream, 1}, deployed_ns_, shard_->settings->retention.incidents};
 }
 
 void ModelState::TakeEdges(const std::vector<AlertEdge>& edges, int64_t now_ns, Effects* effects) {
