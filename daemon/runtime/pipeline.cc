@@ -19,10 +19,9 @@
 namespace faultline {
 namespace {
 
-// What the daemon, its store and its libraries hold besides, under any load they were made for.
+// Memory of the store and the libraries under the largest supported load.
 constexpr uint64_t kOtherBytes = 128ull << 20;
-// One model's rows are counted, and its panes judged, by at most this many threads besides its
-// shard's.
+// Most threads that help a shard to count rows and judge panes of one model.
 constexpr uint32_t kHelpersMax = 3;
 
 absl::Status NameKey(const absl::Status& status, std::string_view key) {
@@ -54,7 +53,7 @@ struct Pipeline::Impl {
   mutable std::mutex mutex;
   std::shared_ptr<const Settings> settings;
   Store* const store;
-  std::unique_ptr<HelperThreads> helpers;  // of the shards, which are gone before it
+  std::unique_ptr<HelperThreads> helpers;  // of the shards, which are destroyed first
   std::vector<std::unique_ptr<ShardThread>> shards;
   std::unique_ptr<AdmissionGate> gate;
   Board board;
@@ -107,9 +106,9 @@ absl::Status Pipeline::Impl::RestoreModels() {
 absl::Status Pipeline::Impl::RestoreRecord(std::string_view bytes, std::string_view value) {
   const absl::StatusOr<Key> key = ParseKey(bytes);
   if (!key.ok()) return key.status();
-  if (key->table == Table::kGlobal) return absl::OkStatus();  // Read one by one.
+  if (key->table == Table::kGlobal) return absl::OkStatus();  // read one by one below
   if (key->table == Table::kProducerMark) {
-    return gate->marks().Restore(key->producer_id, value, drive.clock.steady_ns());
+    return gate->producer_sequences().Restore(key->producer_id, value, drive.clock.steady_ns());
   }
   if (key->table == Table::kIncident) {
     for (const auto& shard : shards) {
@@ -120,7 +119,7 @@ absl::Status Pipeline::Impl::RestoreRecord(std::string_view bytes, std::string_v
   }
   const auto found = shard_of_model.find(key->model_hash);
   if (found == shard_of_model.end()) {
-    return absl::DataLossError("belongs to a model that is not there");
+    return absl::DataLossError("belongs to a model that is not stored");
   }
   return found->second->Restore(bytes, value);
 }
@@ -152,12 +151,12 @@ absl::Status Pipeline::Impl::RestoreTotals() {
         return false;
       });
   if (!scanned.ok()) return scanned;
-  EdgeRows edge;
-  edge.received = totals.received;
-  edge.duplicate = totals.duplicate;
-  edge.shed = totals.shed;
-  gate->RestoreRows(edge);
-  committer->Restore(totals, change_sequence, oldest_change);
+  FrontRows front;
+  front.received = totals.received;
+  front.duplicate = totals.duplicate;
+  front.shed = totals.shed;
+  gate->RestoreRows(front);
+  committer->composer().Restore(totals, change_sequence, oldest_change);
   return absl::OkStatus();
 }
 
@@ -226,7 +225,7 @@ void Pipeline::CountShed(uint64_t rows) { impl_->gate->CountShed(rows); }
 void Pipeline::Run(const std::string& model, CommandAction action, const CommandDone& done) {
   std::unique_lock lock(impl_->mutex, std::defer_lock);
   if (auto* apply = std::get_if<faultline::ApplySettings>(&action)) {
-    // The number of shards stays, and limits are divided by it.
+    // The number of shards does not change at run time, and limits are divided by it.
     auto settings = std::make_shared<Settings>(*apply->settings);
     settings->shards = static_cast<uint32_t>(impl_->shards.size());
     apply->settings = settings;
@@ -253,7 +252,8 @@ absl::Status Pipeline::ready() const {
   return impl_->board.store_status();
 }
 
-// Before the ceiling: what was read already takes a while to become memory, and to be given back.
+// From five eighths of the ceiling on: memory that has been read into is charged, and given back,
+// with a delay.
 uint64_t Pipeline::unexplained_bytes() const {
   const uint64_t ceiling = settings()->limits.memory_bytes;
   const uint64_t resident = ceiling == 0 ? 0 : impl_->drive.resident_bytes();
