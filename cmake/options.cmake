@@ -26,6 +26,12 @@ if(FAULTLINE_SANITIZE)
   endif()
 endif()
 
+# By default GCC collects its garbage from 128 MiB on, again and again: a sixth of its time. Most
+# sources are compiled before they need 512 MiB.
+if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)
+  add_compile_options(--param=ggc-min-heapsize=524288)
+endif()
+
 if(FAULTLINE_FUZZ)
   add_compile_options(-fsanitize=fuzzer-no-link)
 endif()

@@ -26,7 +26,7 @@ endfunction()
 
 # Without it ccache cannot tell which sources took which headers, and keeps none of them.
 if(FAULTLINE_PRECOMPILE AND CMAKE_CXX_COMPILER_ID STREQUAL GNU)
-  target_compile_options(faultline_options INTERFACE -fpch-preprocess)
+  add_compile_options(-fpch-preprocess)
 endif()
 
 # GCC 12 sees ghosts in std::string once its header is precompiled.

@@ -36,7 +36,7 @@ namespace {
 
 constexpr std::chrono::milliseconds kCallPatience{3'000};
 constexpr uint32_t kIncidentsAtOnce = 256;
-// With less, libraries below us end the process, or wait for ever, in the middle of the start.
+// With less, libraries abort or hang in the middle of the start.
 constexpr rlim_t kAddressSpaceMin = 512ull << 20;
 constexpr rlim_t kDescriptorsMin = 64;
 
@@ -55,15 +55,15 @@ absl::Status CheckProcessLimits() {
   return absl::OkStatus();
 }
 
-// The file with the command line's wishes on top.
+// The configuration file, overridden by the command line.
 absl::StatusOr<LoadedConfig> Load(const ServeOptions& options) {
-  ParsedConfig parsed;
+  LoadedConfig loaded;
   if (!options.config_path.empty()) {
-    absl::StatusOr<LoadedConfig> loaded = LoadConfigFile(options.config_path);
-    if (!loaded.ok()) return loaded.status();
-    parsed = std::move(loaded->parsed);
+    absl::StatusOr<LoadedConfig> file = LoadConfigFile(options.config_path);
+    if (!file.ok()) return file.status();
+    loaded = *std::move(file);
   }
-  v1::Config& config = parsed.config;
+  v1::Config& config = loaded.parsed.config;
   if (!options.data_folder.empty()) config.set_data_folder(options.data_folder);
   if (!options.grpc_address.empty()) config.mutable_listen()->set_grpc(options.grpc_address);
   if (!options.socket_path.empty()) config.mutable_listen()->set_socket(options.socket_path);
@@ -76,46 +76,47 @@ absl::StatusOr<LoadedConfig> Load(const ServeOptions& options) {
       config.mutable_limits()->set_memory(std::to_string(CeilingWithin(*allowed)));
     }
   }
-  absl::StatusOr<std::shared_ptr<const Settings>> settings = Settings::Make(config);
-  if (!settings.ok()) return settings.status();
-  return LoadedConfig{std::move(parsed), *std::move(settings)};
+  const absl::Status resolved = ResolveConfig(&loaded);
+  if (!resolved.ok()) return resolved;
+  return loaded;
 }
 
-void ApplyLog(const Settings& settings) {
-  ConfigureLog(ParseLogLevel(settings.log_level).value_or(LogLevel::kInfo), settings.log_json);
+void ApplyLog(const LogSettings& settings) {
+  ConfigureLog(ParseLogLevel(settings.level).value_or(LogLevel::kInfo), settings.json);
 }
 
-// Fields that are read once, at the start.
-std::vector<std::string> NeedRestart(const Settings& old, const Settings& now) {
+// Changed fields that are read only at the start.
+std::vector<std::string> NeedRestart(const LoadedConfig& old, const LoadedConfig& now) {
   std::vector<std::string> names;
   const auto compare = [&](const char* name, const auto& a, const auto& b) {
     if (a != b) names.emplace_back(name);
   };
-  compare("data_folder", old.data_folder, now.data_folder);
-  compare("listen.grpc", old.grpc_address, now.grpc_address);
-  compare("listen.socket", old.socket_path, now.socket_path);
-  compare("listen.http", old.http_address, now.http_address);
-  compare("listen.reports", old.reports_address, now.reports_address);
-  compare("listen.reports_url", old.reports_url, now.reports_url);
-  compare("alertmanager", old.alertmanager, now.alertmanager);
-  compare("listen.connections_max", old.connections_max, now.connections_max);
-  compare("limits.message", old.message_bytes_max, now.message_bytes_max);
-  compare("recorder.enabled", old.recorder_enabled, now.recorder_enabled);
-  compare("recorder.bytes_per_second_max", old.recorder_bytes_per_second,
-          now.recorder_bytes_per_second);
-  compare("recorder.bytes_max", old.recorder_bytes_max, now.recorder_bytes_max);
-  compare("recorder.age_max", old.recorder_age_max_ns, now.recorder_age_max_ns);
-  compare("shards", old.shards, now.shards);
+  compare("data_folder", old.process.data_folder, now.process.data_folder);
+  compare("listen.grpc", old.process.listen.grpc_address, now.process.listen.grpc_address);
+  compare("listen.socket", old.process.listen.socket_path, now.process.listen.socket_path);
+  compare("listen.http", old.process.listen.http_address, now.process.listen.http_address);
+  compare("listen.reports", old.process.listen.reports_address, now.process.listen.reports_address);
+  compare("listen.reports_url", old.process.listen.reports_url, now.process.listen.reports_url);
+  compare("alertmanager", old.process.alertmanager, now.process.alertmanager);
+  compare("listen.connections_max", old.process.listen.connections_max,
+          now.process.listen.connections_max);
+  compare("limits.message", old.settings->limits.message_bytes, now.settings->limits.message_bytes);
+  compare("recorder.enabled", old.process.recorder.enabled, now.process.recorder.enabled);
+  compare("recorder.bytes_per_second_max", old.process.recorder.bytes_per_second,
+          now.process.recorder.bytes_per_second);
+  compare("recorder.bytes_max", old.process.recorder.bytes, now.process.recorder.bytes);
+  compare("recorder.age_max", old.process.recorder.age_ns, now.process.recorder.age_ns);
+  compare("shards", old.settings->shards, now.settings->shards);
   return names;
 }
 
-absl::StatusOr<std::unique_ptr<Recorder>> OpenRecorder(const Settings& settings) {
-  if (!settings.recorder_enabled) return std::unique_ptr<Recorder>();
+absl::StatusOr<std::unique_ptr<Recorder>> OpenRecorder(const ProcessSettings& process) {
+  if (!process.recorder.enabled) return std::unique_ptr<Recorder>();
   RecorderOptions options;
-  options.folder = settings.data_folder + "/recorder";
-  options.bytes_per_second_max = settings.recorder_bytes_per_second;
-  options.bytes_max = settings.recorder_bytes_max;
-  options.age_max_ns = settings.recorder_age_max_ns;
+  options.folder = process.data_folder + "/recorder";
+  options.bytes_per_second_max = process.recorder.bytes_per_second;
+  options.bytes_max = process.recorder.bytes;
+  options.age_max_ns = process.recorder.age_ns;
   return Recorder::Open(std::move(options));
 }
 
@@ -139,7 +140,7 @@ struct Daemon::Parts {
   std::unique_ptr<HttpEdge> http;
   std::unique_ptr<ReportEdge> reports;  // null: off
   std::function<absl::StatusOr<std::vector<std::string>>()> reload;
-  // One reload at a time, and none before everything is there: the edges may ask for it.
+  // One reload at a time, and none before all parts exist: clients may ask for one early.
   std::mutex reload_mutex;
   bool stopped = false;
 
@@ -151,11 +152,10 @@ struct Daemon::Parts {
 };
 
 absl::Status Daemon::Parts::OpenState() {
-  const Settings& settings = *config.settings;
-  absl::StatusOr<std::unique_ptr<Store>> opened = OpenRocksStore(settings.data_folder);
+  absl::StatusOr<std::unique_ptr<Store>> opened = OpenRocksStore(config.process.data_folder);
   if (!opened.ok()) return opened.status();
   store = *std::move(opened);
-  absl::StatusOr<std::unique_ptr<Recorder>> recording = OpenRecorder(settings);
+  absl::StatusOr<std::unique_ptr<Recorder>> recording = OpenRecorder(config.process);
   if (!recording.ok()) return recording.status();
   recorder = *std::move(recording);
   watch_hub = std::make_unique<review::WatchHub>(store.get());
@@ -164,7 +164,7 @@ absl::Status Daemon::Parts::OpenState() {
                                           watch_hub->Publish(sequence);
                                           if (alert_poster) alert_poster->Apply(change);
                                         });
-  if (!settings.alertmanager.url.host.empty()) {
+  if (!config.process.alertmanager.url.host.empty()) {
     absl::Status known = OpenAlertPoster();
     if (!known.ok()) return known;
   }
@@ -177,7 +177,7 @@ absl::Status Daemon::Parts::OpenState() {
 
 // Before the pipeline starts, so that nothing newer is overtaken.
 absl::Status Daemon::Parts::OpenAlertPoster() {
-  alert_poster = std::make_unique<AlertPoster>(config.settings->alertmanager);
+  alert_poster = std::make_unique<AlertPoster>(config.process.alertmanager);
   review::IncidentFilter open;
   open.states = {v1::INCIDENT_STATE_OPEN, v1::INCIDENT_STATE_ACKNOWLEDGED};
   review::IncidentPage page;
@@ -192,25 +192,28 @@ absl::Status Daemon::Parts::OpenAlertPoster() {
 }
 
 absl::Status Daemon::Parts::ListenForReports() {
-  if (!config.settings->reports_address.empty()) {
+  if (!config.process.listen.reports_address.empty()) {
     absl::StatusOr<std::unique_ptr<ReportEdge>> started =
-        ReportEdge::Start(store.get(), recorder.get(), *config.settings);
+        ReportEdge::Start(store.get(), recorder.get(), config.process.listen);
     if (started.ok()) {
       reports = *std::move(started);
-    } else if (config.settings->reports_must) {
+    } else if (config.process.listen.reports_required) {
       return started.status();
     } else {
-      // Watching models comes first; who wants reports says where.
-      Log(LogLevel::kWarn, "there are no reports over HTTP; set listen.reports",
+      // Reports are optional unless their address is configured.
+      Log(LogLevel::kWarn,
+          "cannot serve incident reports over HTTP; set listen.reports to a free address",
           {{"error", std::string(started.status().message())}});
     }
   }
-  if (alert_poster) alert_poster->Start(reports ? reports->url() : config.settings->reports_url);
+  if (alert_poster)
+    alert_poster->Start(reports ? reports->url() : config.process.listen.reports_url);
   return absl::OkStatus();
 }
 
 absl::Status Daemon::Parts::Listen() {
-  const Settings& settings = *config.settings;
+  const ListenSettings& listen = config.process.listen;
+  const LimitSettings& limits = config.settings->limits;
   intake = MakeIntake(pipeline.get());
   ingestion = std::make_unique<IngestionService>(intake.get());
   review::ReviewParts parts;
@@ -226,11 +229,11 @@ absl::Status Daemon::Parts::Listen() {
   for (const auto& service : review) services.push_back(service.get());
 
   GrpcServerOptions grpc_options;
-  grpc_options.address = settings.grpc_address;
-  grpc_options.socket_path = settings.socket_path;
-  grpc_options.connections_max = settings.connections_max;
-  grpc_options.message_bytes_max = settings.message_bytes_max;
-  grpc_options.queue_bytes_max = settings.queue_bytes_max;
+  grpc_options.address = listen.grpc_address;
+  grpc_options.socket_path = listen.socket_path;
+  grpc_options.connections_max = listen.connections_max;
+  grpc_options.message_bytes_max = limits.message_bytes;
+  grpc_options.queue_bytes_max = limits.queue_bytes;
   grpc_options.ready = [this] { return pipeline->ready(); };
   grpc_options.unexplained_bytes = [this] { return pipeline->unexplained_bytes(); };
   absl::StatusOr<std::unique_ptr<GrpcServer>> started = GrpcServer::Start(grpc_options, services);
@@ -249,14 +252,15 @@ absl::Status Daemon::Parts::Listen() {
   edge.healthy = [this] { return watchdog->health(); };
   edge.reload = reload;
   edge.grpc_address = grpc->address();
-  absl::StatusOr<std::unique_ptr<HttpEdge>> http_edge = HttpEdge::Start(edge, settings);
+  absl::StatusOr<std::unique_ptr<HttpEdge>> http_edge =
+      HttpEdge::Start(edge, listen, limits.message_bytes);
   if (!http_edge.ok()) return http_edge.status();
   http = *std::move(http_edge);
   return ListenForReports();
 }
 
 absl::Status Daemon::Parts::WriteAddresses() const {
-  const std::string path = config.settings->data_folder + "/addresses.json";
+  const std::string path = config.process.data_folder + "/addresses.json";
   std::ofstream out(path + ".new");
   out << "{\"grpc\": \"" << grpc->address() << "\", \"socket\": \"" << grpc->socket_address()
       << "\", \"http\": \"" << http->address() << "\", \"reports\": \""
@@ -279,7 +283,7 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const ServeOptions& option
   parts->config_ns = WallNowNs();
   parts->options = options;
   parts->config = *std::move(config);
-  ApplyLog(*parts->config.settings);
+  ApplyLog(parts->config.process.log);
   auto daemon = std::unique_ptr<Daemon>(new Daemon(std::move(parts)));
   Parts& built = *daemon->parts_;
   built.reload = [raw = daemon.get()] { return raw->Reload(); };
@@ -297,26 +301,26 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const ServeOptions& option
        {"socket", built.grpc->socket_address()},
        {"http", built.http->address()},
        {"reports", built.reports ? built.reports->url() : "off"},
-       {"data_folder", built.config.settings->data_folder},
+       {"data_folder", built.config.process.data_folder},
        {"start_ms", (WallNowNs() - built.start_ns) / 1'000'000}});
   return daemon;
 }
 
 absl::StatusOr<std::vector<std::string>> Daemon::Reload() {
   std::lock_guard lock(parts_->reload_mutex);
-  if (parts_->http == nullptr) return absl::UnavailableError("the daemon cannot start");
+  if (parts_->http == nullptr)
+    return absl::UnavailableError("the daemon has not started yet; try again later");
   absl::StatusOr<LoadedConfig> config = Load(parts_->options);
   parts_->http->CountReload(config.ok());
   if (!config.ok()) {
-    Log(LogLevel::kError, "the configuration was not taken over; the old one stays",
+    Log(LogLevel::kError, "configuration rejected; keeping the previous one",
         {{"error", std::string(config.status().message())}});
     return config.status();
   }
-  const std::vector<std::string> names =
-      NeedRestart(*parts_->pipeline->settings(), *config->settings);
-  ApplyLog(*config->settings);
+  const std::vector<std::string> names = NeedRestart(parts_->config, *config);
+  ApplyLog(config->process.log);
   parts_->pipeline->Run("", ApplySettings{config->settings}, nullptr);
-  Log(LogLevel::kInfo, "the configuration was read again",
+  Log(LogLevel::kInfo, "configuration reloaded",
       {{"fields_that_need_a_restart", static_cast<int64_t>(names.size())}});
   return names;
 }
@@ -328,8 +332,8 @@ void Daemon::Stop() {
   if (parts.grpc) parts.grpc->Retire();
   if (parts.ingestion) parts.ingestion->Drain();
   if (parts.watch_hub) parts.watch_hub->Shutdown();
-  // What is under way is answered by the next commit, which may be an interval away.
-  const std::chrono::nanoseconds interval(parts.config.settings->commit_interval_ns);
+  // Calls in progress are answered by the next commit, which may be an interval away.
+  const std::chrono::nanoseconds interval(parts.config.settings->commit.interval_ns);
   if (parts.grpc) {
     parts.grpc->Stop(kCallPatience + std::chrono::ceil<std::chrono::milliseconds>(interval));
   }
@@ -339,13 +343,12 @@ void Daemon::Stop() {
   if (parts.reports) parts.reports->Stop();
   if (parts.http) parts.http->Stop();
   std::error_code ignored;
-  unlink((parts.config.settings->data_folder + "/addresses.json").c_str());
+  unlink((parts.config.process.data_folder + "/addresses.json").c_str());
 }
 
 namespace {
 
-// Ends the process if stopping takes too long; a daemon that hangs helps nobody, and the next start
-// goes on from the last commit.
+// Ends the process if stopping takes too long: the next start goes on from the last commit.
 class StopDeadline {
  public:
   StopDeadline() : thread_([this] { Watch(); }) {}
@@ -359,7 +362,7 @@ class StopDeadline {
     const int64_t end_ns = SteadyNowNs() + int64_t{Daemon::kStopSeconds} * 1'000'000'000;
     while (!done_) {
       if (SteadyNowNs() > end_ns) {
-        Log(LogLevel::kError, "stopping took too long; ending without it");
+        Log(LogLevel::kError, "cannot stop within the deadline; exiting");
         _exit(1);
       }
       std::this_thread::sleep_for(std::chrono::milliseconds(20));
@@ -370,8 +373,8 @@ class StopDeadline {
   std::thread thread_;
 };
 
-// Ends the process if it is told to stop before it has started; the next start finds the state as
-// this one did.
+// Ends the process if a stop is requested before it has started; the next start finds the same
+// state.
 class StopWhileStarting {
  public:
   explicit StopWhileStarting(const sigset_t& signals)
@@ -387,7 +390,7 @@ class StopWhileStarting {
     const timespec pause = {0, 10'000'000};
     while (!done_) {
       if (sigtimedwait(&signals_, nullptr, &pause) < 0) continue;
-      Log(LogLevel::kInfo, "told to stop while starting");
+      Log(LogLevel::kInfo, "stop requested while starting");
       _exit(0);
     }
   }
@@ -417,7 +420,7 @@ int Serve(const ServeOptions& options) {
   }
   int received = 0;
   while (sigwait(&signals, &received) == 0 && received == SIGHUP) {
-    // A refusal is logged, and the old configuration stays.
+    // A rejected configuration is logged; the previous one stays.
     (void)(*daemon)->Reload();
   }
   Log(LogLevel::kInfo, "stopping");

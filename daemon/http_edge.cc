@@ -90,8 +90,8 @@ std::string HttpEdge::Impl::Page() {
   const int64_t start_ns = SteadyNowNs();
   const std::shared_ptr<const Settings> settings = parts.pipeline->settings();
   PageOptions options;
-  options.signals_top = settings->signals_top;
-  options.signals_always = settings->signals_always;
+  options.signals_top = settings->metrics.signals_top;
+  options.signals_always = settings->metrics.signals_always;
   std::string page;
   page_writer.Write(parts.pipeline->Read(), options, WallNowNs(), &page);
   metrics.Write(&page);
@@ -127,12 +127,13 @@ HttpEdge::HttpEdge(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 HttpEdge::~HttpEdge() { Stop(); }
 
 absl::StatusOr<std::unique_ptr<HttpEdge>> HttpEdge::Start(const HttpEdgeParts& parts,
-                                                          const Settings& settings) {
+                                                          const ListenSettings& listen,
+                                                          uint64_t message_bytes_max) {
   auto impl = std::make_unique<Impl>(parts);
   HttpOptions options;
-  options.address = settings.http_address;
-  options.connections_max = settings.connections_max;
-  options.body_bytes_max = settings.message_bytes_max;
+  options.address = listen.http_address;
+  options.connections_max = listen.connections_max;
+  options.body_bytes_max = message_bytes_max;
   // A page that is asked for at once waits until its server is in place.
   std::lock_guard lock(impl->page_mutex);
   absl::StatusOr<std::unique_ptr<HttpServer>> server =

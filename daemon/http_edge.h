@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "daemon/config/process_settings.h"
 #include "daemon/edge/grpc/grpc_server.h"
 #include "daemon/edge/ingest/ingestion_desk.h"
 #include "daemon/edge/notify/alert_poster.h"
@@ -38,7 +39,8 @@ class HttpEdge {
  public:
   // Errors name the address and what to do.
   static absl::StatusOr<std::unique_ptr<HttpEdge>> Start(const HttpEdgeParts& parts,
-                                                         const Settings& settings);
+                                                         const ListenSettings& listen,
+                                                         uint64_t message_bytes_max);
   ~HttpEdge();
 
   // /-/ready says no, and no events are taken, from now on.

@@ -1,5 +1,3 @@
-#include <CLI/CLI.hpp>
-
 #include "daemon/cli/commands/commands.h"
 #include "daemon/serve.h"
 
@@ -9,12 +7,11 @@ extern "C" const char* malloc_conf;
 const char* malloc_conf = "narenas:4,dirty_decay_ms:1000,muzzy_decay_ms:0";
 
 int main(int argc, char** argv) {
-  CLI::App app{"Faultline watches AI models and says which way they are failing.", "faultline"};
-  app.require_subcommand(1);
-  app.set_version_flag("--version", FAULTLINE_VERSION);
-  int exit_code = faultline::cli::kExitOk;
-  faultline::AddServe(&app, &exit_code);
-  faultline::AddConfig(&app, &exit_code);
-  faultline::cli::RegisterCommands(&app, &exit_code);
-  return faultline::cli::RunCommandLine(&app, argc, argv, &exit_code);
+  faultline::cli::CommandLine line(
+      "faultline", "Faultline watches AI models and says which way they are failing.",
+      FAULTLINE_VERSION);
+  faultline::AddServe(line.root());
+  faultline::AddConfig(line.root());
+  faultline::cli::AddCommands(line.root());
+  return line.Run(argc, argv);
 }

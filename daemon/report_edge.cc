@@ -13,6 +13,8 @@
 #include "daemon/edge/review/incident_reader.h"
 #include "daemon/edge/review/url_query.h"
 #include "storage/tables/incident_id.h"
+#include "faultline/v1/incident_service.pb.h"
+#include "storage/tables/keys.h"
 
 namespace faultline {
 namespace {
@@ -102,11 +104,11 @@ ReportEdge::~ReportEdge() { Stop(); }
 
 absl::StatusOr<std::unique_ptr<ReportEdge>> ReportEdge::Start(const Store* store,
                                                               const Recorder* recorder,
-                                                              const Settings& settings) {
+                                                              const ListenSettings& listen) {
   HttpOptions options;
-  options.address = settings.reports_address;
+  options.address = listen.reports_address;
   options.connections_max = kConnectionsMax;
-  options.host = HostOf(settings.reports_url);
+  options.host = HostOf(listen.reports_url);
   HttpRoutes routes;
   routes.incidents = [store, recorder](const std::string& target, const HttpReply& reply) {
     reply(AnswerTo(*store, recorder, target));
@@ -117,7 +119,7 @@ absl::StatusOr<std::unique_ptr<ReportEdge>> ReportEdge::Start(const Store* store
   auto impl = std::make_unique<Impl>();
   impl->server = *std::move(server);
   impl->address = impl->server->address();
-  impl->url = settings.reports_url.empty() ? "http://" + impl->address : settings.reports_url;
+  impl->url = listen.reports_url.empty() ? "http://" + impl->address : listen.reports_url;
   return std::unique_ptr<ReportEdge>(new ReportEdge(std::move(impl)));
 }
 

@@ -7,6 +7,7 @@
 
 #include "daemon/core/settings/settings.h"
 #include "storage/segments/recorder.h"
+#include "daemon/config/process_settings.h"
 #include "storage/store.h"
 
 namespace faultline {
@@ -20,7 +21,7 @@ class ReportEdge {
   // `store` and `recorder` (may be null) must outlive it. Errors name the address and what to do.
   static absl::StatusOr<std::unique_ptr<ReportEdge>> Start(const Store* store,
                                                            const Recorder* recorder,
-                                                           const Settings& settings);
+                                                           const ListenSettings& listen);
   ~ReportEdge();
 
   void Stop();

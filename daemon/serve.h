@@ -1,11 +1,11 @@
 #pragma once
 
-#include <CLI/CLI.hpp>
+#include "daemon/cli/args/command_line.h"
 
 namespace faultline {
 
 // The commands that are the daemon itself; see daemon/cli/commands/commands.h for the others.
-void AddServe(CLI::App* app, int* exit_code);
-void AddConfig(CLI::App* app, int* exit_code);
+void AddServe(cli::Command app);
+void AddConfig(cli::Command app);
 
 }  // namespace faultline

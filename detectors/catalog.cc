@@ -3,6 +3,7 @@
 #include <absl/status/status.h>
 
 #include "detectors/kinds.h"
+#include "faultline/v1/detector.pb.h"
 
 namespace faultline {
 namespace {
@@ -60,7 +61,7 @@ constexpr CatalogEntry kCatalog[] = {
 
 std::span<const CatalogEntry> Catalog() { return kCatalog; }
 
-const CatalogEntry* FindKind(v1::DetectorSpec::KindCase kind) {
+const CatalogEntry* FindKind(int kind) {
   for (const CatalogEntry& entry : kCatalog) {
     if (entry.kind == kind) return &entry;
   }

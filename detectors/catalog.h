@@ -9,7 +9,10 @@
 
 #include "detectors/contract/detector.h"
 #include "detectors/contract/transform.h"
-#include "faultline/v1/detector.pb.h"
+
+namespace faultline::v1 {
+class DetectorSpec;
+}  // namespace faultline::v1
 
 namespace faultline {
 
@@ -38,7 +41,7 @@ struct Detector {
 // One line per kind. The name is the proto field, the metric label, the heading in
 // docs/detectors.md and the golden file.
 struct CatalogEntry {
-  v1::DetectorSpec::KindCase kind;
+  int kind;  // number of its field in v1::DetectorSpec
   std::string_view name;
   Concern concern;
   Subject subject;
@@ -60,7 +63,7 @@ struct CatalogEntry {
 std::span<const CatalogEntry> Catalog();
 
 // nullptr if there is no such kind.
-const CatalogEntry* FindKind(v1::DetectorSpec::KindCase kind);
+const CatalogEntry* FindKind(int kind);
 const CatalogEntry* FindKind(std::string_view name);
 
 // Makes a detector. INVALID_ARGUMENT if the kind is not set or an option is out of range.

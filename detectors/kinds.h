@@ -3,7 +3,6 @@
 #include <absl/status/statusor.h>
 
 #include "detectors/catalog.h"
-#include "faultline/v1/detector.pb.h"
 
 namespace faultline {
 

@@ -16,6 +16,7 @@
 #include <set>
 #include <sstream>
 #include <system_error>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -442,9 +443,21 @@ absl::StatusOr<LoadedConfig> LoadConfigFile(const std::string& path) {
 
   absl::StatusOr<ParsedConfig> parsed = ParseConfig(text, path);
   if (!parsed.ok()) return parsed.status();
-  absl::StatusOr<std::shared_ptr<const Settings>> settings = Settings::Make(parsed->config);
-  if (!settings.ok()) return parsed->Place(settings.status());
-  return LoadedConfig{*std::move(parsed), *std::move(settings)};
+  LoadedConfig loaded{*std::move(parsed), nullptr, {}};
+  const absl::Status resolved = ResolveConfig(&loaded);
+  if (!resolved.ok()) return loaded.parsed.Place(resolved);
+  return loaded;
+}
+
+absl::Status ResolveConfig(LoadedConfig* config) {
+  absl::StatusOr<ProcessSettings> process = ProcessSettings::Make(config->parsed.config);
+  if (!process.ok()) return process.status();
+  absl::StatusOr<std::shared_ptr<const Settings>> settings =
+      Settings::Make(config->parsed.config, std::thread::hardware_concurrency());
+  if (!settings.ok()) return settings.status();
+  config->process = *std::move(process);
+  config->settings = *std::move(settings);
+  return absl::OkStatus();
 }
 
 absl::Status CheckConfigFile(const std::string& path) { return LoadConfigFile(path).status(); }

@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "daemon/config/process_settings.h"
 #include "daemon/core/settings/settings.h"
 #include "faultline/v1/config.pb.h"
 
@@ -49,7 +50,12 @@ absl::StatusOr<ParsedConfig> ParseConfig(std::string_view text, std::string_view
 struct LoadedConfig {
   ParsedConfig parsed;
   std::shared_ptr<const Settings> settings;
+  ProcessSettings process;
 };
+
+// Fills in both settings from `parsed`, for this machine. INVALID_ARGUMENT naming the field by its
+// path.
+absl::Status ResolveConfig(LoadedConfig* config);
 
 // NOT_FOUND or another code if it cannot be read; INVALID_ARGUMENT as above, also for values out of
 // range.

@@ -11,11 +11,25 @@
 namespace faultline {
 namespace {
 
-constexpr int64_t kLookNs = 50'000'000;
-// What one may hold, in times of what is free.
+constexpr int64_t kMeasureNs = 50'000'000;
+// A holder may have this many times what is free.
 constexpr uint64_t kFreeTimes = 8;
 
 }  // namespace
+
+void Admitted::Add(uint64_t more, const std::vector<std::string>& holders) {
+  bytes += more;
+  for (const std::string& holder : holders) held[holder] += more;
+}
+
+void Admitted::Remove(const Admitted& committed) {
+  bytes -= committed.bytes;
+  commands -= committed.commands;
+  for (const auto& [holder, part] : committed.held) {
+    const auto found = held.find(holder);
+    if ((found->second -= part) == 0) held.erase(found);
+  }
+}
 
 AdmissionGate::AdmissionGate(const Settings& settings,
                              std::vector<std::unique_ptr<ShardThread>>* shards, Clock clock,
@@ -24,9 +38,9 @@ AdmissionGate::AdmissionGate(const Settings& settings,
       clock_(std::move(clock)),
       resident_bytes_(std::move(resident_bytes)),
       wake_(std::move(wake)),
-      marks_(settings.producers_max),
-      bytes_max_(settings.queue_bytes_max),
-      memory_max_(settings.memory_bytes_max) {}
+      sequences_(settings.limits.producers),
+      bytes_max_(settings.limits.queue_bytes),
+      memory_max_(settings.limits.memory_bytes) {}
 
 ShardThread& AdmissionGate::ShardFor(const std::string& model) {
   return *shards_[ShardOf(model, static_cast<uint32_t>(shards_.size()))];
@@ -34,39 +48,35 @@ ShardThread& AdmissionGate::ShardFor(const std::string& model) {
 
 absl::StatusOr<uint64_t> AdmissionGate::Greet(const std::string& producer_id, uint64_t epoch) {
   std::lock_guard lock(mutex_);
-  return marks_.Greet(producer_id, epoch, clock_.steady_ns());
+  return sequences_.Greet(producer_id, epoch, clock_.steady_ns());
 }
 
 Admission AdmissionGate::Submit(std::unique_ptr<EventBatch>* batch, const BatchName& name,
-                                Pipeline::BatchDone done, uint64_t* expected) {
+                                BatchDone done, uint64_t* expected) {
   Admission admission = Admission::kAccepted;
   {
     std::lock_guard lock(mutex_);
     *expected = name.sequence;
     if (closed_) return Admission::kStopping;
     const int64_t now_ns = clock_.steady_ns();
-    const bool marked = !name.producer_id.empty();
-    if (marked) admission = marks_.Check(name, now_ns, expected);
+    const bool sequenced = !name.producer_id.empty();
+    if (sequenced) admission = sequences_.Check(name, now_ns, expected);
     const uint64_t rows = (*batch)->rows;
     const bool duplicate = admission == Admission::kDuplicate;
     if (!duplicate && admission != Admission::kAccepted) return admission;
     const uint64_t bytes = duplicate ? kBatchBytesMin : std::max((*batch)->bytes, kBatchBytesMin);
     std::vector<std::string> holders = {"m" + (*batch)->model};
-    if (marked) holders.push_back("p" + name.producer_id);
+    if (sequenced) holders.push_back("p" + name.producer_id);
     const bool full = !HasRoom(bytes, BytesMax(now_ns), holders);
     if (full && !Planted(PlantedBug::kIgnoresTheQueueLimit)) return Admission::kFull;
-    bytes_ += bytes;
-    line_bytes_ += bytes;
-    for (const std::string& holder : holders) {
-      held_[holder] += bytes;
-      line_held_[holder] += bytes;
-    }
+    admitted_.Add(bytes, holders);
+    since_checkpoint_.Add(bytes, holders);
     if (duplicate) {
       rows_.duplicate += rows;
       duplicates_.push_back({next_ticket_++, rows, std::move(done)});
       batch->reset();
     } else {
-      if (marked) marks_.Admit(name, now_ns);
+      if (sequenced) sequences_.Admit(name, now_ns);
       ShardThread& shard = ShardFor((*batch)->model);
       shard.PushBatch(std::shared_ptr<const EventBatch>(std::move(*batch)), next_ticket_++,
                       std::move(done));
@@ -80,24 +90,24 @@ Admission AdmissionGate::Submit(std::unique_ptr<EventBatch>* batch, const BatchN
 
 uint64_t AdmissionGate::BytesMax(int64_t now_ns) {
   if (memory_max_ == 0) return bytes_max_;
-  if (now_ns >= next_look_ns_) {
-    next_look_ns_ = now_ns + kLookNs;
+  if (now_ns >= next_measure_ns_) {
+    next_measure_ns_ = now_ns + kMeasureNs;
     const uint64_t resident = resident_bytes_();
     // What waits is resident already.
-    others_ = resident - std::min(resident, bytes_);
+    others_ = resident - std::min(resident, admitted_.bytes);
   }
   return std::min(bytes_max_, memory_max_ - std::min(memory_max_, others_));
 }
 
 bool AdmissionGate::HasRoom(uint64_t bytes, uint64_t bytes_max,
                             const std::vector<std::string>& holders) const {
-  // A batch larger than the whole queue still gets in when nothing else is there.
-  if (bytes_ == 0) return true;
-  if (bytes_ + bytes > bytes_max) return false;
-  const uint64_t share = kFreeTimes * (bytes_max - bytes_);
+  // A batch larger than the whole queue is admitted when the queue is empty.
+  if (admitted_.bytes == 0) return true;
+  if (admitted_.bytes + bytes > bytes_max) return false;
+  const uint64_t share = kFreeTimes * (bytes_max - admitted_.bytes);
   return std::all_of(holders.begin(), holders.end(), [&](const std::string& holder) {
-    const auto held = held_.find(holder);
-    return held == held_.end() || held->second + bytes <= share;
+    const auto held = admitted_.held.find(holder);
+    return held == admitted_.held.end() || held->second + bytes <= share;
   });
 }
 
@@ -108,8 +118,8 @@ void AdmissionGate::WhenSpace(std::function<void()> callback) {
 
 void AdmissionGate::Charge(uint64_t bytes) {
   std::lock_guard lock(mutex_);
-  bytes_ += bytes;
-  line_bytes_ += bytes;
+  admitted_.Add(bytes, {});
+  since_checkpoint_.Add(bytes, {});
 }
 
 void AdmissionGate::CountRejected(v1::RejectReason reason, uint64_t rows) {
@@ -130,23 +140,22 @@ void AdmissionGate::CountShed(uint64_t rows) {
   wake_();
 }
 
-absl::Status AdmissionGate::Run(const std::string& model, CommandAction action,
-                                Pipeline::CommandDone done) {
+absl::Status AdmissionGate::Run(const std::string& model, CommandAction action, CommandDone done) {
   {
     std::lock_guard lock(mutex_);
     if (closed_) return absl::UnavailableError("the daemon is stopping");
     auto* apply = std::get_if<ApplySettings>(&action);
-    if (apply == nullptr && commands_ >= kCommandsMax) {
+    if (apply == nullptr && admitted_.commands >= kCommandsMax) {
       return absl::ResourceExhaustedError(
-          absl::StrCat(kCommandsMax, " changes wait to be committed already; try again later"));
+          absl::StrCat(kCommandsMax, " commands already wait to be committed; try again later"));
     }
-    ++commands_;
-    ++line_commands_;
+    ++admitted_.commands;
+    ++since_checkpoint_.commands;
     const uint64_t ticket = next_ticket_++;
     if (apply != nullptr) {
-      bytes_max_ = apply->settings->queue_bytes_max;
-      memory_max_ = apply->settings->memory_bytes_max;
-      marks_.set_producers_max(apply->settings->producers_max);
+      bytes_max_ = apply->settings->limits.queue_bytes;
+      memory_max_ = apply->settings->limits.memory_bytes;
+      sequences_.set_producers_max(apply->settings->limits.producers);
       for (size_t i = 0; i < shards_.size(); ++i) {
         shards_[i]->PushCommand({clock_.wall_ns(), *apply}, ticket, i == 0 ? done : nullptr);
       }
@@ -162,30 +171,23 @@ void AdmissionGate::Tick(int64_t now_ns) {
   for (const auto& shard : shards_) shard->PushTick(now_ns);
 }
 
-CutLine AdmissionGate::Cut(const std::function<void(ShardCut)>& collect) {
+GateCheckpoint AdmissionGate::TakeCheckpoint(const std::function<void(ShardCheckpoint)>& collect) {
   std::lock_guard lock(mutex_);
-  CutLine line;
-  marks_.Cut(&line.marks);
-  line.rows = rows_;
-  line.duplicates.swap(duplicates_);
-  line.bytes = std::exchange(line_bytes_, 0);
-  line.held.swap(line_held_);
-  line.commands = std::exchange(line_commands_, 0);
-  for (const auto& shard : shards_) shard->PushCut(collect);
-  return line;
+  GateCheckpoint checkpoint;
+  sequences_.TakeCheckpoint(&checkpoint.producers);
+  checkpoint.rows = rows_;
+  checkpoint.duplicates.swap(duplicates_);
+  checkpoint.admitted = std::exchange(since_checkpoint_, {});
+  for (const auto& shard : shards_) shard->PushCheckpoint(collect);
+  return checkpoint;
 }
 
-void AdmissionGate::Committed(const CutLine& line) {
+void AdmissionGate::Committed(const GateCheckpoint& checkpoint) {
   std::vector<std::function<void()>> waiters;
   {
     std::lock_guard lock(mutex_);
-    marks_.Committed();
-    bytes_ -= line.bytes;
-    for (const auto& [holder, bytes] : line.held) {
-      const auto held = held_.find(holder);
-      if ((held->second -= bytes) == 0) held_.erase(held);
-    }
-    commands_ -= line.commands;
+    sequences_.Committed();
+    admitted_.Remove(checkpoint.admitted);
     waiters.swap(waiters_);
   }
   for (const auto& waiter : waiters) waiter();
@@ -198,7 +200,7 @@ void AdmissionGate::Close() {
     closed_ = true;
     waiters.swap(waiters_);
   }
-  // They try again and are told that it is stopping.
+  // They retry and are told that the daemon is stopping.
   for (const auto& waiter : waiters) waiter();
 }
 
@@ -207,19 +209,19 @@ bool AdmissionGate::closed() const {
   return closed_;
 }
 
-EdgeRows AdmissionGate::rows() const {
+FrontRows AdmissionGate::rows() const {
   std::lock_guard lock(mutex_);
   return rows_;
 }
 
 uint64_t AdmissionGate::bytes() const {
   std::lock_guard lock(mutex_);
-  return bytes_;
+  return admitted_.bytes;
 }
 
 uint64_t AdmissionGate::producers() const {
   std::lock_guard lock(mutex_);
-  return marks_.size();
+  return sequences_.size();
 }
 
 }  // namespace faultline

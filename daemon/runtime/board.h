@@ -11,22 +11,22 @@
 #include <utility>
 #include <vector>
 
-#include "daemon/runtime/pipeline.h"
+#include "daemon/core/contract/effects.h"
+#include "daemon/runtime/pipeline_reading.h"
 
 namespace faultline {
 
-// What readers see: the committed snapshots of all models and the totals of the last commit.
+// The committed state that readers see: snapshots of all models and the totals of the last commit.
 //
 // Concurrency:  thread-safe. Written by the committer, after each commit, all at once.
 class Board {
  public:
   using Publication = Effects::Publication;
 
-  // Replaces what changed; `reading` is everything but models.
+  // Replaces the snapshots that changed, and everything but snapshots.
   void Publish(std::vector<Publication> publications, PipelineReading reading);
   void SetStoreStatus(absl::Status status);
-  // Waits for the first Publish, or for a store that refuses commits: until then readers would see
-  // an empty daemon.
+  // Waits for the first Publish or a refused commit: before, readers would see an empty daemon.
   void WaitForFirst() const;
   absl::Status store_status() const;
 

@@ -19,10 +19,9 @@
 namespace faultline {
 namespace {
 
-// What the daemon, its store and its libraries hold besides, under any load they were made for.
+// Memory of the store and the libraries under the largest supported load.
 constexpr uint64_t kOtherBytes = 128ull << 20;
-// One model's rows are counted, and its panes judged, by at most this many threads besides its
-// shard's.
+// Most threads that help a shard to count rows and judge panes of one model.
 constexpr uint32_t kHelpersMax = 3;
 
 absl::Status NameKey(const absl::Status& status, std::string_view key) {
@@ -54,7 +53,7 @@ struct Pipeline::Impl {
   mutable std::mutex mutex;
   std::shared_ptr<const Settings> settings;
   Store* const store;
-  std::unique_ptr<HelperThreads> helpers;  // of the shards, which are gone before it
+  std::unique_ptr<HelperThreads> helpers;  // of the shards, which are destroyed first
   std::vector<std::unique_ptr<ShardThread>> shards;
   std::unique_ptr<AdmissionGate> gate;
   Board board;
@@ -111,7 +110,7 @@ absl::Status Pipeline::Impl::RestoreRecord(std::string_view bytes, std::string_v
     case TableOwner::kDaemon:
       break;  // Read by name.
     case TableOwner::kAdmission:
-      return gate->marks().Restore(key->producer_id, value, drive.clock.steady_ns());
+      return gate->producer_sequences().Restore(key->producer_id, value, drive.clock.steady_ns());
     case TableOwner::kIncidents: {
       absl::Status status;
       for (const auto& shard : shards) status.Update(shard->shard().Restore(bytes, value));
@@ -155,12 +154,12 @@ absl::Status Pipeline::Impl::RestoreTotals() {
         return false;
       });
   if (!scanned.ok()) return scanned;
-  EdgeRows edge;
-  edge.received = totals.received;
-  edge.duplicate = totals.duplicate;
-  edge.shed = totals.shed;
-  gate->RestoreRows(edge);
-  committer->Restore(totals, change_sequence, oldest_change);
+  FrontRows front;
+  front.received = totals.received;
+  front.duplicate = totals.duplicate;
+  front.shed = totals.shed;
+  gate->RestoreRows(front);
+  committer->composer().Restore(totals, change_sequence, oldest_change);
   return absl::OkStatus();
 }
 
@@ -229,7 +228,7 @@ void Pipeline::CountShed(uint64_t rows) { impl_->gate->CountShed(rows); }
 void Pipeline::Run(const std::string& model, CommandAction action, const CommandDone& done) {
   std::unique_lock lock(impl_->mutex, std::defer_lock);
   if (auto* apply = std::get_if<faultline::ApplySettings>(&action)) {
-    // The number of shards stays, and limits are divided by it.
+    // The number of shards does not change at run time, and limits are divided by it.
     auto settings = std::make_shared<Settings>(*apply->settings);
     settings->shards = static_cast<uint32_t>(impl_->shards.size());
     apply->settings = settings;
@@ -256,9 +255,10 @@ absl::Status Pipeline::ready() const {
   return impl_->board.store_status();
 }
 
-// Before the ceiling: what was read already takes a while to become memory, and to be given back.
+// From five eighths of the ceiling on: memory that has been read into is charged, and given back,
+// with a delay.
 uint64_t Pipeline::unexplained_bytes() const {
-  const uint64_t ceiling = settings()->memory_bytes_max;
+  const uint64_t ceiling = settings()->limits.memory_bytes;
   const uint64_t resident = ceiling == 0 ? 0 : impl_->drive.resident_bytes();
   if (resident <= ceiling / 8 * 5) return 0;
   const PipelineReading reading = Read();

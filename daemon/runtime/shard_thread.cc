@@ -9,7 +9,7 @@
 namespace faultline {
 namespace {
 
-// What was added to the effects since they had so many writes and incidents.
+// Bytes of the effects after the first `writes` writes and `incidents` incidents.
 uint64_t BytesSince(const Effects& effects, size_t writes, size_t incidents) {
   uint64_t bytes = 0;
   for (size_t i = writes; i < effects.writes.size(); ++i) {
@@ -74,11 +74,11 @@ void ShardThread::Push(Work work) {
 }
 
 void ShardThread::PushBatch(std::shared_ptr<const EventBatch> batch, uint64_t ticket,
-                            Pipeline::BatchDone done) {
+                            BatchDone done) {
   Push(BatchWork{std::move(batch), ticket, std::move(done)});
 }
 
-void ShardThread::PushCommand(Command command, uint64_t ticket, Pipeline::CommandDone done) {
+void ShardThread::PushCommand(Command command, uint64_t ticket, CommandDone done) {
   Push(CommandWork{std::move(command), ticket, std::move(done)});
 }
 
@@ -91,8 +91,8 @@ void ShardThread::PushTick(int64_t now_ns) {
   Push(TickWork{now_ns});
 }
 
-void ShardThread::PushCut(std::function<void(ShardCut)> collect) {
-  Push(CutWork{std::move(collect)});
+void ShardThread::PushCheckpoint(std::function<void(ShardCheckpoint)> collect) {
+  Push(CheckpointWork{std::move(collect)});
 }
 
 void ShardThread::Run() {
@@ -115,22 +115,22 @@ void ShardThread::Run() {
 }
 
 void ShardThread::Do(BatchWork& work) {
-  ShardCut::Batch& applied = cut_.batches.emplace_back();
+  ShardCheckpoint::Batch& applied = checkpoint_.batches.emplace_back();
   applied.ticket = work.ticket;
   applied.rows = work.batch->rows;
   applied.done = std::move(work.done);
-  const size_t writes = cut_.effects.writes.size();
-  const size_t incidents = cut_.effects.incidents.size();
-  shard_.Apply(work.batch, &applied.result, &cut_.effects);
-  const uint64_t bytes = BytesSince(cut_.effects, writes, incidents);
+  const size_t writes = checkpoint_.effects.writes.size();
+  const size_t incidents = checkpoint_.effects.incidents.size();
+  shard_.Apply(work.batch, &applied.result, &checkpoint_.effects);
+  const uint64_t bytes = BytesSince(checkpoint_.effects, writes, incidents);
   if (bytes > 0) charge_(bytes);
 }
 
 void ShardThread::Do(CommandWork& work) {
-  ShardCut::Answer& answer = cut_.answers.emplace_back();
+  ShardCheckpoint::Answer& answer = checkpoint_.answers.emplace_back();
   answer.ticket = work.ticket;
   answer.done = std::move(work.done);
-  shard_.Apply(std::move(work.command), &answer.result, &cut_.effects);
+  shard_.Apply(std::move(work.command), &answer.result, &checkpoint_.effects);
 }
 
 void ShardThread::Do(TickWork& work) {
@@ -138,16 +138,16 @@ void ShardThread::Do(TickWork& work) {
     std::lock_guard lock(mutex_);
     tick_waiting_ = false;
   }
-  // Stopped, asleep with the machine, or busy with what waited: what was not seen is no silence. A
-  // clock that was set is treated likewise.
+  // The process was stopped, the machine suspended, the shard busy, or the clock set: what was not
+  // observed is not silence.
   if (work.now_ns - std::exchange(last_tick_ns_, work.now_ns) > kUnwatchedNs) shard_.Resume();
-  shard_.Tick(work.now_ns, &cut_.effects);
+  shard_.Tick(work.now_ns, &checkpoint_.effects);
 }
 
-void ShardThread::Do(CutWork& work) {
-  shard_.Cut(&cut_.effects);
-  cut_.memory_bytes = shard_.memory_bytes();
-  work.collect(std::exchange(cut_, ShardCut{}));
+void ShardThread::Do(CheckpointWork& work) {
+  shard_.Cut(&checkpoint_.effects);
+  checkpoint_.memory_bytes = shard_.memory_bytes();
+  work.collect(std::exchange(checkpoint_, ShardCheckpoint{}));
 }
 
 }  // namespace faultline

@@ -12,22 +12,23 @@
 #include <vector>
 
 #include "daemon/core/shard/shard.h"
-#include "daemon/runtime/pipeline.h"
+#include "daemon/runtime/callbacks.h"
+#include "daemon/runtime/work_progress.h"
 
 namespace faultline {
 
-// What a shard did between two cuts: what to store and whom to answer.
-struct ShardCut {
+// What a shard did since its last checkpoint: what to store and whom to answer.
+struct ShardCheckpoint {
   struct Batch {
     uint64_t ticket = 0;
     uint64_t rows = 0;
     BatchResult result;
-    Pipeline::BatchDone done;
+    BatchDone done;
   };
   struct Answer {
     uint64_t ticket = 0;
     CommandResult result;
-    Pipeline::CommandDone done;
+    CommandDone done;
   };
   Effects effects;
   std::vector<Batch> batches;
@@ -36,10 +37,11 @@ struct ShardCut {
 };
 
 // Owns one Shard and the thread that runs it, or none in a simulation. Work is done in the order in
-// which it was pushed, so a cut that is pushed to every shard under the admission lock is one
-// consistent line through all.
+// which it was pushed, so checkpoints that are pushed to every shard under the admission lock
+// separate the same batches in all of them.
 //
-// Operation:    Push* enqueue and wake the thread. PushCut hands the ShardCut to `collect`, on the
+// Operation:    Push* enqueue and wake the thread. PushCheckpoint hands the ShardCheckpoint to
+// `collect`, on the
 //               shard's thread.
 // Concurrency:  thread-safe. The queue is bounded by admission, which charges a batch until its
 //               commit; commands and ticks are bounded by their callers.
@@ -50,53 +52,51 @@ class ShardThread {
 
   // Before Start only.
   Shard& shard() { return shard_; }
-  // `charge` is told, on the shard's thread, what the effects of a batch will keep in memory until
-  // their commit.
-  // `number`: of the shard, by which its thread is called.
+  // `number`: of the shard; names its thread. `charge` is told, on the shard's thread, how much
+  // memory the effects of a batch will hold until their commit.
   void Start(uint32_t number, std::function<void(uint64_t bytes)> charge);
-  // Instead of Start: nothing is done but by DoNext.
+  // Instead of Start: work is done by DoNext only.
   void StartWithoutThread(std::function<void(uint64_t bytes)> charge);
-  // Does the oldest thing that is queued; false if there is none.
+  // Performs the oldest queued work; false if there is none.
   bool DoNext();
-  // Does what is queued, then ends the thread.
+  // Performs all queued work, then ends the thread.
   void Stop();
   WorkProgress progress();
 
-  void PushBatch(std::shared_ptr<const EventBatch> batch, uint64_t ticket,
-                 Pipeline::BatchDone done);
-  void PushCommand(Command command, uint64_t ticket, Pipeline::CommandDone done);
+  void PushBatch(std::shared_ptr<const EventBatch> batch, uint64_t ticket, BatchDone done);
+  void PushCommand(Command command, uint64_t ticket, CommandDone done);
   // Dropped if a tick is waiting already.
   void PushTick(int64_t now_ns);
-  void PushCut(std::function<void(ShardCut)> collect);
+  void PushCheckpoint(std::function<void(ShardCheckpoint)> collect);
 
  private:
   struct BatchWork {
     std::shared_ptr<const EventBatch> batch;
     uint64_t ticket;
-    Pipeline::BatchDone done;
+    BatchDone done;
   };
   struct CommandWork {
     Command command;
     uint64_t ticket;
-    Pipeline::CommandDone done;
+    CommandDone done;
   };
   struct TickWork {
     int64_t now_ns;
   };
-  struct CutWork {
-    std::function<void(ShardCut)> collect;
+  struct CheckpointWork {
+    std::function<void(ShardCheckpoint)> collect;
   };
-  using Work = std::variant<BatchWork, CommandWork, TickWork, CutWork>;
+  using Work = std::variant<BatchWork, CommandWork, TickWork, CheckpointWork>;
 
   void Push(Work work);
   void Run();
   void Do(BatchWork& work);
   void Do(CommandWork& work);
   void Do(TickWork& work);
-  void Do(CutWork& work);
+  void Do(CheckpointWork& work);
 
   Shard shard_;
-  ShardCut cut_;
+  ShardCheckpoint checkpoint_;
   int64_t last_tick_ns_ = 0;
   std::function<void(uint64_t)> charge_;
   std::mutex mutex_;
@@ -104,7 +104,7 @@ class ShardThread {
   std::deque<Work> queue_;
   bool tick_waiting_ = false;
   bool stopping_ = false;
-  bool working_ = false;  // took work that it has not done yet
+  bool working_ = false;  // took work that it has not finished
   std::atomic<uint64_t> done_ = 0;
   std::thread thread_;
 };

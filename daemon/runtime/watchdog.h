@@ -9,35 +9,35 @@
 #include <thread>
 #include <vector>
 
-#include "daemon/runtime/pipeline.h"
+#include "daemon/runtime/work_progress.h"
 
 namespace faultline {
 
-// Notices shards that stand still with work before them. A shard waits for no disk and no client,
-// so one that finishes nothing is a bug of ours.
+// Notices shards that make no progress although they have work. A shard waits for no disk and no
+// client, so a stalled one is a bug.
 //
 // Operation:    looks once a second. After kSickLooks looks without progress health() says so, for
-//               probes; after kDeadLooks it aborts with the reason, and the next start goes on from
-//               the last commit. Counted in looks, not in time: while the process is stopped, or
-//               the machine asleep or starved, the watchdog stands still as well.
+//               probes; after kDeadLooks it aborts with the reason, and the next start resumes from
+//               the last commit. Looks are counted, not time: while the process is stopped, or the
+//               machine suspended or starved, the watchdog pauses as well.
 // Concurrency:  health from any thread.
 class Watchdog {
  public:
   static constexpr uint32_t kSickLooks = 10;
   static constexpr uint32_t kDeadLooks = 60;
-  // Of each shard, in order of their numbers.
+  // Progress of each shard, in order of their numbers.
   using Ask = std::function<std::vector<WorkProgress>()>;
 
   explicit Watchdog(Ask ask);
   ~Watchdog();
 
   void Start();
-  // Nobody looks any more; health() stays what it was. Idempotent.
+  // Ends the looks; health() keeps its last answer. Idempotent.
   void Stop();
   // Instead of Start.
   void Look();
 
-  // UNAVAILABLE with the shard that stands still.
+  // UNAVAILABLE, naming the stalled shard.
   absl::Status health() const;
 
  private:
@@ -48,7 +48,7 @@ class Watchdog {
   void Run();
 
   const Ask ask_;
-  std::vector<Watched> watched_;  // of whoever looks
+  std::vector<Watched> watched_;  // used by the looking thread only
 
   mutable std::mutex mutex_;
   std::condition_variable wake_;

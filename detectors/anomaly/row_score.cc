@@ -14,6 +14,7 @@
 #include "base/codec.h"
 #include "detectors/contract/judgement.h"
 #include "detectors/kinds.h"
+#include "faultline/v1/detector.pb.h"
 
 namespace faultline {
 namespace {

@@ -11,6 +11,7 @@
 #include "detectors/evidence/reference_law.h"
 #include "detectors/evidence/sums.h"
 #include "detectors/kinds.h"
+#include "faultline/v1/detector.pb.h"
 
 namespace faultline {
 namespace {

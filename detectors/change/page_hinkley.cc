@@ -10,6 +10,7 @@
 #include "base/check.h"
 #include "detectors/contract/judgement.h"
 #include "detectors/kinds.h"
+#include "faultline/v1/detector.pb.h"
 
 namespace faultline {
 namespace {

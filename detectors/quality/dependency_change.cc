@@ -14,6 +14,7 @@
 
 #include "detectors/kinds.h"
 #include "detectors/quality/share_change.h"
+#include "faultline/v1/detector.pb.h"
 
 namespace faultline {
 namespace {

@@ -12,6 +12,7 @@
 #include "detectors/evidence/reference_law.h"
 #include "detectors/kinds.h"
 #include "detectors/quality/share_change.h"
+#include "faultline/v1/detector.pb.h"
 
 namespace faultline {
 namespace {

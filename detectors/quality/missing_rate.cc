@@ -1,6 +1,7 @@
 #include "detectors/contract/judgement.h"
 #include "detectors/kinds.h"
 #include "detectors/quality/rate.h"
+#include "faultline/v1/detector.pb.h"
 
 namespace faultline {
 namespace {

@@ -2,6 +2,7 @@
 
 #include "detectors/contract/judgement.h"
 #include "detectors/kinds.h"
+#include "faultline/v1/detector.pb.h"
 
 namespace faultline {
 namespace {

@@ -11,6 +11,7 @@
 
 #include "detectors/kinds.h"
 #include "detectors/quality/share_change.h"
+#include "faultline/v1/detector.pb.h"
 
 namespace faultline {
 namespace {

@@ -18,6 +18,7 @@
 #include "detectors/kinds.h"
 #include "detectors/quality/week_of_rates.h"
 #include "detectors/stats/elementary.h"
+#include "faultline/v1/detector.pb.h"
 
 namespace faultline {
 namespace {

@@ -14,6 +14,7 @@
 #include "detectors/evidence/sums.h"
 #include "detectors/kinds.h"
 #include "detectors/stats/elementary.h"
+#include "faultline/v1/detector.pb.h"
 
 namespace faultline {
 namespace {

@@ -2,6 +2,7 @@
 #include "detectors/kinds.h"
 #include "detectors/shift/coarse_cells.h"
 #include "detectors/stats/distances.h"
+#include "faultline/v1/detector.pb.h"
 
 namespace faultline {
 namespace {

@@ -15,6 +15,7 @@
 #include "detectors/contract/judgement.h"
 #include "detectors/kinds.h"
 #include "detectors/stats/conventions.h"
+#include "faultline/v1/detector.pb.h"
 
 namespace faultline {
 namespace {

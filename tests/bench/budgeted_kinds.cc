@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "detectors/catalog.h"
+#include "faultline/v1/detector.pb.h"
 
 namespace faultline::bench {
 

@@ -13,6 +13,7 @@
 #include "detectors/stats/sliding_ks.h"
 #include "detectors/summary/binning.h"
 #include "detectors/summary/summary.h"
+#include "faultline/v1/detector.pb.h"
 #include "tests/bench/figures.h"
 #include "tests/support/streams.h"
 

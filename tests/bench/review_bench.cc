@@ -14,6 +14,7 @@
 #include "storage/rocks/rocks_store.h"
 #include "storage/tables/incident_id.h"
 #include "storage/tables/keys.h"
+#include "faultline/v1/incident_service.pb.h"
 #include "tests/bench/figures.h"
 #include "tests/support/daemon_child.h"
 #include "tests/support/streams.h"

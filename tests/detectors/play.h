@@ -7,6 +7,7 @@
 #include "detectors/catalog.h"
 #include "detectors/evidence/reference_law.h"
 #include "detectors/summary/summary.h"
+#include "faultline/v1/detector.pb.h"
 
 namespace faultline::testing {
 

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "daemon/client/producer.h"
+#include "faultline/v1/incident_service.pb.h"
 #include "tests/support/daemon_calls.h"
 #include "tests/support/daemon_child.h"
 #include "tests/support/streams.h"

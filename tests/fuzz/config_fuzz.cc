@@ -47,6 +47,8 @@ void Run(std::string_view bytes) {
     FAULTLINE_CHECK(place.line >= 1 && place.line <= lines && place.column >= 1,
                     "fields stand in the file");
   }
+  const auto process = ProcessSettings::Make(parsed->config);
+  if (!process.ok()) return CheckRefusal(parsed->Place(process.status()));
   const auto settings = Settings::Make(parsed->config, 1);
   if (!settings.ok()) return CheckRefusal(parsed->Place(settings.status()));
   CheckStoredForm(*(*settings)->ForModel("credit"));

@@ -105,7 +105,7 @@ void CoreState::Produce(const BatchName& batch) {
 
 void CoreState::Cut() {
   shard_->Cut(&effects_);
-  marks_.Cut(&effects_.writes);
+  marks_.TakeCheckpoint(&effects_.writes);
   marks_.Committed();
   for (const IncidentChange& change : effects_.incidents) {
     for (StateWrite& write : IncidentWrites(change)) effects_.writes.push_back(std::move(write));

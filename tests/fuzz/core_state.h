@@ -7,7 +7,7 @@
 #include <string>
 
 #include "daemon/core/shard/shard.h"
-#include "daemon/runtime/producer_marks.h"
+#include "daemon/runtime/producer_sequences.h"
 #include "daemon/runtime/row_totals.h"
 
 // The core and what a store holds of it, for targets: what it writes is kept here.
@@ -29,7 +29,7 @@ class CoreState {
   explicit CoreState(std::shared_ptr<const Settings> settings)
       : settings_(std::move(settings)),
         shard_(std::make_unique<Shard>(settings_)),
-        marks_(settings_->producers_max) {}
+        marks_(settings_->limits.producers) {}
 
   // Restores all of it, as a start of the daemon does.
   absl::Status Restore(const Stored& stored);
@@ -49,7 +49,7 @@ class CoreState {
 
   std::shared_ptr<const Settings> settings_;
   std::unique_ptr<Shard> shard_;
-  ProducerMarks marks_;
+  ProducerSequences marks_;
   Effects effects_;
   Stored stored_;
   uint64_t change_sequence_ = 0;

@@ -12,6 +12,7 @@
 #include "detectors/catalog.h"
 #include "detectors/change/sequence.h"
 #include "detectors/evidence/reference_law.h"
+#include "faultline/v1/detector.pb.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/mutate.h"
 

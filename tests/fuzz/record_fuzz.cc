@@ -14,7 +14,7 @@
 #include "daemon/core/stream/score_history.h"
 #include "daemon/core/transform/transforms.h"
 #include "daemon/runtime/incident_records.h"
-#include "daemon/runtime/producer_marks.h"
+#include "daemon/runtime/producer_sequences.h"
 #include "daemon/runtime/row_totals.h"
 #include "storage/segments/segment.h"
 #include "storage/tables/envelope.h"
@@ -119,7 +119,7 @@ std::optional<std::string> RewriteChange(std::string_view sealed) {
 }
 
 std::optional<std::string> RewriteMark(std::string_view sealed) {
-  ProducerMarks marks(10);
+  ProducerSequences marks(10);
   if (!marks.Restore("p", sealed, kNow).ok()) return std::nullopt;
   // The next batch is taken, and only that.
   BatchName name = {.producer_id = "p", .epoch = UINT64_MAX, .sequence = 1};
@@ -130,9 +130,9 @@ std::optional<std::string> RewriteMark(std::string_view sealed) {
   }
   marks.Admit(name, kNow);
   std::vector<StateWrite> writes;
-  marks.Cut(&writes);
+  marks.TakeCheckpoint(&writes);
   FAULTLINE_CHECK(writes.size() == 1 && writes[0].value.has_value(), "a mark that moved is stored");
-  ProducerMarks again(10);
+  ProducerSequences again(10);
   FAULTLINE_CHECK(again.Restore("p", *writes[0].value, kNow).ok(), "ours can be read");
   FAULTLINE_CHECK(again.Check(name, kNow, &expected) == Admission::kDuplicate, "once is enough");
   return std::nullopt;

@@ -3,6 +3,7 @@
 
 #include "base/check.h"
 #include "base/clean_text.h"
+#include "base/http_url.h"
 #include "base/utf8.h"
 #include "daemon/client/tables/cell_values.h"
 #include "daemon/core/settings/settings.h"

@@ -101,7 +101,7 @@ std::string Shadow::CheckRows(const EventBatch& batch, const BatchResult& result
   uint64_t applied = 0;
   for (uint32_t row = 0; row < batch.rows; ++row) {
     const int64_t time = batch.times_ns[row];
-    const int64_t latest = batch.received_ns + settings_->future_ns;
+    const int64_t latest = batch.received_ns + settings_->limits.future_ns;
     if (batch.IsRefused(row) || time < kEventTimeMinNs || time > latest) {
       ++rejected;
       continue;

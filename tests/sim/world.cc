@@ -139,7 +139,7 @@ void World::StepCommitter() {
   switch (step.act) {
     case CommitterAct::kTick:
       return oracle_.Ticked(tick_ns);
-    case CommitterAct::kLine:
+    case CommitterAct::kCheckpoint:
       committing_ = true;
       return oracle_.Line();
     case CommitterAct::kCommit:

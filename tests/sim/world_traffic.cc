@@ -102,8 +102,8 @@ void World::ServeBatch(const Packet& packet) {
   Refusal refusal{v1::REJECT_REASON_DECODE, {}};
   const bool intact = bytes == *packet.bytes;
   if (intact && message.ParseFromString(bytes)) {
-    const DecodeOptions options{kStartNs + steady_ns_ + wall_shift_ns_, settings_->queue_bytes_max,
-                                Source::kGrpc};
+    const DecodeOptions options{kStartNs + steady_ns_ + wall_shift_ns_,
+                                settings_->limits.queue_bytes, Source::kGrpc};
     batch = DecodeBatch(&message, options, &refusal);
   }
   if (batch == nullptr) {
@@ -139,7 +139,7 @@ void World::Submit(const Packet& packet, std::unique_ptr<EventBatch> batch) {
         Send({Packet::Kind::kAck, packet.producer, packet.epoch, packet.sequence});
       },
       &expected);
-  oracle_.Submitted(admission, input, bytes, settings_->queue_bytes_max);
+  oracle_.Submitted(admission, input, bytes, settings_->limits.queue_bytes);
   switch (admission) {
     case Admission::kAccepted:
       ++happened_.accepted;

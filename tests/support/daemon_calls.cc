@@ -8,7 +8,7 @@
 #include <memory>
 
 #include "faultline/v1/admin.grpc.pb.h"
-#include "faultline/v1/incident.grpc.pb.h"
+#include "faultline/v1/incident_service.grpc.pb.h"
 #include "faultline/v1/model.grpc.pb.h"
 
 namespace faultline::testing {

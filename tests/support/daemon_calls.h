@@ -5,6 +5,7 @@
 
 #include "faultline/v1/admin.pb.h"
 #include "faultline/v1/incident.pb.h"
+#include "faultline/v1/incident_service.pb.h"
 #include "faultline/v1/model.pb.h"
 #include "tests/support/daemon_child.h"
 

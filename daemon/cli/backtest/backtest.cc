@@ -9,15 +9,16 @@
 #include <iterator>
 #include <optional>
 
+#include "daemon/cli/args/command_line.h"
 #include "daemon/cli/backtest/backtest_report.h"
 #include "daemon/cli/backtest/backtest_trial.h"
 #include "daemon/cli/backtest/backtest_windows.h"
 #include "daemon/cli/commands/commands.h"
-#include "daemon/cli/commands/replay_plan.h"
-#include "daemon/cli/commands/table_flags.h"
-#include "daemon/cli/commands/table_report.h"
+#include "daemon/client/tables/replay_plan.h"
+#include "daemon/cli/args/table_flags.h"
+#include "daemon/cli/args/table_report.h"
+#include "daemon/cli/console/outcome.h"
 #include "daemon/cli/console/progress.h"
-#include "daemon/client/client.h"
 #include "daemon/config/config_file.h"
 #include "daemon/edge/decode/decode.h"
 
@@ -326,42 +327,40 @@ absl::Status Backtest::Report() {
 
 }  // namespace
 
-void AddBacktest(CLI::App* app, int* exit_code) {
-  CLI::App* backtest = app->add_subcommand(
-      "backtest",
-      "Run a table through the detectors without a daemon, and say what they are worth");
+void AddBacktest(Command root) {
+  Command backtest =
+      root.Add("backtest",
+               "Run a table through the detectors without a daemon, and say what they are worth");
   auto flags = std::make_shared<Flags>();
   AddTableFlags(backtest, &flags->table);
-  backtest->add_option("--config", flags->configs, "Configuration; twice to compare two")
-      ->required();
-  backtest->add_option("--change-points", flags->changes,
-                       "File of row numbers (data rows of the table, from 0) where it changed");
-  backtest->add_option("--first-rows-as-reference", flags->reference_rows,
-                       "Rows to hold the rest against (what the model learns by itself)");
-  backtest->add_option("--horizon", flags->horizon,
-                       "Rows after a change for which alarms belong to it (to the next change)");
-  backtest->add_option("--spacing", flags->spacing, "Time between rows without a time column")
-      ->capture_default_str();
-  backtest->add_option("--budgets", flags->budgets, "Other alarm budgets to show, as factors")
-      ->delimiter(',')
-      ->check(CLI::Range(0.0, 1e6))
-      ->capture_default_str();
+  backtest.AddOption("--config", &flags->configs, "Configuration; twice to compare two").Required();
+  backtest.AddOption("--change-points", &flags->changes,
+                     "File of row numbers (data rows of the table, from 0) where it changed");
+  backtest.AddOption("--first-rows-as-reference", &flags->reference_rows,
+                     "Rows to hold the rest against (what the model learns by itself)");
+  backtest.AddOption("--horizon", &flags->horizon,
+                     "Rows after a change for which alarms belong to it (to the next change)");
+  backtest.AddOption("--spacing", &flags->spacing, "Time between rows without a time column")
+      .ShowDefault();
+  backtest.AddOption("--budgets", &flags->budgets, "Other alarm budgets to show, as factors")
+      .SplitAt(',')
+      .InRange(0.0, 1e6)
+      .ShowDefault();
   backtest
-      ->add_option("--classic", flags->classic,
-                   "Published detectors and rules of other tools to show beside, or none (all)")
-      ->delimiter(',');
+      .AddOption("--classic", &flags->classic,
+                 "Published detectors and rules of other tools to show beside, or none (all)")
+      .SplitAt(',');
   backtest
-      ->add_option("--window-rows", flags->window_rows,
-                   "Rows of a window of the other tools' rules")
-      ->check(CLI::Range(2u, 10'000'000u))
-      ->capture_default_str();
-  backtest->add_option("--errors", flags->error_columns,
-                       "Columns that are a learner's errors, 1 or 0, for DDM and its like");
-  backtest->add_option("--html", flags->html, "Draw it into this file");
-  backtest->add_option("--output", flags->output, "text or json")
-      ->check(CLI::IsMember({"text", "json"}))
-      ->capture_default_str();
-  backtest->callback([flags, exit_code] { *exit_code = Backtest(*flags).Run(); });
+      .AddOption("--window-rows", &flags->window_rows, "Rows of a window of the other tools' rules")
+      .InRange(2u, 10'000'000u)
+      .ShowDefault();
+  backtest.AddOption("--errors", &flags->error_columns,
+                     "Columns that are a learner's errors, 1 or 0, for DDM and its like");
+  backtest.AddOption("--html", &flags->html, "Draw it into this file");
+  backtest.AddOption("--output", &flags->output, "text or json")
+      .OneOf({"text", "json"})
+      .ShowDefault();
+  backtest.OnRun([flags] { return Backtest(*flags).Run(); });
 }
 
 }  // namespace faultline::cli

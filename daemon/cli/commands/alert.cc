@@ -2,9 +2,13 @@
 
 #include <memory>
 
+#include "daemon/cli/commands/client_command.h"
+#include "daemon/cli/args/command_line.h"
 #include "daemon/cli/commands/commands.h"
 #include "daemon/cli/console/console.h"
+#include "daemon/cli/console/outcome.h"
 #include "daemon/client/client.h"
+#include "daemon/client/messages.h"
 #include "faultline/v1/admin.grpc.pb.h"
 
 namespace faultline::cli {
@@ -34,16 +38,16 @@ int Test(const AlertOptions& options) {
 
 }  // namespace
 
-void AddAlert(CLI::App* app, int* exit_code) {
-  CLI::App* alert = app->add_subcommand("alert", "The route to the pager");
-  alert->require_subcommand(1);
-  CLI::App* test = alert->add_subcommand("test", "Opens a test incident that fires for a while");
+void AddAlert(Command root) {
+  Command alert = root.Add("alert", "The route to the pager");
+  alert.RequireCommand();
+  Command test = alert.Add("test", "Opens a test incident that fires for a while");
   const auto options = std::make_shared<AlertOptions>();
   AddClientOptions(test, &options->client);
-  test->add_option("--seconds", options->seconds, "How long it fires")
-      ->check(CLI::Range(1u, 3'600u))
-      ->capture_default_str();
-  test->callback([options, exit_code] { *exit_code = Test(*options); });
+  test.AddOption("--seconds", &options->seconds, "How long it fires")
+      .InRange(1u, 3'600u)
+      .ShowDefault();
+  test.OnRun([options] { return Test(*options); });
 }
 
 }  // namespace faultline::cli

@@ -6,10 +6,10 @@
 #include <memory>
 
 #include "daemon/cli/commands/commands.h"
-#include "daemon/cli/commands/table_flags.h"
-#include "daemon/cli/commands/table_report.h"
+#include "daemon/cli/args/table_flags.h"
+#include "daemon/cli/args/table_report.h"
+#include "daemon/cli/console/outcome.h"
 #include "daemon/cli/migrate/config_import.h"
-#include "daemon/client/client.h"
 #include "daemon/edge/decode/decode.h"
 
 namespace faultline::cli {
@@ -128,21 +128,21 @@ int Run(const Flags& flags) {
 
 }  // namespace
 
-void AddConfigImport(CLI::App* config, int* exit_code) {
-  CLI::App* command = config->add_subcommand(
-      "import",
-      "Print another tool's rules as a configuration of ours: SageMaker's constraints "
-      "file, or what Evidently or NannyML would hold a reference table against");
+void AddConfigImport(Command config) {
+  Command command =
+      config.Add("import",
+                 "Print another tool's rules as a configuration of ours: SageMaker's constraints "
+                 "file, or what Evidently or NannyML would hold a reference table against");
   auto flags = std::make_shared<Flags>();
   AddTableFlags(command, &flags->table);
-  command->add_option("--rules", flags->rules, "Whose rules")
-      ->required()
-      ->check(CLI::IsMember({"sagemaker", "evidently", "nannyml"}));
-  command->add_option("--statistics", flags->statistics, "SageMaker's statistics.json beside it");
-  command->add_option("--window-rows", flags->window_rows, "Rows that are judged at a time")
-      ->check(CLI::Range(uint64_t{100}, uint64_t{100'000}))
-      ->capture_default_str();
-  command->callback([flags, exit_code] { *exit_code = Run(*flags); });
+  command.AddOption("--rules", &flags->rules, "Whose rules")
+      .Required()
+      .OneOf({"sagemaker", "evidently", "nannyml"});
+  command.AddOption("--statistics", &flags->statistics, "SageMaker's statistics.json beside it");
+  command.AddOption("--window-rows", &flags->window_rows, "Rows that are judged at a time")
+      .InRange(uint64_t{100}, uint64_t{100'000})
+      .ShowDefault();
+  command.OnRun([flags] { return Run(*flags); });
 }
 
 }  // namespace faultline::cli

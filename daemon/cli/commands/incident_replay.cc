@@ -11,13 +11,15 @@
 #include <vector>
 
 #include "base/clock.h"
-#include "daemon/cli/commands/commands.h"
+#include "daemon/cli/commands/client_command.h"
 #include "daemon/cli/console/console.h"
+#include "daemon/cli/console/outcome.h"
 #include "daemon/cli/support/own_file.h"
 #include "daemon/client/client.h"
+#include "daemon/client/messages.h"
 #include "daemon/config/config_file.h"
 #include "daemon/core/settings/settings.h"
-#include "faultline/v1/incident.grpc.pb.h"
+#include "faultline/v1/incident_service.grpc.pb.h"
 
 namespace faultline::cli {
 namespace {
@@ -177,53 +179,50 @@ int Suppress(const ReviewOptions& options) {
   return Decide(options, "Suppresses", request, &Stub::SuppressIncident);
 }
 
-CLI::App* AddOne(CLI::App* parent, const char* name, const char* description,
-                 const std::shared_ptr<ReviewOptions>& options, int (*run)(const ReviewOptions&),
-                 int* exit_code) {
-  CLI::App* command = parent->add_subcommand(name, description);
+Command AddOne(Command parent, const char* name, const char* description,
+               const std::shared_ptr<ReviewOptions>& options, int (*run)(const ReviewOptions&)) {
+  Command command = parent.Add(name, description);
   AddClientOptions(command, &options->client);
-  command->add_option("id", options->id, "Its id, or an unambiguous beginning")->required();
-  command->callback([options, run, exit_code] { *exit_code = run(*options); });
+  command.AddOption("id", &options->id, "Its id, or an unambiguous beginning").Required();
+  command.OnRun([options, run] { return run(*options); });
   return command;
 }
 
-void AddPerson(CLI::App* command, ReviewOptions* options) {
-  command->add_option("--actor", options->actor, "Who you are")->capture_default_str();
-  command->add_option("--comment", options->comment, "A remark");
+void AddPerson(Command command, ReviewOptions* options) {
+  command.AddOption("--actor", &options->actor, "Who you are").ShowDefault();
+  command.AddOption("--comment", &options->comment, "A remark");
 }
 
 }  // namespace
 
-void AddIncidentReview(CLI::App* incidents, int* exit_code) {
+void AddIncidentReview(Command incidents) {
   const auto options = std::make_shared<ReviewOptions>();
-  CLI::App* replay = AddOne(incidents, "replay", "Recomputes its verdicts, or asks what if",
-                            options, Replay, exit_code);
+  Command replay =
+      AddOne(incidents, "replay", "Recomputes its verdicts, or asks what if", options, Replay);
   // As of a shell's variable that is not set: no question is not the one that was meant.
   const auto given = [](const std::string& value) {
     return value.empty() ? std::string("it is empty") : std::string();
   };
   replay
-      ->add_option("--budget", options->budget,
-                   "What if the alarm budget were, for example, \"1 per 7d\"")
-      ->check(given, "");
-  replay->add_option("--config", options->config, "What if this configuration file were in force")
-      ->check(given, "");
+      .AddOption("--budget", &options->budget,
+                 "What if the alarm budget were, for example, \"1 per 7d\"")
+      .Check(given);
+  replay.AddOption("--config", &options->config, "What if this configuration file were in force")
+      .Check(given);
   replay
-      ->add_option("--reference", options->reference,
-                   "What if the reference were the traffic of BEGIN..END")
-      ->check(given, "");
-  CLI::App* file =
-      AddOne(incidents, "export", "Everything known of it, as a file", options, Export, exit_code);
-  file->add_option("--format", options->format, "json, or the verdicts over time as csv")
-      ->check(CLI::IsMember({"json", "csv"}))
-      ->capture_default_str();
-  file->add_option("--file", options->file, "Where to; - for standard output");
-  AddPerson(AddOne(incidents, "reopen", "Opens it again", options, Reopen, exit_code),
-            options.get());
-  CLI::App* suppress = AddOne(incidents, "suppress", "Keeps it out of notifications for a time",
-                              options, Suppress, exit_code);
-  suppress->add_option("--for", options->duration, "How long: 30m, 8h, 7d; end: no longer")
-      ->required();
+      .AddOption("--reference", &options->reference,
+                 "What if the reference were the traffic of BEGIN..END")
+      .Check(given);
+  Command file = AddOne(incidents, "export", "Everything known of it, as a file", options, Export);
+  file.AddOption("--format", &options->format, "json, or the verdicts over time as csv")
+      .OneOf({"json", "csv"})
+      .ShowDefault();
+  file.AddOption("--file", &options->file, "Where to; - for standard output");
+  AddPerson(AddOne(incidents, "reopen", "Opens it again", options, Reopen), options.get());
+  Command suppress =
+      AddOne(incidents, "suppress", "Keeps it out of notifications for a time", options, Suppress);
+  suppress.AddOption("--for", &options->duration, "How long: 30m, 8h, 7d; end: no longer")
+      .Required();
   AddPerson(suppress, options.get());
 }
 

@@ -7,15 +7,19 @@
 #include <vector>
 
 #include "base/utf8.h"
+#include "daemon/cli/args/command_line.h"
+#include "daemon/cli/commands/client_command.h"
 #include "daemon/cli/commands/commands.h"
 #include "daemon/cli/commands/incident_replay.h"
 #include "daemon/cli/console/console.h"
 #include "daemon/cli/console/incident_text.h"
 #include "daemon/cli/console/interrupt.h"
+#include "daemon/cli/console/outcome.h"
 #include "daemon/cli/support/own_file.h"
 #include "daemon/client/client.h"
+#include "daemon/client/messages.h"
 #include "daemon/edge/report/report.h"
-#include "faultline/v1/incident.grpc.pb.h"
+#include "faultline/v1/incident_service.grpc.pb.h"
 
 namespace faultline::cli {
 namespace {
@@ -167,70 +171,65 @@ int Comment(const IncidentsOptions& options) {
   return Decide(options, "Commented on", &Stub::CommentIncident);
 }
 
-CLI::App* AddOne(CLI::App* parent, const char* name, const char* description,
-                 const std::shared_ptr<IncidentsOptions>& options,
-                 int (*run)(const IncidentsOptions&), int* exit_code) {
-  CLI::App* command = parent->add_subcommand(name, description);
+Command AddOne(Command parent, const char* name, const char* description,
+               const std::shared_ptr<IncidentsOptions>& options,
+               int (*run)(const IncidentsOptions&)) {
+  Command command = parent.Add(name, description);
   AddClientOptions(command, &options->client);
-  command->callback([options, run, exit_code] { *exit_code = run(*options); });
+  command.OnRun([options, run] { return run(*options); });
   return command;
 }
 
-void AddId(CLI::App* command, IncidentsOptions* options) {
-  command->add_option("id", options->id, "Its id, or an unambiguous beginning")->required();
+void AddId(Command command, IncidentsOptions* options) {
+  command.AddOption("id", &options->id, "Its id, or an unambiguous beginning").Required();
 }
 
-void AddDecision(CLI::App* command, IncidentsOptions* options, bool comment_required) {
+void AddDecision(Command command, IncidentsOptions* options, bool comment_required) {
   AddId(command, options);
   // The library that sends it would print words of its own, and send nothing.
   const auto text = [](const std::string& value) {
     return Utf8PrefixBytes(value) == value.size() ? std::string() : "it is no UTF-8 text";
   };
-  command->add_option("--actor", options->actor, "Who you are")
-      ->check(text, "")
-      ->capture_default_str();
+  command.AddOption("--actor", &options->actor, "Who you are").Check(text).ShowDefault();
   if (comment_required) {
-    command->add_option("comment", options->comment, "The comment")->required()->check(text, "");
+    command.AddOption("comment", &options->comment, "The comment").Required().Check(text);
   } else {
-    command->add_option("--comment", options->comment, "A remark")->check(text, "");
+    command.AddOption("--comment", &options->comment, "A remark").Check(text);
   }
 }
 
 }  // namespace
 
-void AddIncidents(CLI::App* app, int* exit_code) {
-  CLI::App* incidents = app->add_subcommand("incidents", "What went wrong");
-  incidents->require_subcommand(1);
+void AddIncidents(Command root) {
+  Command incidents = root.Add("incidents", "What went wrong");
+  incidents.RequireCommand();
   const auto options = std::make_shared<IncidentsOptions>();
-  CLI::App* list = AddOne(incidents, "list", "Incidents, newest first", options, List, exit_code);
-  list->add_option("--model", options->model, "Only those of this model");
-  list->add_option("--state", options->states, "Only open, acknowledged or resolved ones")
-      ->check(CLI::IsMember({"open", "acknowledged", "resolved"}));
-  list->add_option("--limit", options->limit, "How many at most")
-      ->check(CLI::Range(1u, 100'000u))
-      ->capture_default_str();
-  AddId(AddOne(incidents, "show", "One incident with alerts, plots and timeline", options, Show,
-               exit_code),
+  Command list = AddOne(incidents, "list", "Incidents, newest first", options, List);
+  list.AddOption("--model", &options->model, "Only those of this model");
+  list.AddOption("--state", &options->states, "Only open, acknowledged or resolved ones")
+      .OneOf({"open", "acknowledged", "resolved"});
+  list.AddOption("--limit", &options->limit, "How many at most")
+      .InRange(1u, 100'000u)
+      .ShowDefault();
+  AddId(AddOne(incidents, "show", "One incident with alerts, plots and timeline", options, Show),
         options.get());
-  CLI::App* report =
+  Command report =
       AddOne(incidents, "report", "One incident as an HTML file that needs nothing else", options,
-             WriteReport, exit_code);
+             WriteReport);
   AddId(report, options.get());
-  report->add_option("--file", options->file,
-                     "Where to; - for standard output (default: incident-ID.html)");
-  CLI::App* watch = AddOne(incidents, "watch", "The open incidents, then changes as they happen",
-                           options, Watch, exit_code);
-  watch->add_option("--model", options->model, "Only those of this model");
-  watch->add_option("--resume", options->resume_token, "Go on after an earlier watch");
-  watch->add_option("--count", options->changes_max, "End after so many changes");
-  AddDecision(
-      AddOne(incidents, "ack", "Says that you are looking at it", options, Acknowledge, exit_code),
-      options.get(), false);
-  AddDecision(AddOne(incidents, "resolve", "Closes it", options, Resolve, exit_code), options.get(),
-              false);
-  AddDecision(AddOne(incidents, "comment", "Adds a comment", options, Comment, exit_code),
-              options.get(), true);
-  AddIncidentReview(incidents, exit_code);
+  report.AddOption("--file", &options->file,
+                   "Where to; - for standard output (default: incident-ID.html)");
+  Command watch =
+      AddOne(incidents, "watch", "The open incidents, then changes as they happen", options, Watch);
+  watch.AddOption("--model", &options->model, "Only those of this model");
+  watch.AddOption("--resume", &options->resume_token, "Go on after an earlier watch");
+  watch.AddOption("--count", &options->changes_max, "End after so many changes");
+  AddDecision(AddOne(incidents, "ack", "Says that you are looking at it", options, Acknowledge),
+              options.get(), false);
+  AddDecision(AddOne(incidents, "resolve", "Closes it", options, Resolve), options.get(), false);
+  AddDecision(AddOne(incidents, "comment", "Adds a comment", options, Comment), options.get(),
+              true);
+  AddIncidentReview(incidents);
 }
 
 }  // namespace faultline::cli

@@ -4,13 +4,14 @@
 
 #include <vector>
 
+#include "daemon/cli/args/command_line.h"
 #include "daemon/cli/console/console.h"
 
 namespace faultline::cli {
 
-void AddModelChoice(CLI::App* app, ModelChoice* choice) {
-  app->add_option("name", choice->name, "Name of the model")->required();
-  app->add_option("version", choice->version, "Its version; not needed if there is only one");
+void AddModelChoice(Command app, ModelChoice* choice) {
+  app.AddOption("name", &choice->name, "Name of the model").Required();
+  app.AddOption("version", &choice->version, "Its version; not needed if there is only one");
 }
 
 grpc::Status ListAllModels(const ClientOptions& options, v1::ModelService::Stub* stub,

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "daemon/cli/args/command_line.h"
 #include "daemon/client/client.h"
 #include "faultline/v1/model.grpc.pb.h"
 
@@ -18,7 +19,7 @@ struct ModelChoice {
 };
 
 // Adds "NAME [VERSION]" to a command.
-void AddModelChoice(CLI::App* app, ModelChoice* choice);
+void AddModelChoice(Command app, ModelChoice* choice);
 
 // All pages.
 grpc::Status ListAllModels(const ClientOptions& options, v1::ModelService::Stub* stub,

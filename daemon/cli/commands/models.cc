@@ -6,12 +6,16 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "daemon/cli/commands/client_command.h"
+#include "daemon/cli/args/command_line.h"
 #include "daemon/cli/commands/commands.h"
 #include "daemon/cli/commands/model_lookup.h"
 #include "daemon/cli/console/console.h"
 #include "daemon/cli/console/incident_text.h"
 #include "daemon/cli/console/model_text.h"
+#include "daemon/cli/console/outcome.h"
 #include "daemon/client/client.h"
+#include "daemon/client/messages.h"
 #include "daemon/core/settings/settings.h"
 #include "faultline/v1/model.grpc.pb.h"
 #include "faultline/v1/reference.grpc.pb.h"
@@ -169,12 +173,11 @@ int Silence(const ModelsOptions& options) {
                   : "Alerts of " + name + " open no incident until " + TimeText(until_ns) + ".\n");
 }
 
-CLI::App* AddOne(CLI::App* parent, const char* name, const char* description,
-                 const std::shared_ptr<ModelsOptions>& options, int (*run)(const ModelsOptions&),
-                 int* exit_code) {
-  CLI::App* command = parent->add_subcommand(name, description);
+Command AddOne(Command parent, const char* name, const char* description,
+               const std::shared_ptr<ModelsOptions>& options, int (*run)(const ModelsOptions&)) {
+  Command command = parent.Add(name, description);
   AddClientOptions(command, &options->client);
-  command->callback([options, run, exit_code] { *exit_code = run(*options); });
+  command.OnRun([options, run] { return run(*options); });
   return command;
 }
 
@@ -194,37 +197,33 @@ int DeleteModel(const ClientOptions& client, ModelChoice model) {
   return Print(client.json() ? ToJson(response, true) : text) ? kExitOk : kExitFailed;
 }
 
-void AddModels(CLI::App* app, int* exit_code) {
-  CLI::App* models = app->add_subcommand("models", "Models and their signals");
-  models->require_subcommand(1);
+void AddModels(Command root) {
+  Command models = root.Add("models", "Models and their signals");
+  models.RequireCommand();
   const auto options = std::make_shared<ModelsOptions>();
-  AddOne(models, "list", "All models", options, List, exit_code);
-  AddModelChoice(AddOne(
-                     models, "show", "Signals and references of a model", options,
-                     [](const ModelsOptions& o) { return Show(o); }, exit_code),
+  AddOne(models, "list", "All models", options, List);
+  AddModelChoice(AddOne(models, "show", "Signals and references of a model", options,
+                        [](const ModelsOptions& o) { return Show(o); }),
                  &options->model);
-  CLI::App* create = AddOne(models, "create", "Registers a model ahead of its first events",
-                            options, Create, exit_code);
+  Command create =
+      AddOne(models, "create", "Registers a model ahead of its first events", options, Create);
   AddModelChoice(create, &options->model);
-  create->add_option("--signal", options->signals,
-                     "name:type[:role], once per signal; type numeric, categorical or embedding");
-  AddModelChoice(
-      AddOne(
-          models, "delete", "Forgets a model and everything about it", options,
-          [](const ModelsOptions& o) { return DeleteModel(o.client, o.model); }, exit_code),
-      &options->model);
-  CLI::App* deploy = AddOne(models, "deploy", "Marks a deployment on the model's timeline", options,
-                            Deploy, exit_code);
+  create.AddOption("--signal", &options->signals,
+                   "name:type[:role], once per signal; type numeric, categorical or embedding");
+  AddModelChoice(AddOne(models, "delete", "Forgets a model and everything about it", options,
+                        [](const ModelsOptions& o) { return DeleteModel(o.client, o.model); }),
+                 &options->model);
+  Command deploy =
+      AddOne(models, "deploy", "Marks a deployment on the model's timeline", options, Deploy);
   AddModelChoice(deploy, &options->model);
-  deploy->add_option("--note", options->note, "A remark");
-  CLI::App* silence = AddOne(models, "silence", "Lets no alert of a model open an incident",
-                             options, Silence, exit_code);
-  silence->add_option("name", options->model.name, "Name of the model; all its versions")
-      ->required();
-  silence->add_option("--for", options->duration, "For how long, such as 30m, 2h, 7d");
-  silence->add_flag("--off", options->off, "Ends the silence now");
-  silence->add_option("--actor", options->actor, "Who you are")->capture_default_str();
-  silence->add_option("--reason", options->reason, "Why");
+  deploy.AddOption("--note", &options->note, "A remark");
+  Command silence =
+      AddOne(models, "silence", "Lets no alert of a model open an incident", options, Silence);
+  silence.AddOption("name", &options->model.name, "Name of the model; all its versions").Required();
+  silence.AddOption("--for", &options->duration, "For how long, such as 30m, 2h, 7d");
+  silence.AddFlag("--off", &options->off, "Ends the silence now");
+  silence.AddOption("--actor", &options->actor, "Who you are").ShowDefault();
+  silence.AddOption("--reason", &options->reason, "Why");
 }
 
 }  // namespace faultline::cli

@@ -6,10 +6,13 @@
 #include <boost/json.hpp>
 #include <utility>
 
+#include "daemon/cli/commands/client_command.h"
+#include "daemon/cli/args/command_line.h"
 #include "daemon/cli/commands/commands.h"
-#include "daemon/cli/commands/table_flags.h"
-#include "daemon/cli/commands/table_report.h"
+#include "daemon/cli/args/table_flags.h"
+#include "daemon/cli/args/table_report.h"
 #include "daemon/cli/console/console.h"
+#include "daemon/cli/console/outcome.h"
 #include "daemon/cli/console/progress.h"
 #include "daemon/client/client.h"
 #include "faultline/v1/reference.grpc.pb.h"
@@ -97,17 +100,16 @@ absl::StatusOr<v1::Reference> ImportReference(const std::shared_ptr<grpc::Channe
   return response.reference();
 }
 
-void AddReference(CLI::App* app, int* exit_code) {
-  CLI::App* reference = app->add_subcommand("reference", "What windows are held against");
-  reference->require_subcommand(1);
-  CLI::App* import =
-      reference->add_subcommand("import", "Import a table as the reference of a model");
+void AddReference(Command root) {
+  Command reference = root.Add("reference", "What windows are held against");
+  reference.RequireCommand();
+  Command import = reference.Add("import", "Import a table as the reference of a model");
   auto flags = std::make_shared<Flags>();
   AddTableFlags(import, &flags->table);
   AddClientOptions(import, &flags->client);
-  import->callback([flags, exit_code] { *exit_code = Run(*flags);
+  import.OnRun([flags] { return Run(*flags);
 });
-AddReferenceDecisions(reference, exit_code);
+AddReferenceDecisions(reference);
 }  // namespace faultline::cli
 
 }  // namespace faultline::cli

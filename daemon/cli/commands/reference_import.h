@@ -4,9 +4,6 @@
 #include <grpcpp/channel.h>
 #include <grpcpp/client_context.h>
 
-#include <CLI/App.hpp>
-#include <CLI/Config.hpp>
-#include <CLI/Formatter.hpp>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -28,6 +25,6 @@ absl::StatusOr<v1::Reference> ImportReference(const std::shared_ptr<grpc::Channe
                                               grpc::ClientContext* context);
 
 // The commands "list", "promote" and "rollback" of "reference".
-void AddReferenceDecisions(CLI::App* reference, int* exit_code);
+void AddReferenceDecisions(Command reference);
 
 }  // namespace faultline::cli

@@ -3,13 +3,15 @@
 #include <memory>
 #include <string>
 
-#include "daemon/cli/commands/commands.h"
+#include "daemon/cli/commands/client_command.h"
 #include "daemon/cli/commands/model_lookup.h"
 #include "daemon/cli/commands/reference_import.h"
 #include "daemon/cli/console/console.h"
 #include "daemon/cli/console/incident_text.h"
 #include "daemon/cli/console/model_text.h"
+#include "daemon/cli/console/outcome.h"
 #include "daemon/client/client.h"
+#include "daemon/client/messages.h"
 #include "faultline/v1/reference.grpc.pb.h"
 
 namespace faultline::cli {
@@ -75,23 +77,23 @@ int Rollback(const ReferenceOptions& options) {
 
 }  // namespace
 
-void AddReferenceDecisions(CLI::App* reference, int* exit_code) {
+void AddReferenceDecisions(Command reference) {
   const auto options = std::make_shared<ReferenceOptions>();
   const auto add = [&](const char* name, const char* description,
                        int (*run)(const ReferenceOptions&)) {
-    CLI::App* command = reference->add_subcommand(name, description);
+    Command command = reference.Add(name, description);
     AddClientOptions(command, &options->client);
     AddModelChoice(command, &options->model);
-    command->callback([options, run, exit_code] { *exit_code = run(*options); });
+    command.OnRun([options, run] { return run(*options); });
     return command;
   };
   add("list", "The references of a model, newest first", List);
-  for (CLI::App* decision :
+  for (Command decision :
        {add("promote", "Take the rolling reference, made of the last quiet panes, into use",
             Promote),
         add("rollback", "Take back the last import, promotion or relearning", Rollback)}) {
-    decision->add_option("--actor", options->actor, "Who you are")->capture_default_str();
-    decision->add_option("--comment", options->comment, "A remark");
+    decision.AddOption("--actor", &options->actor, "Who you are").ShowDefault();
+    decision.AddOption("--comment", &options->comment, "A remark");
   }
 }
 

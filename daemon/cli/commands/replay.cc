@@ -11,16 +11,20 @@
 #include <utility>
 
 #include "base/clock.h"
+#include "daemon/cli/commands/client_command.h"
+#include "daemon/cli/args/command_line.h"
 #include "daemon/cli/commands/commands.h"
 #include "daemon/cli/commands/model_lookup.h"
 #include "daemon/cli/commands/reference_import.h"
-#include "daemon/cli/commands/replay_plan.h"
-#include "daemon/cli/commands/table_flags.h"
-#include "daemon/cli/commands/table_report.h"
+#include "daemon/client/tables/replay_plan.h"
+#include "daemon/cli/args/table_flags.h"
+#include "daemon/cli/args/table_report.h"
 #include "daemon/cli/console/console.h"
 #include "daemon/cli/console/interrupt.h"
+#include "daemon/cli/console/outcome.h"
 #include "daemon/cli/console/progress.h"
 #include "daemon/client/client.h"
+#include "daemon/client/messages.h"
 #include "daemon/client/pace.h"
 #include "daemon/client/producer.h"
 #include "daemon/core/settings/settings.h"
@@ -409,41 +413,40 @@ std::string Replay::Json() const {
 
 }  // namespace
 
-void AddReplay(CLI::App* app, int* exit_code) {
-  CLI::App* replay = app->add_subcommand("replay", "Stream a table through the daemon as events");
+void AddReplay(Command root) {
+  Command replay = root.Add("replay", "Stream a table through the daemon as events");
   auto flags = std::make_shared<Flags>();
   AddTableFlags(replay, &flags->table);
-  replay->add_option("--first-rows-as-reference", flags->reference_rows,
-                     "Import this many rows as the reference first; the rest is streamed");
-  replay->add_option("--batch-rows", flags->batch_rows, "Rows per message, at most")
-      ->check(CLI::Range(1u, 65'536u))
-      ->capture_default_str();
-  replay->add_option("--batch-bytes", flags->batch_bytes, "Bytes per message, about")
-      ->check(CLI::Range(uint64_t{1}, uint64_t{32} << 20))
-      ->capture_default_str();
-  CLI::Option* rate = replay->add_option("--rate", flags->rate, "Rows per second (full speed)")
-                          ->check(CLI::Range(0.001, 1e9));
-  replay->add_option("--speed", flags->speed, "Times as fast as the event times went by")
-      ->check(CLI::Range(0.001, 1e9))
-      ->needs("--time-column")
-      ->excludes(rate);
-  replay->add_option("--producer", flags->producer,
-                     "Producer id: the daemon applies its batches once (made from the file and the "
-                     "options)");
-  replay->add_flag("--resume", flags->resume,
-                   "Go on where an earlier replay of the same file with the same options stopped");
+  replay.AddOption("--first-rows-as-reference", &flags->reference_rows,
+                   "Import this many rows as the reference first; the rest is streamed");
+  replay.AddOption("--batch-rows", &flags->batch_rows, "Rows per message, at most")
+      .InRange(1u, 65'536u)
+      .ShowDefault();
+  replay.AddOption("--batch-bytes", &flags->batch_bytes, "Bytes per message, about")
+      .InRange(uint64_t{1}, uint64_t{32} << 20)
+      .ShowDefault();
+  replay.AddOption("--rate", &flags->rate, "Rows per second (full speed)").InRange(0.001, 1e9);
+  replay.AddOption("--speed", &flags->speed, "Times as fast as the event times went by")
+      .InRange(0.001, 1e9)
+      .Needs("--time-column")
+      .Excludes("--rate");
+  replay.AddOption("--producer", &flags->producer,
+                   "Producer id: the daemon applies its batches once (made from the file and the "
+                   "options)");
+  replay.AddFlag("--resume", &flags->resume,
+                 "Go on where an earlier replay of the same file with the same options stopped");
   replay
-      ->add_option("--spacing", flags->spacing,
-                   "Time between rows without a time column: 5ms, 1s; the last row is now (100ms; "
-                   "with --rate or standard input: the time of arrival)")
-      ->excludes("--time-column");
-  replay->add_option("--epoch", flags->epoch, "Epoch of the producer")->capture_default_str();
-  replay->add_flag("--strict", flags->strict, "Exit with 1 if any row was refused or rejected");
+      .AddOption("--spacing", &flags->spacing,
+                 "Time between rows without a time column: 5ms, 1s; the last row is now (100ms; "
+                 "with --rate or standard input: the time of arrival)")
+      .Excludes("--time-column");
+  replay.AddOption("--epoch", &flags->epoch, "Epoch of the producer").ShowDefault();
+  replay.AddFlag("--strict", &flags->strict, "Exit with 1 if any row was refused or rejected");
   AddClientOptions(replay, &flags->client);
-  const CLI::Option* timeout = replay->get_option("--timeout");
-  replay->callback([flags, timeout, exit_code] {
-    if (timeout->count() > 0) flags->give_up_seconds = flags->client.timeout_seconds;
-    *exit_code = Replay(*flags).Run();
+  const Option timeout = replay.Find("--timeout");
+  replay.OnRun([flags, timeout] {
+    if (timeout.given()) flags->give_up_seconds = flags->client.timeout_seconds;
+    return Replay(*flags).Run();
   });
 }
 

@@ -5,10 +5,14 @@
 #include <string>
 #include <system_error>
 
+#include "daemon/cli/commands/client_command.h"
+#include "daemon/cli/args/command_line.h"
 #include "daemon/cli/commands/commands.h"
 #include "daemon/cli/commands/model_lookup.h"
 #include "daemon/cli/console/console.h"
+#include "daemon/cli/console/outcome.h"
 #include "daemon/client/client.h"
+#include "daemon/client/messages.h"
 #include "faultline/v1/admin.grpc.pb.h"
 #include "storage/rocks/rocks_backup.h"
 
@@ -81,40 +85,39 @@ int Digest(const StateOptions& options) {
   return Answer(options, response, absl::StrCat(Printable(response.digest()), "\n"));
 }
 
-CLI::App* AddOne(CLI::App* parent, const char* name, const char* description,
-                 const std::shared_ptr<StateOptions>& options, int (*run)(const StateOptions&),
-                 int* exit_code) {
-  CLI::App* command = parent->add_subcommand(name, description);
-  command->callback([options, run, exit_code] { *exit_code = run(*options); });
+Command AddOne(Command parent, const char* name, const char* description,
+               const std::shared_ptr<StateOptions>& options, int (*run)(const StateOptions&)) {
+  Command command = parent.Add(name, description);
+  command.OnRun([options, run] { return run(*options); });
   return command;
 }
 
 }  // namespace
 
-void AddState(CLI::App* app, int* exit_code) {
-  CLI::App* state = app->add_subcommand("state", "What the daemon has stored");
-  state->require_subcommand(1);
+void AddState(Command root) {
+  Command state = root.Add("state", "What the daemon has stored");
+  state.RequireCommand();
   const auto options = std::make_shared<StateOptions>();
-  CLI::App* backup =
-      AddOne(state, "backup", "Copies the state of the running daemon", options, Backup, exit_code);
+  Command backup =
+      AddOne(state, "backup", "Copies the state of the running daemon", options, Backup);
   AddClientOptions(backup, &options->client);
-  backup->add_option("folder", options->folder, "A new folder on the daemon's machine")->required();
-  CLI::App* restore =
+  backup.AddOption("folder", &options->folder, "A new folder on the daemon's machine").Required();
+  Command restore =
       AddOne(state, "restore", "Makes a new data folder from a backup; the daemon must not run",
-             options, Restore, exit_code);
-  restore->add_option("from", options->folder, "The backup")->required();
-  restore->add_option("to", options->target, "The new data folder; must not exist")->required();
-  CLI::App* delete_model = AddOne(
-      state, "delete-model", "Forgets a model and everything about it", options,
-      [](const StateOptions& o) { return DeleteModel(o.client, o.model); }, exit_code);
+             options, Restore);
+  restore.AddOption("from", &options->folder, "The backup").Required();
+  restore.AddOption("to", &options->target, "The new data folder; must not exist").Required();
+  Command delete_model =
+      AddOne(state, "delete-model", "Forgets a model and everything about it", options,
+             [](const StateOptions& o) { return DeleteModel(o.client, o.model); });
   AddClientOptions(delete_model, &options->client);
   AddModelChoice(delete_model, &options->model);
-  CLI::App* erase = AddOne(state, "erase", "Removes the recorded events with a prediction id",
-                           options, Erase, exit_code);
+  Command erase =
+      AddOne(state, "erase", "Removes the recorded events with a prediction id", options, Erase);
   AddClientOptions(erase, &options->client);
-  erase->add_option("id", options->prediction_id, "The prediction id")->required();
-  CLI::App* digest = AddOne(state, "digest", "A digest of everything stored, to compare two runs",
-                            options, Digest, exit_code);
+  erase.AddOption("id", &options->prediction_id, "The prediction id").Required();
+  Command digest = AddOne(state, "digest", "A digest of everything stored, to compare two runs",
+                          options, Digest);
   AddClientOptions(digest, &options->client);
 }
 

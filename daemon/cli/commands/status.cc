@@ -3,11 +3,15 @@
 #include <string>
 
 #include "base/clock.h"
+#include "daemon/cli/commands/client_command.h"
+#include "daemon/cli/args/command_line.h"
 #include "daemon/cli/commands/commands.h"
 #include "daemon/cli/commands/model_lookup.h"
 #include "daemon/cli/console/console.h"
 #include "daemon/cli/console/model_text.h"
+#include "daemon/cli/console/outcome.h"
 #include "daemon/client/client.h"
+#include "daemon/client/messages.h"
 #include "faultline/v1/admin.grpc.pb.h"
 #include "faultline/v1/model.grpc.pb.h"
 
@@ -57,16 +61,16 @@ int ShowModel(StatusOptions options) {
 
 }  // namespace
 
-void AddStatus(CLI::App* app, int* exit_code) {
-  CLI::App* command = app->add_subcommand(
+void AddStatus(Command root) {
+  Command command = root.Add(
       "status", "How the daemon is; with a model: per signal quiet, alarm, or what is missing");
   const auto options = std::make_shared<StatusOptions>();
   AddClientOptions(command, &options->client);
   AddModelChoice(command, &options->model);
-  command->get_option("name")->required(false);
-  command->add_flag("--all", options->all, "Every verdict of every signal");
-  command->callback([options, exit_code] {
-    *exit_code = options->model.name.empty() ? ShowDaemon(*options) : ShowModel(*options);
+  command.Find("name").Required(false);
+  command.AddFlag("--all", &options->all, "Every verdict of every signal");
+  command.OnRun([options] {
+    return options->model.name.empty() ? ShowDaemon(*options) : ShowModel(*options);
   });
 }
 

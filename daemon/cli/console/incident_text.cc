@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "daemon/cli/console/plot.h"
-#include "daemon/client/client.h"
+#include "daemon/client/messages.h"
 #include "daemon/core/incident/incident_words.h"
 #include "daemon/edge/report/incident_sentence.h"
 

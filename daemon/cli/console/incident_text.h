@@ -4,6 +4,7 @@
 
 #include "daemon/cli/console/console.h"
 #include "faultline/v1/incident.pb.h"
+#include "faultline/v1/incident_service.pb.h"
 
 namespace faultline::cli {
 

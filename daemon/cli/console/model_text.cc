@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "daemon/cli/console/incident_text.h"
-#include "daemon/client/client.h"
+#include "daemon/client/messages.h"
 
 namespace faultline::cli {
 namespace {

@@ -11,12 +11,15 @@
 #include <utility>
 
 #include "base/clock.h"
+#include "daemon/cli/args/command_line.h"
+#include "daemon/cli/args/table_report.h"
+#include "daemon/cli/commands/client_command.h"
 #include "daemon/cli/commands/commands.h"
-#include "daemon/cli/commands/table_report.h"
+#include "daemon/cli/commands/incident_watch.h"
 #include "daemon/cli/console/console.h"
 #include "daemon/cli/console/incident_text.h"
-#include "daemon/cli/console/incident_watch.h"
 #include "daemon/cli/console/interrupt.h"
+#include "daemon/cli/console/outcome.h"
 #include "daemon/cli/console/progress.h"
 #include "daemon/cli/demo/demo_acts.h"
 #include "daemon/cli/demo/demo_traffic.h"
@@ -24,6 +27,7 @@
 #include "daemon/client/pace.h"
 #include "daemon/client/producer.h"
 #include "daemon/edge/report/incident_sentence.h"
+#include "faultline/v1/incident_service.pb.h"
 
 namespace faultline::cli {
 namespace {
@@ -312,20 +316,20 @@ std::string Demo::Json() const {
 
 }  // namespace
 
-void AddDemo(CLI::App* app, int* exit_code) {
-  CLI::App* demo = app->add_subcommand(
+void AddDemo(Command root) {
+  Command demo = root.Add(
       "demo", "A simulated credit model that behaves, then fails in one way after another");
   auto flags = std::make_shared<Flags>();
-  demo->add_option("--seed", flags->seed, "Of the simulation")->capture_default_str();
-  demo->add_option("--rate", flags->rate, "Rows per second; 0: full speed")
-      ->check(CLI::Range(0.0, 1e9))
-      ->capture_default_str();
-  demo->add_option("--acts", flags->acts, "Only these acts, by name, separated by commas")
-      ->delimiter(',');
-  demo->add_flag("--once", flags->once,
-                 "Exit with 0 only if exactly the expected incidents opened and resolved");
+  demo.AddOption("--seed", &flags->seed, "Of the simulation").ShowDefault();
+  demo.AddOption("--rate", &flags->rate, "Rows per second; 0: full speed")
+      .InRange(0.0, 1e9)
+      .ShowDefault();
+  demo.AddOption("--acts", &flags->acts, "Only these acts, by name, separated by commas")
+      .SplitAt(',');
+  demo.AddFlag("--once", &flags->once,
+               "Exit with 0 only if exactly the expected incidents opened and resolved");
   AddClientOptions(demo, &flags->client);
-  demo->callback([flags, exit_code] { *exit_code = Demo(*flags).Run(); });
+  demo.OnRun([flags] { return Demo(*flags).Run(); });
 }
 
 }  // namespace faultline::cli

@@ -7,9 +7,8 @@
 #include <cerrno>
 #include <cstring>
 
-#include "daemon/cli/commands/commands.h"
 #include "daemon/cli/console/console.h"
-#include "daemon/client/client.h"
+#include "daemon/cli/console/outcome.h"
 
 namespace faultline::cli {
 

@@ -13,13 +13,17 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "daemon/cli/args/command_line.h"
+#include "daemon/cli/commands/client_command.h"
 #include "daemon/cli/commands/commands.h"
 #include "daemon/cli/commands/model_lookup.h"
 #include "daemon/cli/console/console.h"
+#include "daemon/cli/console/outcome.h"
 #include "daemon/cli/support/support_parts.h"
 #include "daemon/client/client.h"
+#include "daemon/client/messages.h"
 #include "faultline/v1/admin.grpc.pb.h"
-#include "faultline/v1/incident.grpc.pb.h"
+#include "faultline/v1/incident_service.grpc.pb.h"
 
 namespace faultline::cli {
 namespace {
@@ -160,16 +164,15 @@ int Write(BundleOptions options) {
 
 }  // namespace
 
-void AddSupportBundle(CLI::App* app, int* exit_code) {
-  CLI::App* command = app->add_subcommand(
-      "support-bundle", "Collects what somebody who helps you needs: no values of events");
+void AddSupportBundle(Command root) {
+  Command command =
+      root.Add("support-bundle", "Collects what somebody who helps you needs: no values of events");
   const auto options = std::make_shared<BundleOptions>();
   AddClientOptions(command, &options->client);
-  command->add_option("--out", options->out, "A new .tar.gz file, or a new folder");
-  command->add_option("--config", options->config, "The configuration file, to include it");
-  command->add_option("--http", options->http, "Where the daemon serves /metrics")
-      ->capture_default_str();
-  command->callback([options, exit_code] { *exit_code = Write(*options); });
+  command.AddOption("--out", &options->out, "A new .tar.gz file, or a new folder");
+  command.AddOption("--config", &options->config, "The configuration file, to include it");
+  command.AddOption("--http", &options->http, "Where the daemon serves /metrics").ShowDefault();
+  command.OnRun([options] { return Write(*options); });
 }
 
 }  // namespace faultline::cli

@@ -38,7 +38,7 @@ PaneStream& StreamOf(const Streams& streams, const EventBatch& batch) {
 
 ModelView ViewOf(const ModelShare& share, const std::vector<StreamView>& streams) {
   return {*share.settings, streams, share.decisions.deployed_ns(),
-          share.shard->settings->incidents_max};
+          share.shard->settings->retention.incidents};
 }
 
 }  // namespace
@@ -57,16 +57,16 @@ absl::Status ModelState::CheckRoom(uint64_t added) const {
   const Settings& settings = *shard.settings;
   uint64_t signals = 0;
   for (const auto& stream : streams_) signals += stream->signals().size();
-  if (signals + added > settings.signals_per_model_max) {
+  if (signals + added > settings.limits.signals_per_model) {
     return absl::ResourceExhaustedError(absl::StrCat("the model would have ", signals + added,
                                                      " signals; limits.signals_per_model is ",
-                                                     settings.signals_per_model_max));
+                                                     settings.limits.signals_per_model));
   }
   // A model that is not registered yet counts with all it has.
-  if (shard.signals + added > shard.PartOf(settings.signals_max)) {
+  if (shard.signals + added > shard.PartOf(settings.limits.signals)) {
     return absl::ResourceExhaustedError(absl::StrCat(
         "no room for ", added, " more signals; limits.signals, or what limits.memory ",
-        "has room for, is ", settings.signals_max, " over ", settings.shards, " shards"));
+        "has room for, is ", settings.limits.signals, " over ", settings.shards, " shards"));
   }
   return absl::OkStatus();
 }
@@ -161,7 +161,7 @@ void ModelState::CountRows(const std::shared_ptr<const EventBatch>& batch, Batch
                            Effects* effects) {
   StreamOf(streams_, *batch).CountRows(*batch, result, effects);
   const bool kept = result->applied_rows + result->late_rows > 0;
-  if (share_.shard->settings->recorder_enabled && kept) {
+  if (share_.shard->settings->record_events && kept) {
     effects->recorded.push_back({batch, share_.settings});
   }
 }
@@ -214,7 +214,7 @@ void ModelState::Silence(int64_t until_ns, const Person& actor, std::string_view
 }
 
 void ModelState::TakeIncidents(Effects* effects) {
-  incidents_.TakeChanges(share_.shard->settings->incidents_max, effects);
+  incidents_.TakeChanges(share_.shard->settings->retention.incidents, effects);
 }
 
 absl::Status ModelState::InstallReference(const faultline::InstallReference& command,

@@ -8,7 +8,6 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -72,33 +71,50 @@ struct ModelSettings {
   ColumnSettings ForColumn(std::string_view name) const;
 };
 
-// An address to post to.
-struct HttpUrl {
-  std::string host;  // a name, or an IP address without brackets
-  uint16_t port = 0;
-  std::string path;  // empty, or begins with '/' and does not end so
-
-  bool operator==(const HttpUrl&) const = default;
+// What bounds the daemon.
+struct LimitSettings {
+  uint32_t models = 1'000;
+  uint32_t signals_per_model = 2'000;
+  uint32_t signals = 50'000;
+  uint32_t producers = 10'000;
+  uint64_t queue_bytes = 64ull << 20;
+  uint64_t message_bytes = 4ull << 20;
+  uint64_t reference_bytes = 256ull << 20;
+  uint64_t memory_bytes = 0;  // resident, of the process; 0: no ceiling
+  int64_t future_ns = 10'000'000'000;
 };
 
-// Where incidents are posted.
-struct AlertmanagerSettings {
-  HttpUrl url;  // no host: nowhere
-  int64_t resend_ns = 60'000'000'000;
-  std::map<std::string, std::string> labels;
-
-  bool operator==(const AlertmanagerSettings&) const = default;
+// How events are made durable.
+struct CommitSettings {
+  int64_t interval_ns = 100'000'000;
+  bool sync = false;
+  uint64_t bytes_per_second = 64ull << 20;
 };
 
-// What the configuration says, ready for use: strings parsed, detectors made. Immutable; a reload
-// makes a new one.
+// How long closed panes and incidents are kept.
+struct RetentionSettings {
+  int64_t panes_age_ns = 0;
+  uint64_t panes_bytes = 256ull << 20;
+  uint32_t incidents = 100'000;
+};
+
+// Which signals get series of their own.
+struct MetricsSettings {
+  uint32_t signals_top = 20;
+  std::vector<std::string> signals_always;
+};
+
+// What the configuration says of models and of the bounds they live in: strings parsed, detectors
+// made. Immutable; a reload makes a new one. Addresses, logging and the like are the process's:
+// daemon/config/process_settings.h.
 class Settings {
  public:
   // INVALID_ARGUMENT naming the field by its path, for example
   // "models[0].pane.length: 5 minutes: expected a duration such as 10s, 5m, 2h, 7d".
-  // `cores`: of this machine; decides the number of shards if the configuration does not.
-  static absl::StatusOr<std::shared_ptr<const Settings>> Make(
-      const v1::Config& config, uint32_t cores = std::thread::hardware_concurrency());
+  // `cores`: of the machine; without a number of shards in the configuration, all but one of them
+  // get a shard.
+  static absl::StatusOr<std::shared_ptr<const Settings>> Make(const v1::Config& config,
+                                                              uint32_t cores = 1);
 
   // Settings of a model by name: the first entry that fits, or the defaults. Never null.
   // Thread-safe. Linear in the number of entries.
@@ -106,38 +122,11 @@ class Settings {
   // Whether an entry names the model, letter by letter.
   bool Lists(std::string_view name) const;
 
-  std::string data_folder;
-  std::string grpc_address;  // empty: off
-  std::string socket_path;   // empty: off
-  std::string http_address;
-  std::string reports_address;  // empty: off
-  bool reports_must = false;    // the address is configured: no start without it
-  std::string reports_url;      // empty: http:// and the address, as bound
-  AlertmanagerSettings alertmanager;
-  uint32_t connections_max = 1'000;
-  int64_t commit_interval_ns = 100'000'000;
-  bool commit_sync = false;
-  uint64_t commit_bytes_per_second = 64ull << 20;
-  uint32_t models_max = 1'000;
-  uint32_t signals_per_model_max = 2'000;
-  uint32_t signals_max = 50'000;
-  uint32_t producers_max = 10'000;
-  uint64_t queue_bytes_max = 64ull << 20;
-  uint64_t message_bytes_max = 4ull << 20;
-  uint64_t reference_bytes_max = 256ull << 20;
-  uint64_t memory_bytes_max = 0;  // resident, of the process; 0: no ceiling
-  int64_t future_ns = 10'000'000'000;
-  std::string log_level = "info";
-  bool log_json = false;
-  bool recorder_enabled = false;
-  uint64_t recorder_bytes_per_second = 8ull << 20;
-  uint64_t recorder_bytes_max = 1ull << 30;
-  int64_t recorder_age_max_ns = 0;
-  int64_t panes_age_max_ns = 0;
-  uint64_t panes_bytes_max = 256ull << 20;
-  uint32_t incidents_max = 100'000;
-  uint32_t signals_top = 20;
-  std::vector<std::string> signals_always;
+  LimitSettings limits;
+  CommitSettings commit;
+  RetentionSettings retention;
+  MetricsSettings metrics;
+  bool record_events = false;
   bool register_unknown_models = true;
   uint32_t shards = 1;
   // The streams that every model has; outlive the settings.
@@ -157,7 +146,5 @@ bool MatchesPattern(std::string_view pattern, std::string_view text);
 // "10s", "1500ms", "5m", "2h", "7d" in nanoseconds; "64MiB", "8KiB", "1GiB", "4096" in bytes.
 absl::StatusOr<int64_t> ParseDuration(std::string_view text);
 absl::StatusOr<uint64_t> ParseBytes(std::string_view text);
-// "http://host", "http://host:9093/path"; port 80 if it has none.
-absl::StatusOr<HttpUrl> ParseHttpUrl(std::string_view text);
 
 }  // namespace faultline

@@ -1,8 +1,6 @@
 #include <absl/status/status.h>
 #include <absl/strings/str_cat.h>
 
-#include <algorithm>
-#include <charconv>
 #include <limits>
 #include <optional>
 #include <span>
@@ -27,12 +25,6 @@ constexpr Unit kDurationUnits[] = {{"ms", 1'000'000},
                                    {"d", 86'400'000'000'000}};
 constexpr Unit kByteUnits[] = {
     {"", 1}, {"KiB", 1ull << 10}, {"MiB", 1ull << 20}, {"GiB", 1ull << 30}, {"TiB", 1ull << 40}};
-
-// Digits alone, as a number of at most `max`.
-bool ReadDigits(std::string_view text, uint64_t max, uint64_t* number) {
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), *number);
-  return error == std::errc() && end == text.data() + text.size() && *number <= max;
-}
 
 // Digits and a unit, as a product of at most `max`.
 std::optional<uint64_t> ParseQuantity(std::string_view text, std::span<const Unit> units,
@@ -89,40 +81,6 @@ absl::StatusOr<uint64_t> ParseBytes(std::string_view text) {
   if (bytes.has_value()) return *bytes;
   return absl::InvalidArgumentError(absl::StrCat(
       CleanText(text, kShownBytesMax), ": expected a size such as 4096, 8KiB, 64MiB, 1GiB"));
-}
-
-absl::StatusOr<HttpUrl> ParseHttpUrl(std::string_view text) {
-  constexpr std::string_view kScheme = "http://";
-  const absl::Status refused = absl::InvalidArgumentError(absl::StrCat(
-      CleanText(text, kShownBytesMax), ": expected an address such as http://127.0.0.1:9093"));
-  // What would end the request line early, or name more than a place.
-  const bool plain = std::all_of(
-      text.begin(), text.end(), [](char c) { return c > ' ' && c < 0x7f && c != '?' && c != '#'; });
-  if (!text.starts_with(kScheme) || !plain || text.find('@') != text.npos) return refused;
-  text.remove_prefix(kScheme.size());
-  HttpUrl url;
-  std::string_view place = text.substr(0, text.find('/'));
-  url.path = text.substr(place.size());
-  while (url.path.ends_with('/')) url.path.pop_back();
-  const size_t colon = place.rfind(':');
-  url.port = 80;
-  if (colon != place.npos && !place.ends_with(']')) {
-    uint64_t port = 0;
-    if (!ReadDigits(place.substr(colon + 1), 65'535, &port) || port == 0) return refused;
-    url.port = static_cast<uint16_t>(port);
-    place = place.substr(0, colon);
-  }
-  const bool bracketed = place.size() > 2 && place.front() == '[' && place.back() == ']';
-  if (bracketed) {
-    place = place.substr(1, place.size() - 2);
-    const bool address = place.find(':') != place.npos &&
-                         place.find_first_not_of("0123456789abcdefABCDEF:.") == place.npos;
-    if (!address) return refused;
-  } else if (place.empty() || place.find_first_of(":[]") != place.npos) {
-    return refused;
-  }
-  url.host = place;
-  return url;
 }
 
 }  // namespace faultline

@@ -64,10 +64,10 @@ absl::StatusOr<std::unique_ptr<ModelState>> ShardState::NewModel(const std::stri
     return absl::ResourceExhaustedError("the hash of its name meets that of another model");
   }
   const Settings& settings = *share.settings;
-  if (models.size() >= share.PartOf(settings.models_max)) {
+  if (models.size() >= share.PartOf(settings.limits.models)) {
     return absl::ResourceExhaustedError(absl::StrCat("no room for another model; limits.models is ",
-                                                     settings.models_max, " over ", settings.shards,
-                                                     " shards"));
+                                                     settings.limits.models, " over ",
+                                                     settings.shards, " shards"));
   }
   auto model = std::make_unique<ModelState>(&share, name, version);
   uint64_t ordinals = 0;

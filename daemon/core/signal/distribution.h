@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "detectors/summary/summary.h"
-#include "faultline/v1/incident.pb.h"
+#include "faultline/v1/evidence.pb.h"
 
 namespace faultline {
 

@@ -43,7 +43,7 @@ void PaneJudge::Close(OpenPane* pane, int64_t now_ns, Effects* effects) {
                          .edges = edges},
                         now_ns, effects);
   const Settings& settings = *stream_.model.shard->settings;
-  panes.Retain(settings.panes_age_max_ns, settings.panes_bytes_max, effects);
+  panes.Retain(settings.retention.panes_age_ns, settings.retention.panes_bytes, effects);
   stream_.changed = true;
 }
 

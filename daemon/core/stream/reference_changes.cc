@@ -85,7 +85,7 @@ v1::Reference Described(const ReferenceNote& note, uint64_t rows, uint32_t signa
 
 uint64_t ReferenceChanges::LearningBytesMax() const {
   const ShardShare& shard = *stream_.model.shard;
-  return shard.PartOf(shard.settings->reference_bytes_max);
+  return shard.PartOf(shard.settings->limits.reference_bytes);
 }
 
 void ReferenceChanges::BeginLearning() {

@@ -143,7 +143,7 @@ absl::Status RowCounter::DeclareSignals(const v1::Model& model) {
 
 void RowCounter::Count(const EventBatch& batch, BatchResult* result, Effects* effects) {
   BatchColumns& columns = stream_.model.shard->columns;
-  const int64_t newest_time = NewestTime(batch, stream_.model.shard->settings->future_ns);
+  const int64_t newest_time = NewestTime(batch, stream_.model.shard->settings->limits.future_ns);
   columns.Lay(batch, stream_.signals.schema(), stream_.signals.plan());
   ReferenceChanges references(&stream_);
   references.BeginLearning();
@@ -195,7 +195,7 @@ uint32_t RowCounter::EndOfRun(const EventBatch& batch, uint32_t begin, int64_t i
   const PaneClock& clock = stream_.panes.clock();
   uint64_t room = batch.rows - begin;
   int64_t from = kEventTimeMinNs;
-  int64_t to = NewestTime(batch, stream_.model.shard->settings->future_ns);
+  int64_t to = NewestTime(batch, stream_.model.shard->settings->limits.future_ns);
   if (clock.by_time()) {
     from = std::max(from, clock.BeginOf(index));
     to = std::min(to, clock.EndOf(index) - 1);

@@ -6,7 +6,7 @@
 #include <memory>
 #include <string>
 
-#include "daemon/core/settings/settings.h"
+#include "base/http_url.h"
 
 namespace faultline {
 

@@ -26,8 +26,8 @@ class PipelineIntake final : public Intake {
   absl::Status ready() const override { return pipeline_->ready(); }
   IntakeLimits limits() const override {
     const auto settings = pipeline_->settings();
-    return {settings->message_bytes_max, settings->queue_bytes_max, settings->commit_sync,
-            settings->commit_interval_ns};
+    return {settings->limits.message_bytes, settings->limits.queue_bytes, settings->commit.sync,
+            settings->commit.interval_ns};
   }
 
  private:

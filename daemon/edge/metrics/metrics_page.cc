@@ -384,8 +384,8 @@ void PageWriter::Write(const PipelineReading& reading, const PageOptions& option
 
 PageOptions PageOptionsOf(const Settings& settings) {
   PageOptions options;
-  options.signals_top = settings.signals_top;
-  options.signals_always = settings.signals_always;
+  options.signals_top = settings.metrics.signals_top;
+  options.signals_always = settings.metrics.signals_always;
   return options;
 }
 

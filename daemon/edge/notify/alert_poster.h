@@ -7,8 +7,8 @@
 #include <string>
 #include <thread>
 
+#include "daemon/config/process_settings.h"
 #include "daemon/core/contract/effects.h"
-#include "daemon/core/settings/settings.h"
 #include "daemon/edge/http/http_post.h"
 #include "daemon/edge/notify/posted_alerts.h"
 

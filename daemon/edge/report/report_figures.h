@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "faultline/v1/incident.pb.h"
+#include "faultline/v1/evidence.pb.h"
 
 namespace faultline {
 

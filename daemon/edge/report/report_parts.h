@@ -4,6 +4,7 @@
 #include <string_view>
 #include <vector>
 
+#include "faultline/v1/evidence.pb.h"
 #include "faultline/v1/incident.pb.h"
 
 namespace faultline {

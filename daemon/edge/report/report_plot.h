@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "daemon/edge/report/signal_view.h"
+#include "faultline/v1/evidence.pb.h"
 #include "faultline/v1/incident.pb.h"
 
 namespace faultline {

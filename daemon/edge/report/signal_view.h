@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "faultline/v1/evidence.pb.h"
 #include "faultline/v1/incident.pb.h"
 
 namespace faultline {

@@ -3,6 +3,7 @@
 #include <absl/status/statusor.h>
 
 #include "daemon/edge/review/stored_evidence.h"
+#include "faultline/v1/evidence.pb.h"
 #include "faultline/v1/incident.pb.h"
 
 namespace faultline::review {

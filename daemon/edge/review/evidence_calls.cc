@@ -21,6 +21,7 @@
 #include "daemon/edge/review/incident_reader.h"
 #include "daemon/edge/review/page_token.h"
 #include "daemon/edge/review/replay.h"
+#include "faultline/v1/evidence.pb.h"
 
 namespace faultline::review {
 namespace {

@@ -4,6 +4,7 @@
 
 #include "faultline/v1/incident.pb.h"
 #include "storage/segments/recorder.h"
+#include "faultline/v1/incident_service.pb.h"
 #include "storage/store.h"
 
 namespace faultline::review {

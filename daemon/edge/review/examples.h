@@ -3,6 +3,7 @@
 #include <absl/status/status.h>
 
 #include "daemon/edge/review/stored_evidence.h"
+#include "faultline/v1/evidence.pb.h"
 #include "faultline/v1/incident.pb.h"
 #include "storage/segments/recorder.h"
 

@@ -14,7 +14,7 @@
 #include "daemon/edge/review/model_answers.h"
 #include "daemon/edge/review/page_token.h"
 #include "daemon/edge/review/services.h"
-#include "faultline/v1/incident.grpc.pb.h"
+#include "faultline/v1/incident_service.grpc.pb.h"
 
 namespace faultline::review {
 namespace {

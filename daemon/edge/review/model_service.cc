@@ -72,7 +72,7 @@ class ModelService final : public v1::ModelService::Service {
                            v1::CreateModelResponse* response) override {
     const v1::Model& asked = request->model();
     absl::Status valid = CheckModel("model.name", asked.name(), asked.version());
-    if (valid.ok()) valid = CheckSignals(asked, pipeline_->settings()->signals_per_model_max);
+    if (valid.ok()) valid = CheckSignals(asked, pipeline_->settings()->limits.signals_per_model);
     if (!valid.ok()) return ToGrpcStatus(valid);
     v1::Model model;
     model.set_name(asked.name());

@@ -134,7 +134,7 @@ class ReferenceService final : public v1::ReferenceService::Service {
   grpc::Status ImportReference(grpc::ServerContext* context,
                                grpc::ServerReader<v1::ImportReferenceRequest>* reader,
                                v1::ImportReferenceResponse* response) override {
-    Import import(&budget_, pipeline_->settings()->reference_bytes_max);
+    Import import(&budget_, pipeline_->settings()->limits.reference_bytes);
     if (import.TooMany()) {
       return {grpc::StatusCode::RESOURCE_EXHAUSTED,
               absl::StrCat(kImportsMax, " imports are running already; try again later")};

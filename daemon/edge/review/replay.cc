@@ -13,6 +13,7 @@
 #include "daemon/core/signal/verdict_codec.h"
 #include "daemon/edge/review/evidence.h"
 #include "daemon/edge/review/recorded_rows.h"
+#include "faultline/v1/evidence.pb.h"
 
 namespace faultline::review {
 namespace {

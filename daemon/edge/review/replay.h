@@ -10,6 +10,7 @@
 #include "daemon/edge/review/stored_evidence.h"
 #include "faultline/v1/incident.pb.h"
 #include "storage/segments/recorder.h"
+#include "faultline/v1/incident_service.pb.h"
 
 namespace faultline::review {
 

@@ -20,6 +20,7 @@
 #include "daemon/edge/review/page_token.h"
 #include "storage/tables/keys.h"
 #include "storage/tables/records.h"
+#include "faultline/v1/incident_service.pb.h"
 
 // QueryScores.
 

@@ -8,7 +8,7 @@
 #include <mutex>
 #include <vector>
 
-#include "faultline/v1/incident.pb.h"
+#include "faultline/v1/incident_service.pb.h"
 #include "storage/store.h"
 
 namespace faultline::review {

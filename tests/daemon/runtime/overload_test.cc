@@ -127,10 +127,10 @@ TEST_F(Overload, TheQueueTakesWhatIsLeftUnderTheCeiling) {
 
 TEST(Memory, ACeilingIsDivided) {
   const auto settings = MakeSettings("64MiB", "240MiB");
-  EXPECT_EQ(settings->memory_bytes_max, 240 * kMiB);
-  EXPECT_EQ(settings->signals_max, 240 * kMiB / 2 / (24 << 10));
-  EXPECT_EQ(settings->queue_bytes_max, 30 * kMiB);
-  EXPECT_EQ(settings->reference_bytes_max, 30 * kMiB);
+  EXPECT_EQ(settings->limits.memory_bytes, 240 * kMiB);
+  EXPECT_EQ(settings->limits.signals, 240 * kMiB / 2 / (24 << 10));
+  EXPECT_EQ(settings->limits.queue_bytes, 30 * kMiB);
+  EXPECT_EQ(settings->limits.reference_bytes, 30 * kMiB);
   EXPECT_EQ(MakeSettings("1MiB", "8GiB")->signals_max, 50'000u);
   EXPECT_EQ(MakeSettings("1MiB", "8GiB")->queue_bytes_max, kMiB);
 }

@@ -170,7 +170,7 @@ TEST(Pipeline, SaysWhatMemoryNothingExplains) {
   drive.resident_bytes = [&] { return resident.load(); };
   Settings settings = *MakeSettings();
   for (const uint64_t ceiling : {uint64_t{0}, 800 * kMiB}) {
-    settings.memory_bytes_max = ceiling;
+    settings.limits.memory_bytes = ceiling;
     Pipeline pipeline(std::make_shared<Settings>(settings), store.get(), nullptr, nullptr, drive);
     ASSERT_TRUE(pipeline.Start().ok());
     const auto unexplained = [&](uint64_t mebibytes) {
@@ -346,7 +346,7 @@ TEST(Pipeline, ANewNumberOfShardsWaitsForARestart) {
   ASSERT_TRUE(pipeline.Start().ok());
   pipeline.Run("", ApplySettings{MakeSettings(7, "8MiB")}, nullptr);
   EXPECT_EQ(pipeline.settings()->shards, 2u);
-  EXPECT_EQ(pipeline.settings()->queue_bytes_max, 8u << 20);
+  EXPECT_EQ(pipeline.settings()->limits.queue_bytes, 8u << 20);
 }
 
 // The property everything rests on: with one producer, stops and starts at any point leave the

@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -31,14 +30,12 @@ Ran Faultline(std::vector<std::string> words) {
   words.insert(words.begin(), "faultline");
   std::vector<const char*> argv;
   for (const std::string& word : words) argv.push_back(word.c_str());
-  CLI::App app{"test", "faultline"};
-  app.require_subcommand(1);
-  int exit_code = kExitOk;
-  RegisterCommands(&app, &exit_code);
+  CommandLine line("faultline", "test", "1");
+  AddCommands(line.root());
   ::testing::internal::CaptureStdout();
   ::testing::internal::CaptureStderr();
   Ran ran;
-  ran.code = RunCommandLine(&app, static_cast<int>(argv.size()), argv.data(), &exit_code);
+  ran.code = line.Run(static_cast<int>(argv.size()), argv.data());
   ran.out = ::testing::internal::GetCapturedStdout();
   ran.err = ::testing::internal::GetCapturedStderr();
   return ran;
@@ -224,14 +221,14 @@ TEST(Commands, UsageErrorsAreOneLine) {
 
 TEST(Commands, AMistypedCommandIsMetWithTheOneThatWasMeant) {
   EXPECT_EQ(Faultline({"incident", "list"}).err,
-            "faultline: there is no command 'incident', did you mean 'incidents'?\n");
+            "faultline: unknown command 'incident'; did you mean 'incidents'?\n");
   EXPECT_EQ(Faultline({"incidents", "shw", "--output", "json", "0000"}).err,
-            "faultline: there is no command 'incidents shw', did you mean 'incidents show'?\n");
+            "faultline: unknown command 'incidents shw'; did you mean 'incidents show'?\n");
   EXPECT_EQ(Faultline({"incidents", "acknowledge"}).err,
-            "faultline: there is no command 'incidents acknowledge', did you mean 'incidents "
+            "faultline: unknown command 'incidents acknowledge'; did you mean 'incidents "
             "ack'?\n");
   EXPECT_EQ(Faultline({"alert", "xyz"}).err,
-            "faultline: there is no command 'alert xyz', expected one of: test\n");
+            "faultline: unknown command 'alert xyz'; use one of: test\n");
   EXPECT_EQ(Faultline({"incidents", "show", "shwo", "list"}).err.find("no command"),
             std::string::npos)
       << "what a command takes may be named like one";

@@ -1,11 +1,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <CLI/CLI.hpp>
 #include <string>
 #include <vector>
 
-#include "daemon/cli/commands/table_flags.h"
+#include "daemon/cli/args/table_flags.h"
 #include "daemon/cli/console/progress.h"
 #include "daemon/client/pace.h"
 
@@ -60,12 +59,15 @@ TEST(ProgressLine, BarRateAndTimeLeft) {
   EXPECT_THAT(ProgressLine("a", 10, 2.0, 1, 100), HasSubstr("100 %"));
 }
 
-absl::StatusOr<TableOptions> Parse(std::vector<std::string> arguments) {
-  CLI::App app;
+absl::StatusOr<TableOptions> Parse(const std::vector<std::string>& arguments) {
   TableFlags flags;
-  AddTableFlags(&app, &flags);
-  std::reverse(arguments.begin(), arguments.end());
-  app.parse(arguments);
+  CommandLine line("faultline", "test", "1");
+  Command table = line.root().Add("table", "test");
+  AddTableFlags(table, &flags);
+  table.OnRun([] { return 0; });
+  std::vector<const char*> argv = {"faultline", "table"};
+  for (const std::string& word : arguments) argv.push_back(word.c_str());
+  EXPECT_EQ(line.Run(static_cast<int>(argv.size()), argv.data()), 0);
   return ToTableOptions(flags);
 }
 

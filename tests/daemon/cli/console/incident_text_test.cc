@@ -10,6 +10,7 @@
 #include "daemon/core/incident/triage.h"
 #include "daemon/edge/report/incident_sentence.h"
 #include "daemon/edge/report/report.h"
+#include "faultline/v1/incident_service.pb.h"
 #include "tests/daemon/cli/console/golden.h"
 #include "tests/daemon/edge/review/review_server.h"
 

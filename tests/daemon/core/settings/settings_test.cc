@@ -36,34 +36,22 @@ std::string Error(const std::string& text) {
 
 TEST(Settings, NothingSaidIsTheDocumentedDefaults) {
   const auto settings = Make("");
-  EXPECT_EQ(settings->data_folder, "/var/lib/faultline");
-  EXPECT_EQ(settings->grpc_address, "127.0.0.1:7070");
-  EXPECT_EQ(settings->http_address, "127.0.0.1:7071");
-  EXPECT_EQ(settings->socket_path, "/var/lib/faultline/faultline.sock");
-  EXPECT_EQ(settings->reports_address, "127.0.0.1:7072");
-  EXPECT_EQ(settings->reports_url, "");
-  EXPECT_EQ(settings->alertmanager.url.host, "");
-  EXPECT_EQ(settings->alertmanager.resend_ns, 60 * kSecond);
-  EXPECT_EQ(settings->connections_max, 1'000u);
-  EXPECT_EQ(settings->commit_interval_ns, kSecond / 10);
-  EXPECT_FALSE(settings->commit_sync);
-  EXPECT_EQ(settings->commit_bytes_per_second, 64u << 20);
-  EXPECT_EQ(settings->models_max, 1'000u);
-  EXPECT_EQ(settings->signals_per_model_max, 2'000u);
-  EXPECT_EQ(settings->signals_max, 50'000u);
-  EXPECT_EQ(settings->producers_max, 10'000u);
-  EXPECT_EQ(settings->queue_bytes_max, 64u << 20);
-  EXPECT_EQ(settings->message_bytes_max, 4u << 20);
-  EXPECT_EQ(settings->reference_bytes_max, 256u << 20);
-  EXPECT_EQ(settings->future_ns, 10 * kSecond);
-  EXPECT_EQ(settings->log_level, "info");
-  EXPECT_FALSE(settings->log_json);
-  EXPECT_FALSE(settings->recorder_enabled);
-  EXPECT_EQ(settings->recorder_age_max_ns, 7 * 86'400 * kSecond);
-  EXPECT_EQ(settings->panes_age_max_ns, 30 * 86'400 * kSecond);
-  EXPECT_EQ(settings->panes_bytes_max, 256u << 20);
-  EXPECT_EQ(settings->incidents_max, 100'000u);
-  EXPECT_EQ(settings->signals_top, 20u);
+  EXPECT_EQ(settings->commit.interval_ns, kSecond / 10);
+  EXPECT_FALSE(settings->commit.sync);
+  EXPECT_EQ(settings->commit.bytes_per_second, 64u << 20);
+  EXPECT_EQ(settings->limits.models, 1'000u);
+  EXPECT_EQ(settings->limits.signals_per_model, 2'000u);
+  EXPECT_EQ(settings->limits.signals, 50'000u);
+  EXPECT_EQ(settings->limits.producers, 10'000u);
+  EXPECT_EQ(settings->limits.queue_bytes, 64u << 20);
+  EXPECT_EQ(settings->limits.message_bytes, 4u << 20);
+  EXPECT_EQ(settings->limits.reference_bytes, 256u << 20);
+  EXPECT_EQ(settings->limits.future_ns, 10 * kSecond);
+  EXPECT_FALSE(settings->record_events);
+  EXPECT_EQ(settings->retention.panes_age_ns, 30 * 86'400 * kSecond);
+  EXPECT_EQ(settings->retention.panes_bytes, 256u << 20);
+  EXPECT_EQ(settings->retention.incidents, 100'000u);
+  EXPECT_EQ(settings->metrics.signals_top, 20u);
   EXPECT_TRUE(settings->register_unknown_models);
 
   const auto model = settings->ForModel("any");
@@ -86,52 +74,6 @@ TEST(Settings, NothingSaidIsTheDocumentedDefaults) {
   for (const DetectorSettings& detector : model->detectors) {
     EXPECT_EQ(detector.has_threshold, detector.entry->budgeted);
     EXPECT_NE(detector.entry->name, "row_score");
-  }
-}
-
-TEST(Settings, AlertmanagerIsOnLoopbackUnlessTheRiskIsNamed) {
-  const auto settings = Make(R"(alertmanager {
-    url: "http://127.0.0.1:9093/am/" resend: "30s" labels { key: "instance" value: "a" } })");
-  EXPECT_EQ(settings->alertmanager.url.host, "127.0.0.1");
-  EXPECT_EQ(settings->alertmanager.url.port, 9093);
-  EXPECT_EQ(settings->alertmanager.url.path, "/am");
-  EXPECT_EQ(settings->alertmanager.resend_ns, 30 * kSecond);
-  EXPECT_EQ(settings->alertmanager.labels.at("instance"), "a");
-  EXPECT_EQ(Make(R"(alertmanager { url: "http://[::1]:1" })")->alertmanager.url.host, "::1");
-  EXPECT_EQ(Make(R"(alertmanager { url: "http://localhost" })")->alertmanager.url.port, 80);
-  EXPECT_THAT(Error(R"(alertmanager { url: "http://10.0.0.1:9093" })"),
-              HasSubstr("alertmanager.url: http://10.0.0.1:9093: expected an address on loopback"));
-  EXPECT_EQ(Make(R"(alertmanager {
-    url: "http://alerts.example:9093"
-    insecure_post: "anybody on the way can read and change what is posted" })")
-                ->alertmanager.url.host,
-            "alerts.example");
-  for (const char* url :
-       {"127.0.0.1:9093", "https://127.0.0.1", "http://", "http://a b", "http://:1",
-        "http://127.0.0.1:0", "http://127.0.0.1:70000", "http://127.0.0.1:x", "http://::1",
-        "http://u@127.0.0.1", "http://127.0.0.1/?a", "http://[::1", "http://[]", "http://[a]",
-        "http://[::1]]", "http://[::&]:80"}) {
-    EXPECT_FALSE(ParseHttpUrl(url).ok()) << url;
-  }
-  EXPECT_THAT(Error(R"(alertmanager { resend: "1h" })"), HasSubstr("1s to 10m"));
-  for (const char* name : {"model", "severity", "a-b", "1a", ""}) {
-    EXPECT_NE(Error(std::string("alertmanager { labels { key: \"") + name + "\" value: \"x\" } }"),
-              "")
-        << name;
-  }
-}
-
-TEST(Settings, ReportsHaveAnAddressOfTheirOwn) {
-  EXPECT_EQ(Make(R"(listen { reports: "off" })")->reports_address, "");
-  EXPECT_FALSE(Make("")->reports_must);
-  EXPECT_TRUE(Make(R"(listen { reports: "127.0.0.1:7072" })")->reports_must);
-  EXPECT_THAT(Error(R"(listen { reports: "0.0.0.0:7072" })"), HasSubstr("insecure_listen"));
-  EXPECT_EQ(Make(R"(listen { reports_url: "https://f.example/x/" })")->reports_url,
-            "https://f.example/x");
-  for (const char* url : {"f.example", "javascript:alert(1)", "https://a\"b", "https://a?b"}) {
-    v1::Config config;
-    config.mutable_listen()->set_reports_url(url);
-    EXPECT_FALSE(Settings::Make(config, 4).ok()) << url;
   }
 }
 
@@ -218,8 +160,6 @@ TEST_P(SettingsRefuse, WithPathValueAndExpectation) {
   EXPECT_EQ(Error(GetParam().text), GetParam().error);
 }
 
-constexpr const char* kAddress = "an address with a port, such as 127.0.0.1:7070 or [::1]:7070";
-
 INSTANTIATE_TEST_SUITE_P(
     Errors, SettingsRefuse,
     testing::Values(
@@ -273,16 +213,14 @@ INSTANTIATE_TEST_SUITE_P(
         Refused{R"(commit { interval: "11s" })", "commit.interval: 11s: expected 1ms to 10s"},
         Refused{R"(commit { durability: "disk" })",
                 "commit.durability: disk: expected process or power"},
-        Refused{"listen { connections_max: 0 }", "listen.connections_max: 0: expected 1 to 100000"},
         Refused{R"(limits { message: "65MiB" })", "limits.message: 65MiB: expected 1 to 64MiB"},
         Refused{R"(limits { queue: "64 MB" })",
                 "limits.queue: 64 MB: expected a size such as 4096, 8KiB, 64MiB, 1GiB"},
         Refused{"limits { models: 100001 }", "limits.models: 100001: expected 1 to 100000"},
         Refused{"metrics { signals_top: 10001 }",
                 "metrics.signals_top: 10001: expected 0 to 10000"},
-        Refused{R"(log { level: "loud" })", "log.level: loud: expected debug, info, warn or error"},
-        Refused{R"(unknown_models: "maybe")", "unknown_models: maybe: expected register or reject"},
-        Refused{R"(recorder { bytes_max: "0" })", "recorder.bytes_max: 0: expected at least 1"}));
+        Refused{R"(unknown_models: "maybe")",
+                "unknown_models: maybe: expected register or reject"}));
 
 TEST(Settings, DetectorErrorsNameTheirPlace) {
   EXPECT_THAT(Error("models { name: \"m\" detectors { psi { threshold: -1 } } }"),
@@ -300,41 +238,6 @@ TEST(Settings, LabelsAreAtMostSixteenTogether) {
   EXPECT_EQ(Error(text), "");
   EXPECT_EQ(Error(text + R"( models { name: "m" labels { key: "one_more" value: "v" } })"),
             "models[0].labels: 17 labels: expected at most 16");
-}
-
-TEST(Settings, OnlyLoopbackUnlessTheRiskIsNamed) {
-  for (const char* address : {"127.0.0.1:0", "127.9.9.9:80", "[::1]:7070", "localhost:7070"}) {
-    EXPECT_EQ(Make(std::string("listen { grpc: \"") + address + "\" }")->grpc_address, address);
-  }
-  const std::string open = R"(listen { grpc: "0.0.0.0:7070" )";
-  EXPECT_EQ(Error(open + "}"),
-            "listen.grpc: 0.0.0.0:7070: expected a loopback address such as 127.0.0.1:7070, or "
-            "listen.insecure_listen set to \"anybody who reaches this port can read and write\"");
-  for (const char* address : {"[::]:1", "10.0.0.1:1", "127.0.0.1.example.com:1", "[::2]:1"}) {
-    EXPECT_THAT(Error(std::string("listen { http: \"") + address + "\" }"),
-                HasSubstr("expected a loopback address"))
-        << address;
-  }
-  EXPECT_EQ(Error(open + "insecure_listen: \"yes\" }"),
-            "listen.insecure_listen: yes: expected \"anybody who reaches this port can read and "
-            "write\", or nothing");
-  EXPECT_EQ(Make(open + "insecure_listen: \"anybody who reaches this port can read and write\" }")
-                ->grpc_address,
-            "0.0.0.0:7070");
-  for (const char* address : {"7070", "127.0.0.1", "127.0.0.1:", ":7070", "127.0.0.1:65536",
-                              "[::1:7070", "a b:1", "off"}) {
-    EXPECT_EQ(Error(std::string("listen { http: \"") + address + "\" }"),
-              std::string("listen.http: ") + address + ": expected " + kAddress);
-  }
-}
-
-TEST(Settings, EndsCanBeOff) {
-  const auto settings = Make(R"(data_folder: "/x" listen { grpc: "off" socket: "off" })");
-  EXPECT_EQ(settings->grpc_address, "");
-  EXPECT_EQ(settings->socket_path, "");
-  EXPECT_EQ(Make(R"(data_folder: "/x")")->socket_path, "/x/faultline.sock");
-  EXPECT_THAT(Error("listen { socket: \"/" + std::string(107, 'x') + "\" }"),
-              HasSubstr("expected a path of at most 107 bytes"));
 }
 
 TEST(MatchesPattern, StarIsAnyRun) {

@@ -7,6 +7,7 @@
 
 #include "base/html.h"
 #include "daemon/edge/report/report_figures.h"
+#include "faultline/v1/evidence.pb.h"
 
 namespace faultline {
 namespace {

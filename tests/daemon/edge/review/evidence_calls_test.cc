@@ -4,7 +4,7 @@
 #include <string>
 
 #include "daemon/edge/review/csv_text.h"
-#include "faultline/v1/incident.grpc.pb.h"
+#include "faultline/v1/incident_service.grpc.pb.h"
 #include "tests/daemon/edge/review/review_server.h"
 #include "tests/support/wait.h"
 

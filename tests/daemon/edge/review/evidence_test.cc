@@ -9,6 +9,7 @@
 #include "daemon/core/reference/learning.h"
 #include "daemon/core/signal/signal_window.h"
 #include "daemon/edge/review/examples.h"
+#include "faultline/v1/evidence.pb.h"
 
 namespace faultline::review {
 namespace {

@@ -8,7 +8,7 @@
 #include "daemon/edge/review/incident_reader.h"
 #include "daemon/edge/review/model_answers.h"
 #include "faultline/v1/admin.grpc.pb.h"
-#include "faultline/v1/incident.grpc.pb.h"
+#include "faultline/v1/incident_service.grpc.pb.h"
 #include "faultline/v1/model.grpc.pb.h"
 #include "storage/tables/incident_id.h"
 #include "storage/tables/keys.h"

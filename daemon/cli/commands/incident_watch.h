@@ -13,8 +13,8 @@
 #include <thread>
 #include <vector>
 
-#include "faultline/v1/incident.grpc.pb.h"
 #include "faultline/v1/incident.pb.h"
+#include "faultline/v1/incident_service.grpc.pb.h"
 
 namespace faultline::cli {
 

@@ -1,4 +1,4 @@
-#include "daemon/cli/commands/table_report.h"
+#include "daemon/cli/args/table_report.h"
 
 #include <absl/strings/str_cat.h>
 
@@ -41,16 +41,6 @@ void AddTableJson(const TableReader& table, boost::json::object* out) {
   }
   (*out)["refused"] = std::move(rows);
   (*out)["open_end"] = table.open_end();
-}
-
-int Complain(const absl::Status& status, int exit_code) {
-  return Complain(std::string(status.message()), exit_code);
-}
-
-int Report(const absl::Status& status, const ClientOptions& options) {
-  return Report(
-      grpc::Status(static_cast<grpc::StatusCode>(status.raw_code()), std::string(status.message())),
-      options);
 }
 
 }  // namespace faultline::cli

@@ -2,10 +2,10 @@
 
 #include <absl/status/statusor.h>
 
-#include <CLI/App.hpp>
 #include <string>
 #include <vector>
 
+#include "daemon/cli/args/command_line.h"
 #include "daemon/client/tables/table_reader.h"
 
 namespace faultline::cli {
@@ -33,7 +33,7 @@ struct TableFlags {
 };
 
 // Adds the options to a command; `flags` must outlive it.
-void AddTableFlags(CLI::App* app, TableFlags* flags);
+void AddTableFlags(Command app, TableFlags* flags);
 
 // INVALID_ARGUMENT naming the option that is wrong.
 absl::StatusOr<TableOptions> ToTableOptions(const TableFlags& flags);

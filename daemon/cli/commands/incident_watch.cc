@@ -1,4 +1,4 @@
-#include "daemon/cli/console/incident_watch.h"
+#include "daemon/cli/commands/incident_watch.h"
 
 #include <utility>
 

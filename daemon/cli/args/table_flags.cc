@@ -1,12 +1,12 @@
-#include "daemon/cli/commands/table_flags.h"
+#include "daemon/cli/args/table_flags.h"
 
 #include <absl/status/status.h>
 #include <absl/strings/str_cat.h>
 
-#include <CLI/Config.hpp>
-#include <CLI/Formatter.hpp>
 #include <string_view>
 #include <utility>
+
+#include "daemon/cli/args/command_line.h"
 
 namespace faultline::cli {
 namespace {
@@ -67,41 +67,41 @@ std::vector<std::string> WordsOf(const auto& table) {
 
 }  // namespace
 
-void AddTableFlags(CLI::App* app, TableFlags* flags) {
-  app->add_option("file", flags->path, "CSV or JSON lines, plain or gzip; - for standard input")
-      ->required();
-  app->add_option("--model", flags->model, "Name of the model (the file's name)");
-  app->add_option("--version", flags->version, "Version of the model");
-  app->add_option("--format", flags->format, "How the file is written")
-      ->check(CLI::IsMember({"auto", "csv", "jsonl"}))
-      ->capture_default_str();
-  app->add_option("--delimiter", flags->delimiter, "Between cells: one character, or tab")
-      ->capture_default_str();
-  app->add_flag("--no-header", flags->no_header, "The first line is a row; columns get numbers");
-  app->add_option("--type", flags->types, "COLUMN=number|string|bool|embedding")->take_all();
-  app->add_option("--role", flags->roles,
-                  "COLUMN=feature|prediction|prediction_score|latency|status|tag")
-      ->take_all();
-  app->add_option("--label", flags->label, "COLUMN that holds the prediction");
-  app->add_option("--ignore", flags->ignored, "COLUMN that is not sent")->take_all();
-  app->add_option("--id-column", flags->id_column, "COLUMN that holds the prediction id");
-  app->add_option("--time-column", flags->time_column, "COLUMN that holds the event time");
-  app->add_option("--time-unit", flags->time_unit, "How times are written")
-      ->check(CLI::IsMember(WordsOf(kUnits)))
-      ->capture_default_str();
-  app->add_option("--missing", flags->missing,
-                  "WORD that stands for no value (besides an empty cell; default NA, N/A, null, "
-                  "NULL, None)")
-      ->take_all();
-  app->add_option("--bad-cells", flags->bad_cells,
-                  "What a cell of the wrong type does: refuse its row, or count as missing")
-      ->check(CLI::IsMember({"refuse", "missing"}))
-      ->capture_default_str();
-  app->add_option("--infer-rows", flags->infer_rows, "Rows from which types are inferred")
-      ->check(CLI::Range(1u, 1'000'000u))
-      ->capture_default_str();
-  app->add_option("--skip", flags->skip_rows, "Rows to pass over at the beginning");
-  app->add_option("--rows", flags->rows, "Rows to read behind them (all)");
+void AddTableFlags(Command app, TableFlags* flags) {
+  app.AddOption("file", &flags->path, "CSV or JSON lines, plain or gzip; - for standard input")
+      .Required();
+  app.AddOption("--model", &flags->model, "Name of the model (the file's name)");
+  app.AddOption("--version", &flags->version, "Version of the model");
+  app.AddOption("--format", &flags->format, "How the file is written")
+      .OneOf({"auto", "csv", "jsonl"})
+      .ShowDefault();
+  app.AddOption("--delimiter", &flags->delimiter, "Between cells: one character, or tab")
+      .ShowDefault();
+  app.AddFlag("--no-header", &flags->no_header, "The first line is a row; columns get numbers");
+  app.AddOption("--type", &flags->types, "COLUMN=number|string|bool|embedding").Repeated();
+  app.AddOption("--role", &flags->roles,
+                "COLUMN=feature|prediction|prediction_score|latency|status|tag")
+      .Repeated();
+  app.AddOption("--label", &flags->label, "COLUMN that holds the prediction");
+  app.AddOption("--ignore", &flags->ignored, "COLUMN that is not sent").Repeated();
+  app.AddOption("--id-column", &flags->id_column, "COLUMN that holds the prediction id");
+  app.AddOption("--time-column", &flags->time_column, "COLUMN that holds the event time");
+  app.AddOption("--time-unit", &flags->time_unit, "How times are written")
+      .OneOf(WordsOf(kUnits))
+      .ShowDefault();
+  app.AddOption("--missing", &flags->missing,
+                "WORD that stands for no value (besides an empty cell; default NA, N/A, null, "
+                "NULL, None)")
+      .Repeated();
+  app.AddOption("--bad-cells", &flags->bad_cells,
+                "What a cell of the wrong type does: refuse its row, or count as missing")
+      .OneOf({"refuse", "missing"})
+      .ShowDefault();
+  app.AddOption("--infer-rows", &flags->infer_rows, "Rows from which types are inferred")
+      .InRange(1u, 1'000'000u)
+      .ShowDefault();
+  app.AddOption("--skip", &flags->skip_rows, "Rows to pass over at the beginning");
+  app.AddOption("--rows", &flags->rows, "Rows to read behind them (all)");
 }
 
 absl::StatusOr<TableOptions> ToTableOptions(const TableFlags& flags) {

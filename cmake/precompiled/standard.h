@@ -1,6 +1,6 @@
 #pragma once
 
-// What most sources of the pure core, the store and the pipeline read.
+// For detectors, storage and HTTP: the standard library and absl.
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
 #include <absl/strings/str_cat.h>
@@ -36,9 +36,3 @@
 #include <thread>
 #include <utility>
 #include <vector>
-
-#include "faultline/v1/config.pb.h"
-#include "faultline/v1/event.pb.h"
-#include "faultline/v1/incident.pb.h"
-#include "faultline/v1/model.pb.h"
-#include "faultline/v1/reference.pb.h"

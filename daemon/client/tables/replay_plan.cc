@@ -1,4 +1,4 @@
-#include "daemon/cli/commands/replay_plan.h"
+#include "daemon/client/tables/replay_plan.h"
 
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_join.h>

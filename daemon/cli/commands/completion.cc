@@ -4,29 +4,27 @@
 #include <string>
 #include <vector>
 
+#include "daemon/cli/args/command_line.h"
 #include "daemon/cli/commands/commands.h"
-#include "daemon/client/client.h"
+#include "daemon/cli/console/outcome.h"
 
 namespace faultline::cli {
 namespace {
 
 // The words that may follow a command: its subcommands and long options.
-std::string WordsOf(const CLI::App& command) {
-  std::vector<std::string> words;
-  for (const CLI::App* sub : command.get_subcommands({})) words.push_back(sub->get_name());
-  for (const CLI::Option* option : command.get_options()) {
-    for (const std::string& name : option->get_lnames()) words.push_back("--" + name);
-  }
+std::string WordsOf(const Command& command) {
+  std::vector<std::string> words = command.option_names();
+  for (const Command& sub : command.commands()) words.push_back(sub.name());
   std::sort(words.begin(), words.end());
   std::string text;
   for (const std::string& word : words) absl::StrAppend(&text, text.empty() ? "" : " ", word);
   return text;
 }
 
-void AppendCases(const CLI::App& command, const std::string& path, std::string* out) {
+void AppendCases(const Command& command, const std::string& path, std::string* out) {
   absl::StrAppend(out, "    \"", path, "\") words=\"", WordsOf(command), "\" ;;\n");
-  for (const CLI::App* sub : command.get_subcommands({})) {
-    AppendCases(*sub, path.empty() ? sub->get_name() : path + " " + sub->get_name(), out);
+  for (const Command& sub : command.commands()) {
+    AppendCases(sub, path.empty() ? sub.name() : path + " " + sub.name(), out);
   }
 }
 
@@ -53,20 +51,20 @@ constexpr const char* kAfter = R"bash(  esac
 complete -o default -F _faultline faultline
 )bash";
 
-std::string BashScript(const CLI::App& app) {
+std::string BashScript(const Command& root) {
   std::string cases;
-  AppendCases(app, "", &cases);
+  AppendCases(root, "", &cases);
   return kBefore + cases + kAfter;
 }
 
 }  // namespace
 
-void AddCompletion(CLI::App* app, int* exit_code) {
-  CLI::App* completion = app->add_subcommand("completion", "Completion for a shell");
-  completion->require_subcommand(1);
-  completion->add_subcommand("bash", "For bash: source <(faultline completion bash)")
-      ->callback(
-          [app, exit_code] { *exit_code = Print(BashScript(*app)) ? kExitOk : kExitFailed; });
+void AddCompletion(Command root) {
+  Command completion = root.Add("completion", "Completion for a shell");
+  completion.RequireCommand();
+  completion.Add("bash", "For bash: source <(faultline completion bash)").OnRun([root] {
+    return Print(BashScript(root)) ? kExitOk : kExitFailed;
+  });
 }
 
 }  // namespace faultline::cli
