@@ -63,6 +63,27 @@ size_t CellCount(const Shape& shape) {
   return 4 + (shape.type == SignalType::kNumeric ? shape.bins() : shape.categories.size());
 }
 
+// Packs the selected rows side by side and calls count(values, nulls, range) for each full block.
+template <typename Value, typename Count>
+void CountPacked(std::span<const Value> values, const uint64_t* nulls, RowRange range,
+                 const SelectedRows& selection, const Count& count) {
+  std::array<Value, kBlockRows> packed;
+  std::array<uint64_t, kBlockRows / 64> packed_nulls{};
+  uint32_t rows = 0;
+  const auto flush = [&] {
+    count(std::span<const Value>(packed), nulls == nullptr ? nullptr : packed_nulls.data(),
+          RowRange{0, rows});
+    packed_nulls.fill(0);
+    rows = 0;
+  };
+  selection.ForEach(range, [&](uint32_t row) {
+    packed[rows] = values[row];
+    if (nulls != nullptr) packed_nulls[rows / 64] |= uint64_t{IsSet(nulls, row)} << (rows % 64);
+    if (++rows == kBlockRows) flush();
+  });
+  if (rows > 0) flush();
+}
+
 }  // namespace
 
 void CategoryMap::Assign(const Shape& shape, std::span<const std::string> dictionary) {
@@ -83,7 +104,8 @@ Summary::Summary(const Shape* shape)
   if (shape->sketches.distinct) distinct_ = std::make_unique<DistinctSketch>();
 }
 
-void Summary::CountNumbers(std::span<const double> values, const uint64_t* nulls, RowRange range) {
+void Summary::CountNumbers(std::span<const double> values, const uint64_t* nulls, RowRange range,
+                           EveryRow) {
   FAULTLINE_CHECK(shape_->type == SignalType::kNumeric, "columns are typed before counting");
   FAULTLINE_CHECK(range.end <= values.size(), "ranges are cut from the batch");
   const uint32_t count = range.end - range.begin;
@@ -107,6 +129,15 @@ void Summary::CountNumbers(std::span<const double> values, const uint64_t* nulls
     CountUsable(kernel, table, {from, used}, hits.data());
   }
   for (uint32_t i = 0; i < hits.size(); ++i) cells_[table.cell[i]] += hits[i];
+}
+
+void Summary::CountNumbers(std::span<const double> values, const uint64_t* nulls, RowRange range,
+                           const SelectedRows& selection) {
+  FAULTLINE_CHECK(range.end <= values.size(), "ranges are cut from the batch");
+  CountPacked(values, nulls, range, selection,
+              [&](std::span<const double> packed, const uint64_t* packed_nulls, RowRange rows) {
+                CountNumbers(packed, packed_nulls, rows);
+              });
 }
 
 // Counts the missing and the invalid rows of a block; the others' values go to `usable`.
@@ -170,7 +201,7 @@ void Summary::CountFewNumbers(std::span<const double> values, const uint64_t* nu
 }
 
 void Summary::CountCategories(std::span<const uint32_t> codes, const CategoryMap& map,
-                              const uint64_t* nulls, RowRange range) {
+                              const uint64_t* nulls, RowRange range, EveryRow) {
   FAULTLINE_CHECK(shape_->type == SignalType::kCategorical, "columns are typed before counting");
   FAULTLINE_CHECK(range.end <= codes.size(), "ranges are cut from the batch");
   const uint32_t unseen = static_cast<uint32_t>(shape_->categories.size()) + 1;
@@ -186,6 +217,16 @@ void Summary::CountCategories(std::span<const uint32_t> codes, const CategoryMap
     if (cell == unseen) unseen_top_.Add(map.hashes()[code], map.dictionary()[code]);
     if (distinct_ != nullptr) distinct_->Add(map.hashes()[code]);
   }
+}
+
+void Summary::CountCategories(std::span<const uint32_t> codes, const CategoryMap& map,
+                              const uint64_t* nulls, RowRange range,
+                              const SelectedRows& selection) {
+  FAULTLINE_CHECK(range.end <= codes.size(), "ranges are cut from the batch");
+  CountPacked(codes, nulls, range, selection,
+              [&](std::span<const uint32_t> packed, const uint64_t* packed_nulls, RowRange rows) {
+                CountCategories(packed, map, packed_nulls, rows);
+              });
 }
 
 void Summary::CountMissing(uint64_t rows) {

@@ -13,6 +13,7 @@
 #include "detectors/summary/distinct.h"
 #include "detectors/summary/moments.h"
 #include "detectors/summary/quantiles.h"
+#include "detectors/summary/selection.h"
 #include "detectors/summary/shape.h"
 #include "detectors/summary/top_k.h"
 
@@ -21,12 +22,6 @@ namespace faultline {
 struct CountingKernel;
 struct EdgeTable;
 struct RunTotals;
-
-// Rows of a column that a summary counts: a contiguous range.
-struct RowRange {
-  uint32_t begin = 0;
-  uint32_t end = 0;
-};
 
 // Maps the dictionary of one batch to the cells of one shape, so that counting a row is one load.
 // Reused from batch to batch.
@@ -61,16 +56,22 @@ class Summary {
   // `shape` must outlive the summary.
   explicit Summary(const Shape* shape);
 
-  // Counts rows [range.begin, range.end) of a numeric column. nulls: bit set = missing; nullptr =
-  // none. Exact for every finite value. Allocates nothing once warm.
-  void CountNumbers(std::span<const double> values, const uint64_t* nulls, RowRange range);
+  // Counts the selected rows of [range.begin, range.end) of a numeric column. nulls: bit set =
+  // missing; nullptr = no row is missing. Exact for every finite value. Allocates nothing once
+  // warm.
+  void CountNumbers(std::span<const double> values, const uint64_t* nulls, RowRange range,
+                    EveryRow = {});
+  void CountNumbers(std::span<const double> values, const uint64_t* nulls, RowRange range,
+                    const SelectedRows& selection);
 
-  // Counts rows of a categorical column given as codes into map's dictionary. Codes of rows that
-  // are not missing must lie in it; map must have been assigned this shape.
+  // Counts the selected rows of a categorical column given as codes into map's dictionary. Codes
+  // of rows that are not missing must lie in it; map must have been assigned this shape.
   void CountCategories(std::span<const uint32_t> codes, const CategoryMap& map,
-                       const uint64_t* nulls, RowRange range);
+                       const uint64_t* nulls, RowRange range, EveryRow = {});
+  void CountCategories(std::span<const uint32_t> codes, const CategoryMap& map,
+                       const uint64_t* nulls, RowRange range, const SelectedRows& selection);
 
-  // Counts rows that have no column at all.
+  // Counts rows whose batch lacks the column.
   void CountMissing(uint64_t rows);
 
   // Adds another summary of the same shape. Sub-sums are not merged: they belong to a pane.

@@ -225,20 +225,21 @@ void ModelState::CountSignal(uint32_t signal, RowRange run, OpenPane* pane, bool
   const bool rate = signal == row_rate_;
   if (column.sent || rate) pane->MarkSent(signal);
   if (!column.sent) {
-    summary.CountMissing(run.end - run.begin);
+    summary.CountMissing(EveryRow::CountIn(run));
     return;
   }
   const CategoryMap* map = nullptr;
   if (!schema_[signal].numeric()) map = &shard_->columns.MapOnto(column, reference.shape());
   const CountingPart part = {&column, map, &summary};
-  helped ? shard_->counting.push_back(part) : part.Count(run);
+  helped ? shard_->counting.push_back(part) : part.Count(run, EveryRow());
 }
 
 // Signals share nothing while they count, so whoever counts them, the bytes are the same.
 void ModelState::CountParts(RowRange run) {
   std::vector<CountingPart>& counting = shard_->counting;
   const size_t each = std::max<uint64_t>(1, kValuesOfPart / (run.end - run.begin));
-  shard_->helpers->ForEach(counting.size(), each, [&](size_t i) { counting[i].Count(run); });
+  shard_->helpers->ForEach(counting.size(), each,
+                           [&](size_t i) { counting[i].Count(run, EveryRow()); });
   counting.clear();
 }
 
