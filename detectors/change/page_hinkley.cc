@@ -1,14 +1,10 @@
-#include <xxhash.h>
-
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <cmath>
-#include <cstring>
 #include <string>
 
-#include "base/check.h"
 #include "detectors/contract/judgement.h"
+#include "detectors/contract/tagged_state.h"
 #include "detectors/kinds.h"
 
 namespace faultline {
@@ -35,21 +31,16 @@ struct Side {
 };
 
 struct State {
-  uint64_t tag = 0;
-  uint64_t shape_version = 0;
   uint64_t values = 0;
   Side up = {};
   Side down = {};
-  uint64_t checksum = 0;
 };
-static_assert(sizeof(State) == 17 * 8 + 8, "no padding: the bytes are hashed and stored");
-static_assert(std::endian::native == std::endian::little, "stored as it lies in memory");
+static_assert(sizeof(State) == 15 * 8, "no padding: the bytes are hashed and stored");
 
-constexpr uint64_t kTag = 0x0001'796b'6e69'6870;  // version 1 of "phinky"
+constexpr uint64_t kTag = 0x7068'0001;
 
-uint64_t ChecksumOf(const State& state) {
-  return XXH3_64bits(&state, sizeof state - sizeof state.checksum);
-}
+// Sums are in units of the reference: state of another one is foreign.
+uint64_t TagFor(const Shape& shape) { return kTag << 32 | shape.version; }
 
 class PageHinkley final : public FollowDetector {
  public:
@@ -57,19 +48,23 @@ class PageHinkley final : public FollowDetector {
 
   bool Judges(SignalType type) const override { return type == SignalType::kNumeric; }
 
-  size_t state_bytes() const override { return sizeof(State); }
+  size_t state_bytes() const override { return StateBytes(sizeof(State)); }
 
-  void Start(std::span<std::byte> bytes) const override { Save(State{.tag = kTag}, bytes); }
+  void Start(std::span<std::byte> bytes) const override {
+    std::fill(bytes.begin(), bytes.end(), std::byte{0});
+  }
 
   Verdict Follow(const FollowInput& input, std::span<std::byte> bytes) const override {
     const Summary& reference = input.reference;
-    State state = Load(bytes, reference.shape().version);
+    const uint64_t tag = TagFor(reference.shape());
+    State state;
+    if (!ReadState(tag, bytes, {StatePart(state)})) state = State();
     Verdict verdict;
     verdict.threshold = threshold_;
     verdict.reference_rows = reference.values();
     const double deviation = std::sqrt(reference.moments().variance());
     if (!HasReference(reference, deviation, &verdict)) {
-      Save(state, bytes);
+      WriteState(tag, {StatePart(state)}, bytes);
       return verdict;
     }
     const double mean = reference.moments().mean();
@@ -83,7 +78,7 @@ class PageHinkley final : public FollowDetector {
       Advance(-off, count, tolerance, &state.down);
       state.values += run.count;
     }
-    Save(state, bytes);
+    WriteState(tag, {StatePart(state)}, bytes);
     Judge(state, &verdict);
     return verdict;
   }
@@ -141,26 +136,6 @@ class PageHinkley final : public FollowDetector {
     } else {
       verdict->state = VerdictState::kQuiet;
     }
-  }
-
-  // A state of another kind, version or shape starts afresh.
-  static State Load(std::span<const std::byte> bytes, uint32_t shape_version) {
-    State state;
-    if (bytes.size() == sizeof state) {
-      std::memcpy(&state, bytes.data(), sizeof state);
-      const bool ours = state.tag == kTag && state.checksum == ChecksumOf(state);
-      if (ours && (state.values == 0 || state.shape_version == shape_version)) {
-        state.shape_version = shape_version;
-        return state;
-      }
-    }
-    return State{.tag = kTag, .shape_version = shape_version};
-  }
-
-  static void Save(State state, std::span<std::byte> bytes) {
-    FAULTLINE_CHECK(bytes.size() == sizeof state, "the caller asks state_bytes()");
-    state.checksum = ChecksumOf(state);
-    std::memcpy(bytes.data(), &state, sizeof state);
   }
 
   double threshold_;

@@ -1,3 +1,5 @@
+#include <xxhash.h>
+
 #include <array>
 #include <sstream>
 #include <string>

@@ -1,14 +1,12 @@
 #include "detectors/evidence/ledger.h"
 
-#include <xxhash.h>
-
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <utility>
 
 #include "base/check.h"
 #include "detectors/contract/judgement.h"
+#include "detectors/contract/tagged_state.h"
 #include "detectors/evidence/confidence.h"
 #include "detectors/stats/elementary.h"
 
@@ -39,48 +37,40 @@ int64_t Nanoseconds(double seconds) {
 }  // namespace
 
 size_t Ledger::Bytes(const Layout& layout) {
-  return sizeof(State) + layout.bets * sizeof(BetState) + layout.extra * sizeof(double) +
-         sizeof(uint64_t);
+  return StateBytes(sizeof(State) + layout.bets * sizeof(BetState) + layout.extra * sizeof(double));
 }
 
 void Ledger::Start(const Layout& layout, std::span<std::byte> bytes) {
   FAULTLINE_CHECK(bytes.size() == Bytes(layout), "the caller asks state_bytes()");
-  std::fill(bytes.begin(), bytes.end(), std::byte{0});  // No tag: Load starts afresh.
+  std::fill(bytes.begin(), bytes.end(), std::byte{0});  // Foreign: Load starts afresh.
 }
 
 Ledger::Ledger(const Layout& layout, const FollowInput& input, std::span<std::byte> bytes)
     : layout_(layout), input_(input), bytes_(bytes), batch_from_s_(input.begin_s) {
   FAULTLINE_CHECK(layout.bets <= kBetsMax && layout.extra <= kExtraMax, "kinds keep to the limits");
   FAULTLINE_CHECK(bytes.size() == Bytes(layout), "the caller asks state_bytes()");
-  Load(bytes);
+  Load();
   if (input_.deposit > 0) state_.deposit = input_.deposit;
 }
 
-void Ledger::Load(std::span<const std::byte> bytes) {
-  const size_t body = bytes.size() - sizeof(uint64_t);
-  uint64_t checksum = 0;
-  std::memcpy(&checksum, bytes.data() + body, sizeof checksum);
-  const uint32_t version = input_.reference.shape().version;
-  std::memcpy(&state_, bytes.data(), sizeof state_);
-  if (state_.tag == layout_.tag && state_.shape_version == version &&
-      checksum == XXH3_64bits(bytes.data(), body)) {
-    const size_t bets = layout_.bets * sizeof(BetState);
-    std::memcpy(bets_.data(), bytes.data() + sizeof state_, bets);
-    std::memcpy(extra_.data(), bytes.data() + sizeof state_ + bets, layout_.extra * sizeof(double));
+// State that was counted with another shape is foreign.
+uint64_t Ledger::Tag() const {
+  return uint64_t{layout_.tag} << 32 | input_.reference.shape().version;
+}
+
+void Ledger::Load() {
+  const std::span<BetState> bets(bets_.data(), layout_.bets);
+  if (ReadState(
+          Tag(), bytes_,
+          {StatePart(state_), std::as_writable_bytes(bets), std::as_writable_bytes(extra())})) {
     return;
   }
-  state_ = State{.tag = layout_.tag, .shape_version = version};
   state_.older.since_s = state_.newer.since_s = input_.begin_s;
 }
 
 void Ledger::Save() {
-  std::memcpy(bytes_.data(), &state_, sizeof state_);
-  const size_t bets = layout_.bets * sizeof(BetState);
-  std::memcpy(bytes_.data() + sizeof state_, bets_.data(), bets);
-  std::memcpy(bytes_.data() + sizeof state_ + bets, extra_.data(), layout_.extra * sizeof(double));
-  const size_t body = bytes_.size() - sizeof(uint64_t);
-  const uint64_t checksum = XXH3_64bits(bytes_.data(), body);
-  std::memcpy(bytes_.data() + body, &checksum, sizeof checksum);
+  const std::span<const BetState> bets(bets_.data(), layout_.bets);
+  WriteState(Tag(), {StatePart(state_), std::as_bytes(bets), std::as_bytes(extra())}, bytes_);
 }
 
 // From the panes before this one: what this one shows must not shape the bet on it.
@@ -217,9 +207,7 @@ void Ledger::MoveAlarm(const Effect& effect) {
   state_.looks = state_.over > 0 ? state_.looks + 1 : 0;
   if (state_.over < kOver || state_.looks < input_.resolve_looks) return;
   const State before = state_;
-  state_ = State{.tag = before.tag,
-                 .shape_version = before.shape_version,
-                 .rows = before.rows,
+  state_ = State{.rows = before.rows,
                  .panes = before.panes,
                  .slow_mean = before.slow_mean,
                  .spread = before.spread};

@@ -100,8 +100,6 @@ class Ledger {
   };
   static constexpr size_t kPanesWaiting = 4;
   struct State {
-    uint32_t tag = 0;
-    uint32_t shape_version = 0;
     uint64_t rows = 0;
     uint32_t panes = 0;
     uint32_t latched = 0;
@@ -123,7 +121,8 @@ class Ledger {
     double deposit = 0;  // the last one that was not 0
   };
 
-  void Load(std::span<const std::byte> bytes);
+  uint64_t Tag() const;
+  void Load();
   void Save();
   void Alarm(double batch_from_s, double time_s);
   void MoveAlarm(const Effect& effect);

@@ -1,7 +1,6 @@
 // Scores of other tools on raw values, window by window. The only kind that allocates on the way:
 // once a window, and only where it is asked for.
 #include <absl/strings/str_cat.h>
-#include <xxhash.h>
 
 #include <algorithm>
 #include <array>
@@ -11,8 +10,8 @@
 #include <string>
 #include <vector>
 
-#include "base/check.h"
 #include "detectors/contract/judgement.h"
+#include "detectors/contract/tagged_state.h"
 #include "detectors/kinds.h"
 #include "detectors/stats/conventions.h"
 
@@ -140,16 +139,10 @@ class RawWindows final : public RowDetector {
 };
 
 struct State {
-  uint64_t tag = kTag;
   double newest = kUnset;
   uint64_t windows = 0;
-  uint64_t checksum = 0;
 };
-static_assert(sizeof(State) == 32, "no padding: the bytes are hashed and stored");
-
-uint64_t ChecksumOf(const State& state) {
-  return XXH3_64bits(&state, sizeof state - sizeof state.checksum);
-}
+static_assert(sizeof(State) == 16, "no padding: the bytes are hashed and stored");
 
 // Shows the newest score, against a threshold if there is one.
 class ShowScore final : public FollowDetector {
@@ -157,16 +150,19 @@ class ShowScore final : public FollowDetector {
   ShowScore(double threshold, uint32_t rows) : threshold_(threshold), rows_(rows) {}
 
   bool Judges(SignalType type) const override { return type == SignalType::kNumeric; }
-  size_t state_bytes() const override { return sizeof(State); }
-  void Start(std::span<std::byte> bytes) const override { Save(State(), bytes); }
+  size_t state_bytes() const override { return StateBytes(sizeof(State)); }
+  void Start(std::span<std::byte> bytes) const override {
+    std::fill(bytes.begin(), bytes.end(), std::byte{0});
+  }
 
   Verdict Follow(const FollowInput& input, std::span<std::byte> bytes) const override {
-    State state = Load(bytes);
+    State state;
+    if (!ReadState(kTag, bytes, {StatePart(state)})) state = State();
     if (input.pane.values() > 0) {
       state.newest = input.pane.largest();
       state.windows += input.pane.values();
     }
-    Save(state, bytes);
+    WriteState(kTag, {StatePart(state)}, bytes);
     Verdict verdict;
     verdict.threshold = threshold_;
     verdict.reference_rows = input.reference.rows();
@@ -187,18 +183,6 @@ class ShowScore final : public FollowDetector {
   }
 
  private:
-  static State Load(std::span<const std::byte> bytes) {
-    State state;
-    if (bytes.size() != sizeof state) return State();
-    std::memcpy(&state, bytes.data(), sizeof state);
-    return state.tag == kTag && state.checksum == ChecksumOf(state) ? state : State();
-  }
-  static void Save(State state, std::span<std::byte> bytes) {
-    FAULTLINE_CHECK(bytes.size() == sizeof state, "the caller asks state_bytes()");
-    state.checksum = ChecksumOf(state);
-    std::memcpy(bytes.data(), &state, sizeof state);
-  }
-
   double threshold_;
   uint32_t rows_;
 };
