@@ -4,10 +4,10 @@
 
 #include <cstdint>
 #include <span>
-#include <string>
 
 #include "detectors/contract/detector.h"
 #include "detectors/contract/judgement.h"
+#include "detectors/evidence/evidence_detector.h"
 
 namespace faultline {
 
@@ -37,8 +37,8 @@ class PaneSums {
   double hour_error_ = 0;
 };
 
-// Why sums cannot be judged; empty if they can.
-std::string MissingForSums(const FollowInput& input);
+// As ObstacleOf, and the reference must not be constant.
+Obstacle ObstacleToSums(const FollowInput& input);
 
 // Even weights for the bets that may be used; false if none may.
 bool ShareOut(std::span<const TiltedBet> bets, std::span<double> weights);

@@ -11,7 +11,7 @@
 #include <memory>
 
 #include "detectors/contract/judgement.h"
-#include "detectors/evidence/ledger.h"
+#include "detectors/evidence/evidence_detector.h"
 #include "detectors/kinds.h"
 #include "detectors/quality/week_of_rates.h"
 #include "detectors/stats/elementary.h"
@@ -84,35 +84,36 @@ struct Look {
   double expected = 0;  // rows
 };
 
-class RowRateDrop final : public FollowDetector {
+class RowRateDrop final : public EvidenceDetector {
  public:
-  explicit RowRateDrop(double tolerance) : tolerance_(tolerance) {}
+  explicit RowRateDrop(double tolerance) : EvidenceDetector(kLayout), tolerance_(tolerance) {}
 
   bool Judges(SignalType type) const override { return type == SignalType::kNumeric; }
-  size_t state_bytes() const override { return Ledger::Bytes(kLayout); }
-  void Start(std::span<std::byte> state) const override { Ledger::Start(kLayout, state); }
 
-  Verdict Follow(const FollowInput& input, std::span<std::byte> state) const override {
-    Ledger ledger(kLayout, input, state);
-    Learnt learnt = Read(ledger.extra());
+ protected:
+  // It has no reference but what it learns itself.
+  Obstacle ObstacleTo(const FollowInput& /*input*/) const override { return {}; }
+
+  Verdict Judge(const FollowInput& input, Ledger* ledger) const override {
+    Learnt learnt = Read(ledger->extra());
     std::string missing;
     double error = 0;
     if (input.end_s > learnt.end_s) {
       const Look look = LookAt(input, &learnt);
-      const double dispersion = ledger.Dispersion(1);
+      const double dispersion = ledger->Dispersion(1);
       missing = Missing(learnt, look, dispersion, &error);
       if (missing.empty() && look.expected >= kExpectedMin) {
-        Bet(learnt, look, dispersion, error, input, &ledger);
+        Bet(learnt, look, dispersion, error, input, ledger);
       }
       if (learnt.panes > 0 && look.expected >= kExpectedMin) {
-        ledger.NotePane(
+        ledger->NotePane(
             {look.rows / look.expected - 1, 1, look.expected, tolerance_ + kErrors * error});
       }
-      Learn(look, input, ledger.latched(), ledger.score(), &learnt);
+      Learn(look, input, ledger->latched(), ledger->score(), &learnt);
     }
-    Write(learnt, ledger.extra());
-    if (!missing.empty()) return ledger.CannotTell(std::move(missing));
-    Verdict verdict = ledger.Finish(error);
+    Write(learnt, ledger->extra());
+    if (!missing.empty()) return ledger->CannotTell(std::move(missing));
+    Verdict verdict = ledger->Finish(error);
     verdict.reference_rows = static_cast<uint64_t>(learnt.rows);
     verdict.season = static_cast<ReferenceLaw::Season>(static_cast<uint8_t>(learnt.season));
     if (verdict.state == VerdictState::kAlarm) {

@@ -37,7 +37,7 @@ struct ShareChange::Open {
 };
 
 ShareChange::ShareChange(const Kind& kind, double tolerance)
-    : kind_(kind), layout_{.tag = kind.tag, .bets = kBets}, tolerance_(tolerance) {}
+    : EvidenceDetector({.tag = kind.tag, .bets = kBets}), kind_(kind), tolerance_(tolerance) {}
 
 ShareChange::Open ShareChange::OpenFor(const Share& share) const {
   const double n = share.reference_rows / share.dispersion;
@@ -54,28 +54,27 @@ ShareChange::Open ShareChange::OpenFor(const Share& share) const {
   return open;
 }
 
-Verdict ShareChange::Follow(const FollowInput& input, std::span<std::byte> state) const {
-  Ledger ledger(layout_, input, state);
+Verdict ShareChange::Judge(const FollowInput& input, Ledger* ledger) const {
   Share share = ShareOf(input);
   Verdict missing;
   if (!HasRows(static_cast<uint64_t>(share.reference_rows), 0, {kUnset, 0}, &missing)) {
-    return ledger.CannotTell(missing.detail);
+    return ledger->CannotTell(missing.detail);
   }
   if (std::string why = WhyInapplicable(input); !why.empty()) {
-    return ledger.Inapplicable(std::move(why));
+    return ledger->Inapplicable(std::move(why));
   }
-  share.dispersion = ledger.Dispersion(share.dispersion);
+  share.dispersion = ledger->Dispersion(share.dispersion);
   const Open open = OpenFor(share);
-  Bet(share, open, input, &ledger);
+  Bet(share, open, input, ledger);
   const double before = share.reference_count / share.reference_rows;
   const double smooth = (share.reference_count + 0.5) / (share.reference_rows + 1);
   const double deviation = std::sqrt(smooth * (1 - smooth));
   if (share.rows > 0) {
     const double now = share.count / share.rows;
     const double worst = std::max(smooth * (1 - smooth), now * (1 - now));
-    ledger.NotePane({now - before, std::sqrt(worst), share.rows, open.high - before});
+    ledger->NotePane({now - before, std::sqrt(worst), share.rows, open.high - before});
   }
-  Verdict verdict = ledger.Finish(deviation * std::sqrt(share.dispersion / share.reference_rows));
+  Verdict verdict = ledger->Finish(deviation * std::sqrt(share.dispersion / share.reference_rows));
   if (verdict.state == VerdictState::kAlarm) {
     verdict.detail =
         absl::StrFormat("%s: about %.3g %% of rows, %.3g %% in the reference", kind_.what,

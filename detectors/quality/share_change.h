@@ -8,7 +8,7 @@
 
 #include "detectors/contract/detector.h"
 #include "detectors/contract/judgement.h"
-#include "detectors/evidence/ledger.h"
+#include "detectors/evidence/evidence_detector.h"
 
 namespace faultline {
 
@@ -24,7 +24,7 @@ struct Share {
 // Sees a lasting change of a share of rows. Bets: likelihood ratios of a share against the end of
 // the interval that the reference leaves open for it, which hold for every share inside. A kind
 // says what is counted.
-class ShareChange : public FollowDetector {
+class ShareChange : public EvidenceDetector {
  public:
   struct Kind {
     const char* name;
@@ -36,11 +36,10 @@ class ShareChange : public FollowDetector {
   // `tolerance`: a change of the share that counts as none.
   ShareChange(const Kind& kind, double tolerance);
 
-  size_t state_bytes() const override { return Ledger::Bytes(layout_); }
-  void Start(std::span<std::byte> state) const override { Ledger::Start(layout_, state); }
-  Verdict Follow(const FollowInput& input, std::span<std::byte> state) const override;
-
  protected:
+  // What it needs of the reference depends on what is counted: Judge looks.
+  Obstacle ObstacleTo(const FollowInput& /*input*/) const final { return {}; }
+  Verdict Judge(const FollowInput& input, Ledger* ledger) const final;
   virtual Share ShareOf(const FollowInput& input) const = 0;
   // Why this reference is not for this kind; empty if it is.
   virtual std::string WhyInapplicable(const FollowInput& /*input*/) const { return ""; }
@@ -51,7 +50,6 @@ class ShareChange : public FollowDetector {
   void Bet(const Share& share, const Open& open, const FollowInput& input, Ledger* ledger) const;
 
   const Kind kind_;
-  const Ledger::Layout layout_;
   const double tolerance_;
 };
 

@@ -6,8 +6,8 @@
 #include <cmath>
 
 #include "detectors/contract/judgement.h"
+#include "detectors/evidence/evidence_detector.h"
 #include "detectors/evidence/few_cells.h"
-#include "detectors/evidence/ledger.h"
 #include "detectors/kinds.h"
 #include "detectors/stats/elementary.h"
 
@@ -17,34 +17,34 @@ namespace {
 constexpr double kShareMax = 0.999;
 const double kLogHalf = -0.6931471805599453;
 
-class Stuck final : public FollowDetector {
+class Stuck final : public EvidenceDetector {
  public:
-  bool Judges(SignalType type) const override { return type == SignalType::kNumeric; }
-  size_t state_bytes() const override { return Ledger::Bytes(kLayout); }
-  void Start(std::span<std::byte> state) const override { Ledger::Start(kLayout, state); }
+  Stuck() : EvidenceDetector(kLayout) {}
 
-  Verdict Follow(const FollowInput& input, std::span<std::byte> state) const override {
-    Ledger ledger(kLayout, input, state);
-    Verdict missing;
-    if (!HasShape(input.reference, &missing) ||
-        !HasRows(input.reference.values(), 0, {kUnset, 0}, &missing)) {
-      return ledger.CannotTell(missing.detail);
-    }
+  bool Judges(SignalType type) const override { return type == SignalType::kNumeric; }
+
+ protected:
+  Obstacle ObstacleTo(const FollowInput& input) const override {
+    if (Obstacle obstacle = ObstacleOf(input.reference); !obstacle.why.empty()) return obstacle;
     if (input.reference.shape().constant()) {
-      return ledger.Inapplicable("the reference is constant: standing still is its nature");
+      return {"the reference is constant: standing still is its nature", true};
     }
     if (input.law.repeats >= kShareMax) {
-      return ledger.Inapplicable("the reference itself hardly ever changes its value");
+      return {"the reference itself hardly ever changes its value", true};
     }
+    return {};
+  }
+
+  Verdict Judge(const FollowInput& input, Ledger* ledger) const override {
     const double values = static_cast<double>(input.pane.values());
     if (values > 0) {
       const bool same = input.pane.least() == input.pane.largest();
-      Bet(input, same, values, &ledger);
-      ledger.NotePane({same ? 1.0 : 0.0, 0.5, values, 0.5});
+      Bet(input, same, values, ledger);
+      ledger->NotePane({same ? 1.0 : 0.0, 0.5, values, 0.5});
     }
-    Verdict verdict = ledger.Finish(0);
+    Verdict verdict = ledger->Finish(0);
     if (verdict.state == VerdictState::kAlarm) {
-      verdict.detail = "every value is " + NumberInWords(ledger.extra()[1]);
+      verdict.detail = "every value is " + NumberInWords(ledger->extra()[1]);
     }
     return verdict;
   }

@@ -11,8 +11,8 @@
 #include <cmath>
 
 #include "detectors/contract/judgement.h"
+#include "detectors/evidence/evidence_detector.h"
 #include "detectors/evidence/few_cells.h"
-#include "detectors/evidence/ledger.h"
 #include "detectors/kinds.h"
 #include "detectors/stats/elementary.h"
 
@@ -70,35 +70,30 @@ double ShareBelow(const Summary& reference, double x) {
   return below / static_cast<double>(reference.values());
 }
 
-class UnitChange final : public FollowDetector {
+class UnitChange final : public EvidenceDetector {
  public:
-  bool Judges(SignalType type) const override { return type == SignalType::kNumeric; }
-  size_t state_bytes() const override { return Ledger::Bytes(kLayout); }
-  void Start(std::span<std::byte> state) const override { Ledger::Start(kLayout, state); }
+  UnitChange() : EvidenceDetector(kLayout) {}
 
-  Verdict Follow(const FollowInput& input, std::span<std::byte> state) const override {
-    Ledger ledger(kLayout, input, state);
-    Verdict missing;
-    if (!HasShape(input.reference, &missing) ||
-        !HasRows(input.reference.values(), 0, {kUnset, 0}, &missing)) {
-      return ledger.CannotTell(missing.detail);
-    }
+  bool Judges(SignalType type) const override { return type == SignalType::kNumeric; }
+
+ protected:
+  Verdict Judge(const FollowInput& input, Ledger* ledger) const override {
     const FewCells few(input.reference);
     if (few.size() < kCellsMin) {
-      return ledger.Inapplicable("the reference has too few different values to tell a unit by");
+      return ledger->Inapplicable("the reference has too few different values to tell a unit by");
     }
-    const double dispersion = ledger.Dispersion(input.law.cell_dispersion);
+    const double dispersion = ledger->Dispersion(input.law.cell_dispersion);
     const FewCells::Counts counts = few.Join(input.pane);
     const FewCells::Counts before = few.Join(input.reference);
     const double moved = Moved(few, counts, before);
     const double values = static_cast<double>(input.pane.values());
     if (values > 0) {
-      if (!ledger.latched()) Bet(input, few, counts, before, moved, dispersion, &ledger);
-      ledger.NotePane({moved, 0.5, values, kMovedMin});
-      ledger.extra()[0] = input.pane.mean() - input.reference.mean();
+      if (!ledger->latched()) Bet(input, few, counts, before, moved, dispersion, ledger);
+      ledger->NotePane({moved, 0.5, values, kMovedMin});
+      ledger->extra()[0] = input.pane.mean() - input.reference.mean();
     }
-    Verdict verdict = ledger.Finish(0);
-    if (verdict.state == VerdictState::kAlarm) Describe(ledger.extra(), &verdict);
+    Verdict verdict = ledger->Finish(0);
+    if (verdict.state == VerdictState::kAlarm) Describe(ledger->extra(), &verdict);
     return verdict;
   }
 

@@ -8,8 +8,8 @@
 #include <cmath>
 
 #include "detectors/contract/judgement.h"
+#include "detectors/evidence/evidence_detector.h"
 #include "detectors/evidence/few_cells.h"
-#include "detectors/evidence/ledger.h"
 #include "detectors/evidence/sums.h"
 #include "detectors/kinds.h"
 #include "detectors/stats/elementary.h"
@@ -67,34 +67,28 @@ double ChiDistance(const Cells& cells, const Shares& to) {
   return std::sqrt(sum);
 }
 
-class DistributionChange final : public FollowDetector {
+class DistributionChange final : public EvidenceDetector {
  public:
-  explicit DistributionChange(double tolerance) : tolerance_(tolerance) {}
+  explicit DistributionChange(double tolerance)
+      : EvidenceDetector(kLayout), tolerance_(tolerance) {}
 
   bool Judges(SignalType) const override { return true; }
-  size_t state_bytes() const override { return Ledger::Bytes(kLayout); }
-  void Start(std::span<std::byte> state) const override { Ledger::Start(kLayout, state); }
 
-  Verdict Follow(const FollowInput& input, std::span<std::byte> state) const override {
-    Ledger ledger(kLayout, input, state);
-    Verdict missing;
-    if (!HasShape(input.reference, &missing) ||
-        !HasRows(input.reference.values(), 0, {kUnset, 0}, &missing)) {
-      return ledger.CannotTell(missing.detail);
-    }
+ protected:
+  Verdict Judge(const FollowInput& input, Ledger* ledger) const override {
     const Cells cells = CellsOf(input);
-    const double dispersion = ledger.Dispersion(input.law.cell_dispersion);
+    const double dispersion = ledger->Dispersion(input.law.cell_dispersion);
     const double rows = static_cast<double>(input.reference.values()) / dispersion;
     const double freedom = cells.size - 1;
     const double ball =
         tolerance_ + std::sqrt((freedom + kRare * std::sqrt(2 * freedom) + kRare) / rows);
     if (cells.rows > 0) {
-      const Shares learnt = Learnt(cells, 0, ledger.extra());
-      Bet(input, cells, ball, dispersion, rows, &ledger);
-      ledger.NotePane({Distance(cells, learnt), 1, cells.rows, 2 * ball});
-      Remember(cells, ledger.extra());
+      const Shares learnt = Learnt(cells, 0, ledger->extra());
+      Bet(input, cells, ball, dispersion, rows, ledger);
+      ledger->NotePane({Distance(cells, learnt), 1, cells.rows, 2 * ball});
+      Remember(cells, ledger->extra());
     }
-    Verdict verdict = ledger.Finish(ball / kRare);
+    Verdict verdict = ledger->Finish(ball / kRare);
     if (verdict.state == VerdictState::kAlarm) Describe(input, cells, &verdict);
     return verdict;
   }
