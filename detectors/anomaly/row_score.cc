@@ -227,17 +227,17 @@ class RowScore final : public ScoreDetector {
     const bool enough = HasRows(reference.values(), window.values(), rule_, &verdict);
     if (!HasShape(reference, &verdict) || !enough) return verdict;
     const Shape& shape = reference.shape();
-    // Counts are known at edges only: the lowest edge with at most 1 - quantile of the reference
+    // Counts are known at boundaries only: the lowest boundary with at most 1 - quantile of the reference
     // above it, at worst the largest reference score.
     uint64_t above = reference.over();
     uint64_t window_above = window.over();
-    uint32_t edge = shape.bins();
+    uint32_t boundary = shape.bins();
     const double most = (1 - quantile_) * static_cast<double>(reference.values());
-    while (edge > 1) {
-      const uint64_t next = above + reference.cells()[edge - 1];
+    while (boundary > 1) {
+      const uint64_t next = above + reference.cells()[boundary - 1];
       if (static_cast<double>(next) > most) break;
       above = next;
-      window_above += window.cells()[--edge];
+      window_above += window.cells()[--boundary];
     }
     const double before = static_cast<double>(above) / static_cast<double>(reference.values());
     verdict.score = static_cast<double>(window_above) / static_cast<double>(window.values());
@@ -247,7 +247,7 @@ class RowScore final : public ScoreDetector {
     Decide(&verdict);
     if (verdict.state == VerdictState::kAlarm) {
       verdict.detail = absl::StrCat(RowsInWords(window_above), " above row score ",
-                                    NumberInWords(shape.edges[edge]));
+                                    NumberInWords(shape.boundaries[boundary]));
     }
     return verdict;
   }

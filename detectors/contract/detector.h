@@ -76,7 +76,7 @@ struct FollowInput {
   double end_s = 0;
   // What the pane adds to this detector's evidence and where that is an alarm, in one unit: seconds
   // or rows of the alarm budget. 0 and infinity without a budget.
-  double deposit = 0;
+  double budget_increment = 0;
   double threshold = std::numeric_limits<double>::infinity();
   // Panes that must find an alarm's effect gone before it ends, at least.
   uint32_t resolve_looks = 3;

@@ -48,7 +48,7 @@ absl::StatusOr<FixedRule> ReadFixedRule(const char* kind, const Options& options
                        options.has_rows_min() ? options.rows_min() : rows_min_default);
 }
 
-// True if the reference had values to make edges or categories of; else the verdict says so.
+// True if the reference had values to make boundaries or categories of; else the verdict says so.
 bool HasShape(const Summary& reference, Verdict* verdict);
 
 // True if there are rows enough on both sides to compute a score; else the verdict says how many

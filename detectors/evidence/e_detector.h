@@ -16,27 +16,27 @@ namespace faultline {
 //   Shiryaev-Roberts form   M <- L (M + d)
 //   CUSUM form              M <- L max(M, d)
 //
-// where L is the bet's e-value of the newest batch and d the deposit charged to it. While nothing
-// has changed the mean of M is at most the sum of deposits, so with an alarm at M >= A, after which
-// M begins again at 0, the mean number of false alarms is at most deposits / A: whatever the
-// dependence between detectors, whenever one looks, restarts included. The mean of several
-// e-detectors is one, and so is a mixture of bets that shares one deposit.
+// where L is the bet's e-value of the newest batch and d the increment charged to it. While nothing
+// has changed the mean of M is at most the sum of increments, so with an alarm at M >= A, after
+// which M begins again at 0, the mean number of false alarms is at most increments / A: whatever
+// the dependence between detectors, whenever one looks, restarts included. The mean of several
+// e-detectors is one, and so is a mixture of bets that shares one increment.
 //
 // M under all starts at once is also, up to a factor, the posterior of the time of change under a
-// prior as even as the deposits: the bank keeps its mean and variance beside it.
+// prior as even as the increments: the bank keeps its mean and variance beside it.
 enum class DetectorForm : uint8_t { kShiryaevRoberts, kCusum };
 
-// One bet of a bank. All bits 0: nothing deposited yet.
+// One bet of a bank. All bits 0: nothing added yet.
 struct BetState {
   double mass = 0;            // M, in units of the budget
   double start_mean = 0;      // of the time of change, in seconds
   double start_variance = 0;  // in square seconds
 };
 
-// Gives each bet its share of a deposit made at a time. weights: as many as bets, each >= 0,
+// Gives each bet its share of a increment made at a time. weights: as many as bets, each >= 0,
 // together at most 1.
-void Deposit(DetectorForm form, std::span<const double> weights, double deposit, double time_s,
-             std::span<BetState> bets);
+void AddIncrement(DetectorForm form, std::span<const double> weights, double increment,
+                  double time_s, std::span<BetState> bets);
 
 // Multiplies by the e-values of a batch, given as natural logarithms (any double but NaN; -infinity
 // for 0; below -700 counts as -700). Mass stays below 1e300.
@@ -46,14 +46,14 @@ void Multiply(std::span<const double> log_values, std::span<BetState> bets);
 double TotalMass(std::span<const BetState> bets);
 
 // When it changed, if it has: mean and standard deviation of the posterior. deviation_s is 0 and
-// mean_s 0 if nothing was deposited.
+// mean_s 0 if nothing was added.
 struct ChangeTime {
   double mean_s = 0;
   double deviation_s = 0;
 };
 ChangeTime EstimateChange(std::span<const BetState> bets);
 
-// Back to nothing deposited.
+// Back to nothing added.
 void Clear(std::span<BetState> bets);
 
 // ln of the mean of numbers given as logarithms, weighted; weights sum to at most 1. Averaging

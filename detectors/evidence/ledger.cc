@@ -50,7 +50,7 @@ Ledger::Ledger(const Layout& layout, const FollowInput& input, std::span<std::by
   FAULTLINE_CHECK(layout.bets <= kBetsMax && layout.extra <= kExtraMax, "kinds keep to the limits");
   FAULTLINE_CHECK(bytes.size() == Bytes(layout), "the caller asks state_bytes()");
   Load();
-  if (input_.deposit > 0) state_.deposit = input_.deposit;
+  if (input_.budget_increment > 0) state_.increment = input_.budget_increment;
 }
 
 // State that was counted with another shape is foreign.
@@ -91,11 +91,12 @@ void Ledger::AddBatch(std::span<const double> weights, std::span<const double> l
   if (latched()) return;
   const double from_s = std::exchange(batch_from_s_, time_s);
   const std::span<BetState> bets(bets_.data(), layout_.bets);
-  Deposit(DetectorForm::kShiryaevRoberts, weights, share * input_.deposit, time_s, bets);
+  AddIncrement(DetectorForm::kShiryaevRoberts, weights, share * input_.budget_increment, time_s,
+               bets);
   std::array<double, kBetsMax> most;
   std::copy(log_values.begin(), log_values.end(), most.begin());
-  if (capped && state_.deposit > 0 && std::isfinite(input_.threshold)) {
-    const double cap = std::max(1.0, Log(input_.threshold / state_.deposit) / 2);
+  if (capped && state_.increment > 0 && std::isfinite(input_.threshold)) {
+    const double cap = std::max(1.0, Log(input_.threshold / state_.increment) / 2);
     for (size_t k = 0; k < bets.size(); ++k) most[k] = std::min(most[k], cap);
   }
   Multiply({most.data(), bets.size()}, bets);
@@ -119,8 +120,8 @@ void Ledger::Jump(double share) {
 }
 
 double Ledger::Score(double mass) const {
-  if (!(state_.deposit > 0)) return 0;
-  return Log(1 + mass / state_.deposit) / kLn10;
+  if (!(state_.increment > 0)) return 0;
+  return Log(1 + mass / state_.increment) / kLn10;
 }
 
 void Ledger::Alarm(double batch_from_s, double time_s) {
@@ -211,7 +212,7 @@ void Ledger::MoveAlarm(const Effect& effect) {
                  .panes = before.panes,
                  .slow_mean = before.slow_mean,
                  .spread = before.spread};
-  state_.deposit = before.deposit;
+  state_.increment = before.increment;
   state_.older.since_s = state_.newer.since_s = input_.end_s;
 }
 

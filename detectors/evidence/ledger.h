@@ -13,11 +13,11 @@ namespace faultline {
 // The evidence of one detector on one signal against the alarm budget: a bank of bets
 // (e_detector.h), and what becomes of an alarm. Flat bytes between panes.
 //
-// While it is armed each batch adds its share of the pane's deposit to the bank and multiplies it.
-// Mass at or above the threshold is an alarm: the bank is cleared and the alarm stands, whatever
-// the evidence, until its effect is plainly gone; then it is armed again. It is gone when the odds
-// for no effect against half the effect seen at the alarm (at least the smallest that the detector
-// can see) have risen a thousandfold, over at least `resolve_looks` panes.
+// While it is armed each batch adds its share of the pane's increment to the bank and multiplies
+// it. Mass at or above the threshold is an alarm: the bank is cleared and the alarm stands,
+// whatever the evidence, until its effect is plainly gone; then it is armed again. It is gone when
+// the odds for no effect against half the effect seen at the alarm (at least the smallest that the
+// detector can see) have risen a thousandfold, over at least `resolve_looks` panes.
 //
 // Rows count as effective rows: divided by the dispersion, the larger of the reference's and of
 // what the panes before this one show among themselves (ledger.cc). A power below 1 of an e-value
@@ -45,16 +45,16 @@ class Ledger {
   Ledger(const Layout& layout, const FollowInput& input, std::span<std::byte> bytes);
 
   bool latched() const { return state_.latched != 0; }
-  // log10 of what one pane's deposit has grown to so far.
+  // log10 of what one pane's increment has grown to so far.
   double score() const { return Score(TotalMass({bets_.data(), layout_.bets})); }
   std::span<double> extra() { return {extra_.data(), layout_.extra}; }
   // Rows per effective row, given what the reference says.
   double Dispersion(double of_reference);
 
   // One batch of the pane: weights and logarithms of e-values by bet, already of effective rows.
-  // share: of the pane's deposit; time: of the batch. `capped`: no batch alone may decide (sums, in
-  // which one value may weigh without end): its e-value counts at most for the square root of what
-  // lies between deposit and threshold.
+  // share: of the pane's increment; time: of the batch. `capped`: no batch alone may decide (sums,
+  // in which one value may weigh without end): its e-value counts at most for the square root of
+  // what lies between increment and threshold.
   void AddBatch(std::span<const double> weights, std::span<const double> log_values, double share,
                 double time_s, bool capped);
 
@@ -118,7 +118,7 @@ class Ledger {
     double half = 0;  // of the effect seen at the alarm
     double over = 0;  // evidence that it is over
     uint64_t looks = 0;
-    double deposit = 0;  // the last one that was not 0
+    double increment = 0;  // the last one that was not 0
   };
 
   uint64_t Tag() const;

@@ -112,8 +112,8 @@ std::vector<WeightedPoint> PointsOf(const Summary& reference) {
   const double rows = static_cast<double>(reference.values());
   for (uint32_t bin = 0; bin < shape.bins(); ++bin) {
     if (reference.cells()[bin] == 0) continue;
-    const double low = FixedPoint(shape.edges[bin], shape.center, shape.scale) / kUnit;
-    const double high = FixedPoint(shape.edges[bin + 1], shape.center, shape.scale) / kUnit;
+    const double low = FixedPoint(shape.boundaries[bin], shape.center, shape.scale) / kUnit;
+    const double high = FixedPoint(shape.boundaries[bin + 1], shape.center, shape.scale) / kUnit;
     const double weight = static_cast<double>(reference.cells()[bin]) / kPointsPerBin;
     for (uint32_t i = 0; i < kPointsPerBin; ++i) {
       const double value = low + (high - low) * (i + 0.5) / kPointsPerBin;

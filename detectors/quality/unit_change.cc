@@ -61,12 +61,12 @@ double ShareBelow(const Summary& reference, double x) {
   const Shape& shape = reference.shape();
   if (x <= shape.low) return 0;
   if (x >= shape.high) return 1;
-  const auto above = std::upper_bound(shape.edges.begin(), shape.edges.end(), x);
-  const auto bin = static_cast<size_t>(above - shape.edges.begin()) - 1;
+  const auto above = std::upper_bound(shape.boundaries.begin(), shape.boundaries.end(), x);
+  const auto bin = static_cast<size_t>(above - shape.boundaries.begin()) - 1;
   double below = 0;
   for (size_t i = 0; i < bin; ++i) below += static_cast<double>(reference.cells()[i]);
-  const double width = shape.edges[bin + 1] - shape.edges[bin];
-  below += static_cast<double>(reference.cells()[bin]) * (x - shape.edges[bin]) / width;
+  const double width = shape.boundaries[bin + 1] - shape.boundaries[bin];
+  below += static_cast<double>(reference.cells()[bin]) * (x - shape.boundaries[bin]) / width;
   return below / static_cast<double>(reference.values());
 }
 
@@ -193,8 +193,8 @@ class UnitChange final : public EvidenceDetector {
     double from = -std::numeric_limits<double>::infinity();
     double to = std::numeric_limits<double>::infinity();
     if (cell + 2 < few.size()) {
-      from = shape.edges[few.begin(cell)];
-      to = shape.edges[few.end(cell)];
+      from = shape.boundaries[few.begin(cell)];
+      to = shape.boundaries[few.end(cell)];
     } else if (cell + 2 == few.size()) {
       to = shape.low;
     } else {

@@ -17,10 +17,10 @@ namespace faultline {
 // numpy.histogram_bin_edges(values, rule). None where numpy refuses: values further apart than the
 // largest number, or too far for a third moment.
 enum class BinRule : uint8_t { kSturges, kDoane };
-std::vector<double> HistogramEdges(std::span<const double> values, BinRule rule);
+std::vector<double> HistogramBoundaries(std::span<const double> values, BinRule rule);
 // numpy.histogram(values, edges): half-open bins, the last one closed; others are left out.
 std::vector<uint64_t> HistogramCounts(std::span<const double> values,
-                                      std::span<const double> edges);
+                                      std::span<const double> boundaries);
 
 namespace evidently {
 

@@ -41,11 +41,11 @@ double KolmogorovSmirnov(std::span<const uint64_t> p, std::span<const uint64_t> 
 // cells.
 double KolmogorovSmirnovPValue(double statistic, uint64_t n, uint64_t m);
 
-// Area between the distribution functions from the first to the last edge, in units of scale > 0.
+// Area between the distribution functions from the first to the last boundary, in units of scale > 0.
 // Cells are "below the
-// first edge", then one between each two edges, then "above the last": edges + 1 of them. Within
+// first boundary", then one between each two boundaries, then "above the last": boundaries + 1 of them. Within
 // a cell, values are taken to be spread evenly.
-double WassersteinOnBins(std::span<const double> edges, double scale, std::span<const uint64_t> p,
+double WassersteinOnBins(std::span<const double> boundaries, double scale, std::span<const uint64_t> p,
                          std::span<const uint64_t> q);
 
 // Pearson's test of the 2 x cells table.
@@ -62,7 +62,7 @@ ChiSquareResult ChiSquare(std::span<const uint64_t> p, std::span<const uint64_t>
 double PsiNoise(uint32_t cells, uint64_t n, uint64_t m);
 double JensenShannonNoise(uint32_t cells, uint64_t n, uint64_t m);
 double KolmogorovSmirnovNoise(uint64_t n, uint64_t m);
-double WassersteinNoise(std::span<const double> edges, double scale, std::span<const uint64_t> p,
+double WassersteinNoise(std::span<const double> boundaries, double scale, std::span<const uint64_t> p,
                         uint64_t n, uint64_t m);
 double CramersVNoise(uint32_t cells, uint64_t n, uint64_t m);
 // Of max(0, difference of two shares), where `share` is the true one.

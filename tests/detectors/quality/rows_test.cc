@@ -61,7 +61,7 @@ class Panes {
     FollowInput input = {.reference = reference_, .law = law_, .pane = pane};
     input.begin_s = begin;
     input.end_s = at_s_;
-    input.deposit = kLength;
+    input.budget_increment = kLength;
     input.threshold = budget_s_;
     const Verdict verdict = detector_.follow->Follow(input, state_);
     const bool alarm = verdict.state == VerdictState::kAlarm;

@@ -46,7 +46,7 @@ struct Stream {
                               .pane = closed,
                               .begin_s = static_cast<double>(number),
                               .end_s = static_cast<double>(number + 1),
-                              .deposit = 1,
+                              .budget_increment = 1,
                               .threshold = 1e6},
                              state);
   }
