@@ -1,5 +1,5 @@
-// Sees values that come to rank higher, lower or otherwise than the reference's, whatever their
-// law: made for scores. Bets: the simple jumper of Vovk, Petej, Nouretdinov, Ahlberg, Carlsson,
+// Detects that values rank differently among the reference values, whatever their distribution:
+// made for scores. Bets: the simple jumper of Vovk, Petej, Nouretdinov, Ahlberg, Carlsson,
 // Gammerman: "Retrain or not retrain: conformal test martingales for change-point detection"
 // (2021), on the mean conformal p-value of each cell, with the reference's sampling error in the
 // cost; jumps happen between panes.
@@ -17,7 +17,7 @@ namespace {
 constexpr double kJumpDefault = 0.01;
 constexpr std::array<double, 5> kDirections = {-1.9, -1, 0, 1, 1.9};
 constexpr uint32_t kBets = kDirections.size();
-// Standard deviation of a p-value.
+// Standard deviation of a uniform p-value.
 const double kDeviation = std::sqrt(1.0 / 12);
 
 class ConformalChange final : public EvidenceDetector {
@@ -40,8 +40,8 @@ class ConformalChange final : public EvidenceDetector {
     }
     Verdict verdict = ledger->Finish(error);
     if (verdict.state == VerdictState::kAlarm) {
-      verdict.detail = "values rank at " + NumberInWords(100 * (0.5 + verdict.effect_size)) +
-                       " of 100 among the reference's, on the average";
+      verdict.detail = "mean percentile among reference values: " +
+                       NumberInWords(100 * (0.5 + verdict.effect_size));
     }
     return verdict;
   }

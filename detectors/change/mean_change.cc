@@ -1,6 +1,6 @@
-// Sees a lasting move of the mean, up or down, from some twentieth of a deviation on. Blind to
-// changes that leave the mean where it is, and on very heavy tails, where no bet on sums is safe:
-// there distribution_change sees it. Bets: exponential tilts of sub-sums (Shin, Ramdas, Rinaldo
+// Detects a lasting shift of the mean, up or down, from about a twentieth of a standard deviation
+// on. Blind to changes that keep the mean, and on very heavy tails, where no bet on sums is safe;
+// distribution_change covers those. Bets: exponential tilts of sub-sums (Shin, Ramdas, Rinaldo
 // 2024, section 4; costs learnt from the reference).
 #include <array>
 #include <cmath>
@@ -29,7 +29,7 @@ class MeanChange final : public EvidenceDetector {
   Verdict Judge(const FollowInput& input, Ledger* ledger) const override {
     std::array<double, kBets> weights;
     if (!ShareOut(input.law.mean_bets, weights)) {
-      return ledger->Inapplicable("tails too heavy for bets on the mean: see distribution_change");
+      return ledger->Inapplicable("tails too heavy to bet on the mean: use distribution_change");
     }
     const double dispersion = ledger->Dispersion(input.law.mean_dispersion);
     const PaneSums pane(input);
@@ -63,7 +63,7 @@ class MeanChange final : public EvidenceDetector {
 };
 
 std::string Describe(const FollowInput& /*input*/, double effect) {
-  return "mean is off by " + NumberInWords(effect) + " reference deviations";
+  return "mean shifted by " + NumberInWords(effect) + " reference standard deviations";
 }
 
 }  // namespace

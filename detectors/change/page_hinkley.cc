@@ -11,9 +11,9 @@ namespace faultline {
 namespace {
 
 constexpr double kDeltaDefault = 0.5;
-// How many standard errors of the reference's own mean are tolerated besides.
+// Standard errors of the reference's own mean that are tolerated on top of delta.
 constexpr double kReferenceErrors = 2;
-// Log-likelihood ratio at which an excursion is taken for ended: ln 1000.
+// Log-likelihood ratio at which an excursion counts as over: ln 1000.
 constexpr double kEnded = 6.907755278982137;
 constexpr double kShiftMin = 0.5;
 constexpr double kSumMax = 1e12;
@@ -26,8 +26,8 @@ struct Side {
   double runs = 0;           //   number of sub-sums
   double deviation_sum = 0;  //   deviation from the reference's mean, in its deviations, x values
   double values = 0;
-  double shift = 0;  // latched: what mean z beyond the tolerance counts as going on; else 0
-  double ended = 0;  // latched: evidence that it is over
+  double shift = 0;  // latched: mean z beyond the tolerance that counts as going on; else 0
+  double ended = 0;  // latched: evidence that the excursion is over
 };
 
 struct State {
@@ -88,7 +88,7 @@ class PageHinkley final : public FollowDetector {
     if (!HasShape(reference, verdict)) return false;
     if (!HasRows(reference.values(), 0, {verdict->threshold, 0}, verdict)) return false;
     if (deviation > 0) return true;
-    verdict->detail = "the reference is constant: no deviation to measure by";
+    verdict->detail = "the reference is constant: its standard deviation is 0";
     return false;
   }
 
@@ -96,7 +96,8 @@ class PageHinkley final : public FollowDetector {
     const double z = off * std::sqrt(count);
     side->sum = std::min(side->sum + z - tolerance, kSumMax);
     if (side->shift > 0) {
-      // Wald: is z rather at the tolerance, or `shift` beyond? While that is open the alarm stands.
+      // Wald's test of z at the tolerance against z `shift` beyond it; until it decides, the alarm
+      // stands.
       side->ended = std::max(0.0, side->ended + side->shift * (side->shift / 2 + tolerance - z));
       side->sum = std::max(side->sum, threshold_);
     }
@@ -109,8 +110,8 @@ class PageHinkley final : public FollowDetector {
     side->deviation_sum += off * count;
     side->values += count;
     if (side->shift == 0 && side->sum >= threshold_) {
-      // Half of what was seen: seen at its alarm, an excursion looks larger than it is, and one
-      // that goes on must not be taken for ended.
+      // Half the observed shift: at an alarm it is biased upwards, and an excursion that goes on
+      // must not count as over.
       side->shift = std::max((side->z_sum / side->runs - tolerance) / 2, kShiftMin);
     }
   }
@@ -130,8 +131,8 @@ class PageHinkley final : public FollowDetector {
       verdict->detail = "no threshold is set";
     } else if (state.up.shift > 0 || state.down.shift > 0) {
       verdict->state = VerdictState::kAlarm;
-      verdict->detail = "mean is off by " + NumberInWords(verdict->effect_size) +
-                        " reference deviations over the last " +
+      verdict->detail = "mean shifted by " + NumberInWords(verdict->effect_size) +
+                        " reference standard deviations over the last " +
                         RowsInWords(static_cast<uint64_t>(side.values));
     } else {
       verdict->state = VerdictState::kQuiet;

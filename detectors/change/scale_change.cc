@@ -1,6 +1,6 @@
-// Sees a lasting change of the spread around the reference's mean: wider or narrower. A move of the
-// mean widens it too. Blind on heavy tails, where no bet on squares is safe: there
-// distribution_change sees it. Bets: exponential tilts of the sub-sums of squares.
+// Detects a lasting change of the spread around the reference's mean: wider or narrower. A shift of
+// the mean widens it too. Blind on heavy tails, where no bet on squares is safe;
+// distribution_change covers those. Bets: exponential tilts of the sub-sums of squares.
 #include <array>
 #include <cmath>
 
@@ -13,9 +13,9 @@ namespace faultline {
 namespace {
 
 constexpr uint32_t kBets = 2 * ReferenceLaw::kScaleRates;
-// Of the square of a standard normal.
+// Standard deviation of the square of a standard normal value.
 const double kDeviation = std::sqrt(2.0);
-// The least change of the variance that counts as one.
+// The smallest change of the variance that counts as a change.
 constexpr double kLeast = 0.1;
 
 class ScaleChange final : public EvidenceDetector {
@@ -33,8 +33,8 @@ class ScaleChange final : public EvidenceDetector {
     if (!ShareOut(input.law.scale_bets, weights)) {
       return ledger->Inapplicable(
           input.reference.values() < kScaleRowsMin
-              ? "a reference of 200 values or more"
-              : "tails too heavy for bets on the scale: see distribution_change");
+              ? "a reference of at least 200 values"
+              : "tails too heavy to bet on the variance: use distribution_change");
     }
     const double dispersion = ledger->Dispersion(input.law.scale_dispersion);
     const PaneSums pane(input);
@@ -58,7 +58,7 @@ class ScaleChange final : public EvidenceDetector {
                                               static_cast<double>(input.reference.values())));
     if (verdict.state == VerdictState::kAlarm) {
       verdict.detail =
-          "variance is " + NumberInWords(1 + verdict.effect_size) + " times the reference's";
+          "variance is " + NumberInWords(1 + verdict.effect_size) + " times the reference variance";
     }
     return verdict;
   }

@@ -12,7 +12,7 @@
 
 namespace faultline {
 
-// What a rule says after one value.
+// The outcome of one value.
 struct RuleStep {
   SequenceMark mark = SequenceMark::kNone;
   uint64_t ago = 0;
@@ -40,19 +40,19 @@ struct RunningVariance {
   double variance() const { return mean.n > 1 ? squares / (mean.n - 1) : 0; }
 };
 
-// Makes a detector of a rule. A rule is an object of options with
-//   struct State;                       flat, begins with what State() says
+// Makes a detector from a rule. A rule is an object of options with
+//   struct State;                       flat; its initial value is State()
 //   static constexpr SequenceInput kInput;
-//   size_t tail_bytes() const;          further state behind it, zeros at first; a multiple of 8
+//   size_t tail_bytes() const;          size of further state, initially 0; a multiple of 8
 //   void Begin(State&, std::byte* tail) const;
 //   RuleStep Step(State&, std::byte* tail, double x) const;
 template <typename Rule>
 class SequenceOf final : public SequenceDetector {
  public:
   using State = typename Rule::State;
-  static_assert(std::is_trivially_copyable_v<State>, "it is stored as it lies in memory");
+  static_assert(std::is_trivially_copyable_v<State>, "stored as it lies in memory");
 
-  // `tag` names kind, version and options: state with another one is foreign.
+  // `tag` names kind, version and options: state with another tag is foreign.
   SequenceOf(Rule rule, uint64_t tag) : rule_(std::move(rule)), tag_(tag) {}
 
   size_t state_bytes() const override { return StateBytes(sizeof(Whole) + rule_.tail_bytes()); }
@@ -118,7 +118,7 @@ std::shared_ptr<const SequenceDetector> SequenceFrom(Rule rule, uint64_t tag) {
   return std::make_shared<SequenceOf<Rule>>(std::move(rule), tag);
 }
 
-// The factories behind the table; `tag` is the state's.
+// The factories behind the table; `tag` is that of the state.
 using SequenceOptions = std::span<const double>;
 std::shared_ptr<const SequenceDetector> MakeAdwin(SequenceOptions options, uint64_t tag);
 std::shared_ptr<const SequenceDetector> MakePageHinkleyValues(SequenceOptions options,

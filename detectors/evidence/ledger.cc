@@ -14,19 +14,20 @@ namespace faultline {
 namespace {
 
 constexpr double kLn10 = 2.302585092994046;
-// Panes until the spread among them is believed, and over which it is remembered.
+// Panes from which on the spread among them is used, and over which it is averaged.
 constexpr uint32_t kPanesToBelieve = 8;
 constexpr uint32_t kPanesRemembered = 64;
 constexpr double kPlainErrors = 2.5;
-// The most that one pane's spread may be above what is known: a change must not pass for spread.
+// Cap on one pane's spread relative to the known one: a change must not count as spread.
 constexpr double kSpreadLeap = 9;
 constexpr double kReferenceErrors = 2.5;
-// Evidence that an alarm is over: ln 1000.
+// Evidence needed to end an alarm: ln 1000.
 constexpr double kOver = 6.907755278982137;
 constexpr double kAlpha = 0.05;
 constexpr double kBestRows = 1000;
 constexpr double kPosteriorWidths = 2;
-// Of a pane: whole numbers are exact far beyond. A kind may reckon rows from what it remembers.
+// Limit on a pane's rows, far below where doubles stop being exact. Kinds may derive rows from
+// state.
 constexpr double kRowsMax = 1e15;
 
 int64_t Nanoseconds(double seconds) {
@@ -47,7 +48,8 @@ void Ledger::Start(const Layout& layout, std::span<std::byte> bytes) {
 
 Ledger::Ledger(const Layout& layout, const FollowInput& input, std::span<std::byte> bytes)
     : layout_(layout), input_(input), bytes_(bytes), batch_from_s_(input.begin_s) {
-  FAULTLINE_CHECK(layout.bets <= kBetsMax && layout.extra <= kExtraMax, "kinds keep to the limits");
+  FAULTLINE_CHECK(layout.bets <= kBetsMax && layout.extra <= kExtraMax,
+                  "every kind stays within the limits");
   FAULTLINE_CHECK(bytes.size() == Bytes(layout), "the caller asks state_bytes()");
   Load();
   if (input_.budget_increment > 0) state_.increment = input_.budget_increment;
@@ -73,7 +75,7 @@ void Ledger::Save() {
   WriteState(Tag(), {StatePart(state_), std::as_bytes(bets), std::as_bytes(extra())}, bytes_);
 }
 
-// From the panes before this one: what this one shows must not shape the bet on it.
+// From the earlier panes only: a pane must not influence the bet on itself.
 double Ledger::Dispersion(double of_reference) {
   dispersion_ = std::max(1.0, of_reference);
   const uint32_t panes = std::min(state_.panes, kPanesRemembered);
@@ -128,9 +130,9 @@ void Ledger::Alarm(double batch_from_s, double time_s) {
   const std::span<BetState> bets(bets_.data(), layout_.bets);
   const ChangeTime change = EstimateChange(bets);
   state_.alarm_score = Score(TotalMass(bets));
-  // Evidence starts with whole batches, and is dated by their ends: the change lies anywhere in the
-  // first unlike one, late in the one before, or in those from which the bets first had to learn.
-  // So from two batches and the lag before to one after.
+  // Evidence comes in whole batches dated by their ends. The change lies anywhere in the first
+  // changed batch, late in the previous one, or in those from which the bets first had to learn:
+  // from two batches and the lag before to one batch after.
   const double batch_s = std::max(0.0, time_s - batch_from_s);
   const double before_s = (2.0 + layout_.lag) * batch_s;
   state_.change_s = std::min(change.mean_s, time_s) - (before_s - batch_s) / 2;
@@ -138,9 +140,9 @@ void Ledger::Alarm(double batch_from_s, double time_s) {
   state_.latched = 1;
   state_.looks = 0;
   state_.waiting_panes = 0;
-  state_.half = 0;  // until the pane's effect is known
+  state_.half = 0;  // until NotePane gives the pane's effect
   state_.over = 0;
-  // From here on the effect is that of the change alone.
+  // From here on, the effect covers the time since the change alone.
   if (state_.newer.since_s < change.mean_s - change.deviation_s) {
     state_.newer = {.since_s = input_.begin_s};
   }
@@ -155,7 +157,7 @@ void Ledger::NotePane(const Effect& effect) {
   MoveSpans(effect.mean, effect.rows / dispersion_);
   if (latched()) {
     MoveAlarm(effect);
-    return;  // What the change does among panes is no spread of unchanged traffic.
+    return;  // Variation caused by a change is not spread of unchanged traffic.
   }
   if (!(effect.deviation > 0)) return;
   Waiting& oldest = state_.waiting[state_.waiting_panes % kPanesWaiting];
@@ -192,8 +194,8 @@ const Ledger::Span& Ledger::BestSpan() const {
 
 double Ledger::effect() const { return BestSpan().mean(); }
 
-// Wald: is the effect rather 0, or half of what was seen? What was seen at an alarm looks larger
-// than it is, and one that goes on must not be taken for over.
+// Wald's test of no effect against half the effect seen at the alarm. Half, because the effect seen
+// at an alarm is biased upwards, and an alarm that goes on must not end.
 void Ledger::MoveAlarm(const Effect& effect) {
   if (state_.half == 0) {
     const double best = BestSpan().mean();

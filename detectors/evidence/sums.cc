@@ -42,7 +42,7 @@ Obstacle ObstacleToSums(const FollowInput& input) {
   Obstacle obstacle = ObstacleOf(input.reference);
   obstacle.lasting = !(input.reference.moments().variance() > 0);
   if (obstacle.lasting && obstacle.why.empty()) {
-    obstacle.why = "the reference is constant: no deviation to measure by";
+    obstacle.why = "the reference is constant: its standard deviation is 0";
   }
   return obstacle;
 }

@@ -13,9 +13,9 @@
 namespace faultline {
 namespace {
 
-// A chance of one in a thousand, one-sided, in normal deviations.
+// Normal quantile of a one-sided probability of 1 in 1000.
 constexpr double kRare = 3.09;
-// What the odds are multiplied by, as logarithms.
+// Logarithms of the factors on the odds.
 constexpr std::array<double, 5> kUp = {0.3, 0.7, 1.5, 3, 6};
 constexpr std::array<double, 4> kDown = {0.3, 0.7, 1.5, 3};
 constexpr uint32_t kBets = kUp.size() + kDown.size();
@@ -30,7 +30,7 @@ double LogRatio(double count, double others, double from, double to) {
 
 }  // namespace
 
-// The interval of shares that the reference leaves open.
+// The interval of shares that the reference allows.
 struct ShareChange::Open {
   double low;
   double high;
@@ -42,7 +42,7 @@ ShareChange::ShareChange(const Kind& kind, double tolerance)
 ShareChange::Open ShareChange::OpenFor(const Share& share) const {
   const double n = share.reference_rows / share.dispersion;
   const double count = share.reference_count / share.dispersion;
-  // By the rarer of the two outcomes: a Poisson limit is good for rare ones.
+  // By the rarer of the two outcomes, because Poisson limits are accurate for rare ones.
   Open open{};
   if (2 * count <= n) {
     open = {PoissonLower(count, kRare) / n, PoissonUpper(count, kRare) / n};
@@ -103,7 +103,7 @@ void ShareChange::Bet(const Share& share, const Open& open, const FollowInput& i
   ledger->AddBatch(weights, log_values, 1, input.end_s, false);
 }
 
-// The center is the median, so 0 or 1, and the other of the two has one fixed-point value.
+// The center is the median, so 0 or 1, and the other value has a single fixed-point value.
 double CountOnes(const Summary& summary) {
   const Shape& shape = summary.shape();
   const double values = static_cast<double>(summary.values());

@@ -1,7 +1,8 @@
-// Sees a signal that repeats one value. Blind to a stuck part of the traffic: a pane counts if all
-// of its values are the same. Bet: half on the chance that the pane goes on with the value of the
-// pane before it, if that had only one, or else that it has only one: at most share^repeats, where
-// share is what the reference says of values that equal the one before.
+// Detects a signal that repeats one value. Blind to a stuck part of the traffic: a pane counts only
+// if all of its values are equal. Bet: half of the stake on the pane repeating the previous pane's
+// single value or, if that had several, on the pane having a single value. Under the null this has
+// probability at most share^repeats, where share is the reference's share of values equal to the
+// previous one.
 #include <algorithm>
 #include <cmath>
 
@@ -27,10 +28,10 @@ class Stuck final : public EvidenceDetector {
   Obstacle ObstacleTo(const FollowInput& input) const override {
     if (Obstacle obstacle = ObstacleOf(input.reference); !obstacle.why.empty()) return obstacle;
     if (input.reference.shape().constant()) {
-      return {"the reference is constant: standing still is its nature", true};
+      return {"the reference is constant, so a constant signal is normal", true};
     }
     if (input.law.repeats >= kShareMax) {
-      return {"the reference itself hardly ever changes its value", true};
+      return {"reference values hardly ever change", true};
     }
     return {};
   }
@@ -51,7 +52,7 @@ class Stuck final : public EvidenceDetector {
 
  private:
   static void Bet(const FollowInput& input, bool same, double values, Ledger* ledger) {
-    // extra: the last pane had one value only, and which.
+    // extra: whether the previous pane had a single value, and which.
     const std::span<double> last = ledger->extra();
     const bool stood = last[0] != 0;
     const bool stands = same && (!stood || last[1] == input.pane.least());

@@ -1,9 +1,9 @@
-// Sees values that are the reference's in another unit, and names it: times 10, 100, 1000 and their
-// inverses, Celsius, Fahrenheit and Kelvin, the sign, an offset of more than two deviations (a
-// smaller one is a shift like others). Blind to units that leave most values in their cells, and to
-// a mixture of both units. Bets: the likelihood ratio of the reference, its unit changed, against
-// the reference, worth nothing unless the pane's own least, largest and mean value fit that unit:
-// so that any other large move does not pass for one.
+// Detects reference-like values in another unit, and names it: times 10, 100, 1000 and their
+// inverses, Celsius, Fahrenheit and Kelvin, the sign, an offset of more than two standard
+// deviations (a smaller one is a shift like others). Blind to units that leave most values in their
+// cells, and to a mixture of both units. Bets: the likelihood ratio of the converted reference
+// against the reference, and nothing unless the pane's least, largest and mean value fit that unit,
+// so that no other large shift counts as a change of unit.
 #include <absl/strings/str_cat.h>
 
 #include <algorithm>
@@ -31,32 +31,32 @@ constexpr std::array<Unit, 12> kUnits = {{{10, 0, "times 10"},
                                           {0.01, 0, "divided by 100"},
                                           {1000, 0, "times 1000"},
                                           {0.001, 0, "divided by 1000"},
-                                          {1.8, 32, "Fahrenheit instead of Celsius"},
-                                          {1 / 1.8, -32 / 1.8, "Celsius instead of Fahrenheit"},
-                                          {1, 273.15, "Kelvin instead of Celsius"},
-                                          {1, -273.15, "Celsius instead of Kelvin"},
+                                          {1.8, 32, "in Fahrenheit instead of Celsius"},
+                                          {1 / 1.8, -32 / 1.8, "in Celsius instead of Fahrenheit"},
+                                          {1, 273.15, "in Kelvin instead of Celsius"},
+                                          {1, -273.15, "in Celsius instead of Kelvin"},
                                           {-1, 0, "with the opposite sign"},
                                           {1, 0, "offset"}}};
 constexpr uint32_t kBets = kUnits.size();
 constexpr uint32_t kOffset = kBets - 1;
-// Distinct cells below which a unit cannot be told.
+// With fewer distinct cells a unit cannot be recognised.
 constexpr uint32_t kCellsMin = 6;
-// Share of rows that must have left their cells before a look is worth its time.
+// Share of rows that must have left their cells before units are tried.
 constexpr double kMovedMin = 0.25;
-// How far beyond the reference's range, its unit changed, values may lie, and the part of that
-// range that they must fill, as shares of it.
+// How far beyond the converted reference range values may lie, and how much of it they must cover,
+// as shares of that range.
 constexpr double kSlack = 0.3;
 constexpr double kFilledMin = 0.2;
 constexpr uint64_t kValuesMin = 5;
-// How far from the reference's mean, its unit changed, the pane's may lie: in deviations, its unit
-// changed, and in standard errors besides.
+// How far the pane's mean may lie from the converted reference mean: in converted standard
+// deviations, plus in standard errors.
 constexpr double kMeanSlack = 0.3;
 constexpr double kMeanErrors = 3;
 constexpr double kOffsetMin = 2;
-// Of the rows, that may be anything.
+// Share of rows with arbitrary values.
 constexpr double kStray = 0.02;
 
-// Share of the reference's values below x: even within a bin.
+// Share of the reference's values below x, interpolated evenly within a bin.
 double ShareBelow(const Summary& reference, double x) {
   const Shape& shape = reference.shape();
   if (x <= shape.low) return 0;
@@ -80,7 +80,7 @@ class UnitChange final : public EvidenceDetector {
   Verdict Judge(const FollowInput& input, Ledger* ledger) const override {
     const FewCells few(input.reference);
     if (few.size() < kCellsMin) {
-      return ledger->Inapplicable("the reference has too few different values to tell a unit by");
+      return ledger->Inapplicable("the reference has too few distinct values to recognise a unit");
     }
     const double dispersion = ledger->Dispersion(input.law.cell_dispersion);
     const FewCells::Counts counts = few.Join(input.pane);
@@ -98,8 +98,8 @@ class UnitChange final : public EvidenceDetector {
   }
 
  private:
-  // extra: how far the newest pane's mean lies from the reference's; the unit it alarmed with, and
-  // its offset.
+  // extra: distance of the newest pane's mean from the reference's; the unit of the alarm, and its
+  // offset.
   static constexpr Ledger::Layout kLayout = {
       .tag = 0x756e'6974, .bets = kBets, .extra = 3, .lag = 4};
 
@@ -155,7 +155,7 @@ class UnitChange final : public EvidenceDetector {
            largest - least >= kFilledMin * range;
   }
 
-  // Moments are of clipped values: true where the mean cannot be compared.
+  // True if the mean cannot be compared, because moments are of clipped values.
   static bool MeanFits(const FollowInput& input, const Unit& unit, double deviation) {
     const Shape& shape = input.reference.shape();
     const double expected = unit.factor * input.reference.mean() + unit.offset;
@@ -186,7 +186,7 @@ class UnitChange final : public EvidenceDetector {
     return sum - total * Log(1 + error);
   }
 
-  // Share of the reference's values, their unit changed, in a cell.
+  // Share of the converted reference values in a cell.
   static double MassIn(const Summary& reference, const FewCells& few, uint32_t cell,
                        const Unit& unit) {
     const Shape& shape = reference.shape();
@@ -207,10 +207,10 @@ class UnitChange final : public EvidenceDetector {
   }
 
   static void Describe(std::span<const double> extra, Verdict* verdict) {
-    // None of the units if it was not this kind that remembered it.
+    // Out of range if another kind wrote it.
     if (!(extra[1] >= 0 && extra[1] <= kOffset)) return;
     const auto best = static_cast<uint32_t>(extra[1]);
-    verdict->detail = absl::StrCat("values look like the reference's ", kUnits[best].name);
+    verdict->detail = absl::StrCat("values look like reference values ", kUnits[best].name);
     if (best == kOffset) absl::StrAppend(&verdict->detail, " by ", NumberInWords(extra[2]));
   }
 };

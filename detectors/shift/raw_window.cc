@@ -1,5 +1,5 @@
-// Scores of other tools on raw values, window by window. The only kind that allocates on the way:
-// once a window, and only where it is asked for.
+// Scores of other tools on raw values, window by window. The only kind that allocates while it
+// runs: once per window, and only where it is configured.
 #include <absl/strings/str_cat.h>
 
 #include <algorithm>
@@ -47,7 +47,7 @@ constexpr std::array<RawScore, 11> kScores = {{
 
 constexpr uint64_t kTag = 0x7277'0001;
 
-// What is remembered from row to row: the open window.
+// The state from row to row: the open window.
 struct Memory {
   uint32_t tag = 0;
   uint32_t rows = 0;
@@ -57,7 +57,7 @@ struct Memory {
 };
 static_assert(sizeof(Memory) == 8'016, "the catalog says so");
 
-// Values that the tools would have been given.
+// The values that the other tools would get.
 std::vector<double> FiniteValues(const RowColumn& column, uint32_t rows) {
   std::vector<double> values;
   values.reserve(rows);
@@ -82,7 +82,7 @@ class RawWindows final : public RowDetector {
                    std::vector<RowSignal>* signals) const override {
     if (columns.size() > kColumnsMax) {
       return absl::FailedPreconditionError(
-          absl::StrCat(kName, " takes ", kColumnsMax, " columns; name fewer by signals"));
+          absl::StrCat(kName, " takes ", kColumnsMax, " columns at most: list fewer in signals"));
     }
     for (uint32_t i = 0; i < columns.size(); ++i) {
       std::vector<double> values = FiniteValues(columns[i], rows);
@@ -144,7 +144,7 @@ struct State {
 };
 static_assert(sizeof(State) == 16, "no padding: the bytes are hashed and stored");
 
-// Shows the newest score, against a threshold if there is one.
+// Shows the newest score, with a threshold if one is set.
 class ShowScore final : public FollowDetector {
  public:
   ShowScore(double threshold, uint32_t rows) : threshold_(threshold), rows_(rows) {}
@@ -201,7 +201,7 @@ absl::StatusOr<Detector> MakeRawWindow(const v1::DetectorSpec& spec) {
       options.score() == v1::RAW_SCORE_UNSPECIFIED ? v1::RAW_SCORE_EVIDENTLY_PSI : options.score();
   const auto score = std::find_if(kScores.begin(), kScores.end(),
                                   [&](const RawScore& one) { return one.score == wanted; });
-  if (score == kScores.end()) return OptionError(kName, "score", "one of those listed");
+  if (score == kScores.end()) return OptionError(kName, "score", "one of the listed scores");
   return Detector{.name = kName,
                   .follow = std::make_shared<ShowScore>(threshold, rows),
                   .rows = std::make_shared<RawWindows>(*score, rows)};

@@ -23,8 +23,8 @@ class Wasserstein final : public CompareDetector {
     const Shape& shape = reference.shape();
     verdict.score = WassersteinOnBins(shape.boundaries, shape.scale, before, now);
     verdict.effect_size = MeanShift(reference, window);
-    verdict.noise_floor =
-        WassersteinNoise(shape.boundaries, shape.scale, before, reference.values(), window.values());
+    verdict.noise_floor = WassersteinNoise(shape.boundaries, shape.scale, before,
+                                           reference.values(), window.values());
     Decide(&verdict);
     return verdict;
   }

@@ -49,7 +49,7 @@ double Deviation(std::span<const double> values) {
   return std::sqrt(sum / D(values.size()));
 }
 
-// The shares of both sides in the same cells.
+// The shares of both sides in common cells.
 struct Shares {
   std::vector<double> p, q;
 };
@@ -62,7 +62,7 @@ std::vector<double> SharesOf(const std::vector<uint64_t>& counts, size_t rows) {
 }
 
 Shares OnBoundaries(std::span<const double> p, std::span<const double> q,
-               const std::vector<double>& boundaries) {
+                    const std::vector<double>& boundaries) {
   if (boundaries.size() < 2) return {{kNan}, {kNan}};
   return {SharesOf(HistogramCounts(p, boundaries), p.size()),
           SharesOf(HistogramCounts(q, boundaries), q.size())};
@@ -168,7 +168,8 @@ namespace {
 
 Shares Binned(std::span<const double> reference, std::span<const double> current) {
   if (Distinct(reference).size() <= kCategoriesMost) return ByCategory(reference, current);
-  return OnBoundaries(reference, current, HistogramBoundaries(Joined(reference, current), BinRule::kSturges));
+  return OnBoundaries(reference, current,
+                      HistogramBoundaries(Joined(reference, current), BinRule::kSturges));
 }
 
 void FillEmpty(std::vector<double>& shares) {
@@ -223,7 +224,8 @@ double JensenShannon(std::span<const double> reference, std::span<const double> 
 
 double Hellinger(std::span<const double> reference, std::span<const double> current) {
   if (reference.empty() || current.empty()) return kNan;
-  const auto boundaries = HistogramBoundaries(Distinct(Joined(reference, current)), BinRule::kSturges);
+  const auto boundaries =
+      HistogramBoundaries(Distinct(Joined(reference, current)), BinRule::kSturges);
   return std::sqrt(1 - Affinity(OnBoundaries(reference, current, boundaries)));
 }
 
@@ -282,7 +284,7 @@ std::vector<double> EqualBins(std::span<const double> reference) {
   return boundaries;
 }
 
-// What lies outside of the bins shares one more.
+// Values outside the bins share one more bin.
 void AddLeftover(Shares& shares) {
   double sum = 0;
   for (const double share : shares.q) sum += share;
@@ -297,7 +299,7 @@ Shares OnDoane(std::span<const double> reference, std::span<const double> chunk)
   return shares;
 }
 
-// Area between the distribution function of `values` and a step at `boundary` behind or before all.
+// Area between the distribution function of `values` and a step at `boundary` after or before all.
 double AreaBeyond(std::vector<double> values, double boundary, bool below) {
   values.push_back(boundary);
   std::sort(values.begin(), values.end());
@@ -320,7 +322,7 @@ double JensenShannonOfCategories(std::span<const double> reference, std::span<co
   if (reference.empty() || chunk.empty()) return kNan;
   Shares shares = ByCategory(reference, chunk);
   Shares known;
-  double rest = 0;  // categories that the reference does not have, together
+  double rest = 0;  // categories that the reference lacks, together
   for (size_t i = 0; i < shares.p.size(); ++i) {
     if (shares.p[i] == 0) {
       rest += shares.q[i];
@@ -350,8 +352,8 @@ double KolmogorovSmirnov(std::span<const double> reference, std::span<const doub
   const std::vector<double> boundaries = EqualBins(reference);
   const Shares shares = OnBoundaries(reference, chunk, boundaries);
   double p = 0;
-  double q = D(static_cast<size_t>(std::count_if(chunk.begin(), chunk.end(),
-                                                 [&](double x) { return x < boundaries.front(); }))) /
+  double q = D(static_cast<size_t>(std::count_if(
+                 chunk.begin(), chunk.end(), [&](double x) { return x < boundaries.front(); }))) /
              D(chunk.size());
   double most = 0;
   for (size_t i = 0; i < shares.p.size(); ++i) {

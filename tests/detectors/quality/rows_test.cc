@@ -146,7 +146,7 @@ TEST(RowRateDrop, SeesSilenceInFewPanesAndThatItEnds) {
   }
   EXPECT_LE(silent, 6u);
   EXPECT_GE(silent, 2u) << "no pane alone may decide";
-  EXPECT_EQ(verdict.detail.find("no row for "), 0u) << verdict.detail;
+  EXPECT_EQ(verdict.detail.find("no rows for "), 0u) << verdict.detail;
   EXPECT_LT(verdict.effect_high, 0);
   EXPECT_NEAR(verdict.effect_size, -1, 0.05);
   const double begin_s = panes.at_s() - silent * Panes::kLength;

@@ -65,8 +65,8 @@ std::vector<double> ProbesOf(const Shape& shape, uint64_t seed) {
     probes.insert(probes.end(), stream.values.begin(), stream.values.end());
   }
   for (const double boundary : shape.boundaries) {
-    for (const double x :
-         {boundary, std::nextafter(boundary, kInfinity), std::nextafter(boundary, -kInfinity), -boundary}) {
+    for (const double x : {boundary, std::nextafter(boundary, kInfinity),
+                           std::nextafter(boundary, -kInfinity), -boundary}) {
       probes.push_back(x);
     }
   }
