@@ -33,7 +33,7 @@ constexpr CatalogEntry kCatalog[] = {
   {kInvalidRate, "invalid_rate",         kQuality, C, 1, 0, kPanes, Y, N, N, MakeInvalidRate},
   {kOutOfRange, "out_of_range",          kQuality, C, 1, 0, kPanes, Y, N, N, MakeOutOfRange},
   {kUnseenCategory, "unseen_category",   kQuality, C, 1, 0, kPanes, Y, N, N, MakeUnseenCategory},
-  {kPageHinkley, "page_hinkley",         kChange, C, 1, 144, kPanes, Y, N, N, MakePageHinkley},
+  {kPageHinkley, "page_hinkley",         kChange, C, 1, 136, kPanes, Y, N, N, MakePageHinkley},
   {kMeanChange, "mean_change",           kChange, C, 1, 608, kPanes, Y, Y, N, MakeMeanChange},
   {kScaleChange, "scale_change",         kChange, C, 1, 464, kPanes, Y, Y, N, MakeScaleChange},
   {kDistributionChange, "distribution_change",

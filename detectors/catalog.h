@@ -16,7 +16,7 @@ class DetectorSpec;
 
 namespace faultline {
 
-// What an alarm of a detector points to first.
+// What an alarm of a detector points to in the first place.
 enum class Concern : uint8_t { kQuality, kShift, kChange, kAnomaly };
 
 // Where verdicts can be recomputed from.
@@ -49,10 +49,10 @@ struct CatalogEntry {
   uint32_t state_bytes_max;  // per signal; 0 for compare detectors
   ReplaySource replay;
   bool in_default_suite;
-  // Its verdicts are evidence that alarms against the model's alarm budget; else against a fixed
-  // threshold, which promises nothing.
+  // Its verdicts are evidence and alarm within the model's alarm budget; otherwise they alarm at a
+  // fixed threshold, without any promise about false alarms.
   bool budgeted;
-  // It compares the rolling reference with the one in use, not the window.
+  // It compares the rolling reference, instead of the window, with the reference in use.
   bool on_rolling;
   // INVALID_ARGUMENT naming the option and its range.
   absl::StatusOr<Detector> (*make)(const v1::DetectorSpec& spec);

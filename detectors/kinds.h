@@ -7,8 +7,8 @@
 namespace faultline {
 
 // The factories behind the catalog, one per kind. Each makes a detector from the options of its
-// kind in `spec`, or says INVALID_ARGUMENT with the option and its range. What a kind computes is
-// said in docs/detectors.md.
+// kind in `spec`, or returns INVALID_ARGUMENT with the option and its range. docs/detectors.md
+// describes what each kind computes.
 
 // shift/
 absl::StatusOr<Detector> MakePsi(const v1::DetectorSpec& spec);

@@ -24,11 +24,11 @@ constexpr uint32_t kColumnsMax = 64;
 constexpr uint32_t kColumnsMin = 2;
 constexpr size_t kFitRowsMin = 100;
 constexpr uint32_t kTag = 0x01637372;  // version 1 of "rsc"
-// Deviations are cut here: for the correlations hard, so that outliers do not make them up; for
-// scores only to keep the arithmetic finite.
+// Limits of deviations: tight for the correlations, so that outliers do not dominate them; wide for
+// the scores, to keep the arithmetic finite.
 constexpr double kWinsor = 2.5;
 constexpr double kDeviationMax = 1e6;
-// 1 / (normal quantile of 3/4): makes the median deviation a standard one on normal values.
+// 1 / (normal quantile of 3/4): scales the median deviation to the standard one for normal values.
 constexpr double kMadToDeviation = 1.482602218505602;
 constexpr double kShrinkageMin = 1e-3;
 constexpr uint32_t kBlockRows = 64;
@@ -40,7 +40,7 @@ struct Fitted {
   uint32_t columns = 0;
   uint32_t used = 0;  // columns that vary
   std::array<double, kColumnsMax> center{};
-  std::array<double, kColumnsMax> scale{};  // 0: does not vary, left out
+  std::array<double, kColumnsMax> scale{};  // 0: constant, not used
   // Rows of the inverse of the Cholesky factor, packed: row i has i + 1 elements.
   std::array<double, kColumnsMax*(kColumnsMax + 1) / 2> whiten{};
 };
@@ -52,8 +52,8 @@ double Median(std::vector<double>& values) {
   return *std::max_element(values.begin(), middle) / 2 + *middle / 2;
 }
 
-// Median and scaled median deviation; where more than half the values tie, the mean deviation; 0
-// for a constant.
+// Median and scaled median deviation; the mean deviation where more than half the values tie; 0 for
+// a constant.
 void FitColumn(Numbers column, double* center, double* scale) {
   std::vector<double> values;
   for (const double value : column) {
@@ -65,7 +65,7 @@ void FitColumn(Numbers column, double* center, double* scale) {
   *center = Median(values);
   double mean = 0;
   for (double& value : values) value = std::min(std::fabs(value - *center), 1e300);
-  std::sort(values.begin(), values.end());  // one order for the sum, whatever order the rows had
+  std::sort(values.begin(), values.end());  // so that the sum does not depend on the order of rows
   for (const double value : values) mean += value / static_cast<double>(values.size());
   const double median = Median(values);
   *scale = median > 0 ? median * kMadToDeviation : mean;
@@ -95,8 +95,8 @@ Eigen::MatrixXd Correlations(std::span<const Numbers> columns, const Fitted& fit
   return cut.transpose() * cut;
 }
 
-// Schaefer and Strimmer (2005): the share of the identity that loses least, from the variance
-// of the correlations. The floor keeps exact copies of a column invertible.
+// Schaefer and Strimmer (2005): the weight of the identity with the least expected loss, from the
+// variance of the correlations. The floor keeps the matrix invertible with copies of a column.
 double Shrinkage(const Eigen::MatrixXd& correlations, size_t rows) {
   double variances = 0;
   double squares = 0;
@@ -160,7 +160,7 @@ double ValueOf(const RowColumn& column, uint32_t row) {
   return column.numbers[row];
 }
 
-// Column by column over a block of rows, so that the inner loops run over neighbours.
+// Column by column over a block of rows, so that the inner loops run over adjacent memory.
 void ScoreBlock(const Fitted& fitted, std::span<const RowColumn> columns, RowRange block,
                 std::span<double> scores) {
   std::array<std::array<double, kBlockRows>, kColumnsMax> deviations;
@@ -174,7 +174,7 @@ void ScoreBlock(const Fitted& fitted, std::span<const RowColumn> columns, RowRan
       present[i] += std::isnan(value) ? 0 : 1;
       deviations[used][i] = Deviation(value, fitted.center[k], fitted.scale[k], kDeviationMax);
     }
-    // Whole blocks below: loops of a fixed length become vector instructions.
+    // Fill the block: loops of a fixed length become vector instructions.
     std::fill(deviations[used].begin() + rows, deviations[used].end(), 0.0);
     ++used;
   }
@@ -267,17 +267,17 @@ class RowScore final : public CompareDetector {
     const bool enough = HasRows(reference.values(), window.values(), rule_, &verdict);
     if (!HasShape(reference, &verdict) || !enough) return verdict;
     const Shape& shape = reference.shape();
-    // Counts are known at edges only: the lowest edge with at most 1 - quantile of the reference
-    // above it, at worst the largest reference score.
+    // Counts are known at boundaries only: take the lowest boundary with at most 1 - quantile of
+    // the reference above it, at worst the largest reference score.
     uint64_t above = reference.over();
     uint64_t window_above = window.over();
-    uint32_t edge = shape.bins();
+    uint32_t boundary = shape.bins();
     const double most = (1 - quantile_) * static_cast<double>(reference.values());
-    while (edge > 1) {
-      const uint64_t next = above + reference.cells()[edge - 1];
+    while (boundary > 1) {
+      const uint64_t next = above + reference.cells()[boundary - 1];
       if (static_cast<double>(next) > most) break;
       above = next;
-      window_above += window.cells()[--edge];
+      window_above += window.cells()[--boundary];
     }
     const double before = static_cast<double>(above) / static_cast<double>(reference.values());
     verdict.score = static_cast<double>(window_above) / static_cast<double>(window.values());
@@ -287,7 +287,7 @@ class RowScore final : public CompareDetector {
     Decide(&verdict);
     if (verdict.state == VerdictState::kAlarm) {
       verdict.detail = absl::StrCat(RowsInWords(window_above), " above row score ",
-                                    NumberInWords(shape.edges[edge]));
+                                    NumberInWords(shape.boundaries[boundary]));
     }
     return verdict;
   }

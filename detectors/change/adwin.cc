@@ -1,6 +1,6 @@
 // ADWIN (Bifet, Gavalda: Learning from time-changing data with adaptive windowing, SDM 2007), the
 // form with exponential buckets and a variance-aware cut. The window is cut where the means of its
-// two parts differ by more than chance; buckets of 1, 2, 4, ... values keep it in O(log W).
+// two parts differ by more than chance; buckets of 1, 2, 4, ... values keep the cost at O(log W).
 //
 // Paper (the default): 1/m = 1/n0 + 1/n1, and after a change the newer part of the window stays.
 // Compatible with river 0.26.1 (`river` = 1): 1/m is of n - min_window_length + 1, and the value
@@ -116,8 +116,8 @@ struct AdwinRule {
     double n1 = state.width;
     double u1 = state.total;
     const double less = river ? least_part - 1 : 0;
-    // Without roots and divisions: the first term of epsilon alone is exceeded, with room for
-    // rounding. Where it is not, there is no cut.
+    // Without roots and divisions: there can only be a cut if the first term of epsilon alone is
+    // exceeded, with a margin for rounding.
     const double bound =
         2 * (state.variance / state.width) * log_term * (state.width - 2 * less) * (1 - 1e-9);
     for (size_t i = state.rows; i-- > 0;) {

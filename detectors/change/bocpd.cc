@@ -3,11 +3,11 @@
 // normal-inverse-gamma, so predictions are Student's t) and a constant hazard. Run lengths with a
 // posterior below 1e-12, and the least probable beyond `run_lengths` of them, are forgotten.
 //
-// A change is said where the most probable run length falls behind by more than `fall` values of
-// what it would be without one.
+// Reports a change when the most probable run length is shorter by more than `fall` values than it
+// would be without a change.
 //
-// Blind to: what does not look normal within a run; single outliers look like changes. Scale the
-// values so that the prior (mean 0, deviation about 1) is not absurd.
+// Weak where values within a run are not normal; single outliers look like changes. Scale the
+// values so that the prior (mean 0, deviation about 1) is plausible.
 
 #include <limits>
 #include <vector>
@@ -20,10 +20,10 @@ namespace {
 
 constexpr double kTwoPi = 6.28318530717958647693;
 constexpr uint64_t kTabled = 2048;
-// Run lengths with a smaller posterior are forgotten: ln 1e-12.
+// Run lengths with a smaller log posterior are dropped: ln 1e-12.
 constexpr double kLogShareLeast = -27.631021115928547;
 
-// One run length that is still possible.
+// One candidate run length.
 struct Run {
   double length = 0;
   double log_share = 0;  // of the posterior, up to a constant that all share
@@ -80,7 +80,7 @@ struct BocpdRule {
     for (uint64_t i = 0; i < count; ++i) sum += Exp(runs[i].log_share - most);
     return most + Log(sum);
   }
-  // Leaves out what is too improbable, and the least probable one if all places are taken.
+  // Drops run lengths that are too improbable, and the least probable one if all places are taken.
   void Forget(State& state, Run* runs) const {
     uint64_t kept = 0;
     uint64_t least = 0;

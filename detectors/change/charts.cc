@@ -1,12 +1,12 @@
-// The classical control charts and Page-Hinkley, value by value, in the forms of river: reference
-// mean and deviation are of the first min_instances values, or run along. Scale-free except for
-// Page-Hinkley, whose threshold and delta are in the signal's unit.
+// The classical control charts and Page-Hinkley, value by value, in the forms of river: the
+// reference mean and deviation come from the first min_instances values, or are updated as values
+// arrive. Scale-free except for Page-Hinkley, whose threshold and delta are in the signal's unit.
 //
 // CUSUM: Page, Continuous inspection schemes, 1954. EWMA: Roberts, 1959. Shewhart, 1939.
 // Page-Hinkley with a fading factor: as in MOA; river 0.26.1 to the bit.
 //
-// Blind to: CUSUM and Shewhart to what was already wrong while they learnt; Page-Hinkley to changes
-// below delta. None keeps a false-alarm promise on autocorrelated or heavy-tailed signals.
+// Blind to: CUSUM and Shewhart to a change present while they learnt; Page-Hinkley to changes below
+// delta. None bounds its false alarms on autocorrelated or heavy-tailed signals.
 
 #include "detectors/change/sequence_rule.h"
 
@@ -58,7 +58,7 @@ struct PageHinkleyRule {
   }
 };
 
-// Mean and deviation of the first values, which later ones are held against.
+// Mean and deviation of the first values, with which later ones are compared.
 struct Baseline {
   RunningVariance seen = {};
   double center = 0;

@@ -1,5 +1,5 @@
-// Sees values that come to rank higher, lower or otherwise than the reference's, whatever their
-// law: made for scores. Bets: the simple jumper of Vovk, Petej, Nouretdinov, Ahlberg, Carlsson,
+// Detects that values rank differently among the reference values, whatever their distribution:
+// made for scores. Bets: the simple jumper of Vovk, Petej, Nouretdinov, Ahlberg, Carlsson,
 // Gammerman: "Retrain or not retrain: conformal test martingales for change-point detection"
 // (2021), on the mean conformal p-value of each cell, with the reference's sampling error in the
 // cost; jumps happen between panes.
@@ -7,7 +7,7 @@
 #include <cmath>
 
 #include "detectors/contract/judgement.h"
-#include "detectors/evidence/ledger.h"
+#include "detectors/evidence/evidence_detector.h"
 #include "detectors/evidence/reference_law.h"
 #include "detectors/kinds.h"
 #include "detectors/stats/elementary.h"
@@ -19,38 +19,31 @@ namespace {
 constexpr double kJumpDefault = 0.01;
 constexpr std::array<double, 5> kDirections = {-1.9, -1, 0, 1, 1.9};
 constexpr uint32_t kBets = kDirections.size();
-// Standard deviation of a p-value.
+// Standard deviation of a uniform p-value.
 const double kDeviation = std::sqrt(1.0 / 12);
 
-class ConformalChange final : public FollowDetector {
+class ConformalChange final : public EvidenceDetector {
  public:
-  explicit ConformalChange(double jump) : jump_(jump) {}
+  explicit ConformalChange(double jump) : EvidenceDetector(kLayout), jump_(jump) {}
 
   bool Judges(SignalType type) const override { return type == SignalType::kNumeric; }
-  size_t state_bytes() const override { return Ledger::Bytes(kLayout); }
-  void Start(std::span<std::byte> state) const override { Ledger::Start(kLayout, state); }
 
-  Verdict Follow(const FollowInput& input, std::span<std::byte> state) const override {
-    Ledger ledger(kLayout, input, state);
-    Verdict missing;
-    if (!HasShape(input.reference, &missing) ||
-        !HasRows(input.reference.values(), 0, {kUnset, 0}, &missing)) {
-      return ledger.CannotTell(missing.detail);
-    }
-    const double dispersion = ledger.Dispersion(input.law.cell_dispersion);
+ protected:
+  Verdict Judge(const FollowInput& input, Ledger* ledger) const override {
+    const double dispersion = ledger->Dispersion(input.law.cell_dispersion);
     const double rows = static_cast<double>(input.reference.values()) / dispersion;
     const double error = kDeviation / std::sqrt(rows);
     const double values = static_cast<double>(input.pane.values());
     if (values > 0) {
-      ledger.Jump(jump_);
-      Bet(input, dispersion, error, &ledger);
-      ledger.NotePane(
+      ledger->Jump(jump_);
+      Bet(input, dispersion, error, ledger);
+      ledger->NotePane(
           {MeanP(input) - 0.5, kDeviation, values, ReferenceLaw::kReferenceErrors * error + 0.02});
     }
-    Verdict verdict = ledger.Finish(error);
+    Verdict verdict = ledger->Finish(error);
     if (verdict.state == VerdictState::kAlarm) {
-      verdict.detail = "values rank at " + NumberInWords(100 * (0.5 + verdict.effect_size)) +
-                       " of 100 among the reference's, on the average";
+      verdict.detail = "mean percentile among reference values: " +
+                       NumberInWords(100 * (0.5 + verdict.effect_size));
     }
     return verdict;
   }

@@ -6,7 +6,7 @@
 // bit.
 //
 // Blind to: DDM to slow drift (its minimum sticks); HDDM_W to small changes. Their levels hold per
-// step, not over time; EDDM alarms often where errors come at irregular distances.
+// step, not over time; EDDM alarms often where errors are irregularly spaced.
 
 #include <limits>
 
@@ -108,7 +108,7 @@ struct HddmARule {
   void Begin(State& state, std::byte* /*tail*/) const { state = State(); }
 
   double Bound(double n) const { return std::sqrt(1 / (2 * n) * log_drift); }
-  // Has the mean of all moved away from that up to the cut, in the direction of `sign`?
+  // Whether the mean of all values has moved away from the mean up to the cut, in direction `sign`.
   static bool Moved(const RunningMean& all, const RunningMean& cut, double sign, double log_two) {
     if (cut.n == all.n) return false;
     const double m = (all.n - cut.n) / cut.n * (1 / all.n);

@@ -167,9 +167,9 @@ struct FhddmRule {
   }
 };
 
-// Weights grow from the oldest value to the newest: 1 + i step, or ratio^i. Both sums are kept
-// without going through the window: the first in whole numbers, the second by one division, which
-// makes old rounding smaller.
+// Weights grow from the oldest value to the newest: 1 + i * step, or ratio^i. Both sums are updated
+// without a pass over the window: the first in integers, the second with one division, which
+// shrinks earlier rounding errors.
 struct MddmRule {
   static constexpr SequenceInput kInput = SequenceInput::kErrors;
   struct State {

@@ -1,6 +1,6 @@
 // KSWIN (Raab, Heusinger, Schleif: Reactive soft prototype computing for concept drift streams,
 // 2020): the Kolmogorov-Smirnov distance between the last stat_size values of a window and as many
-// drawn from the rest of it. With the same seed it draws as river 0.26.1 does (Python's Mersenne
+// sampled from the rest of it. With the same seed it draws as river 0.26.1 does (Python's Mersenne
 // twister and random.sample) and so alarms at the same values.
 //
 // Blind to: changes slower than the window. At its defaults about 1300 false alarms per million.

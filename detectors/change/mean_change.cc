@@ -1,13 +1,13 @@
-// Sees a lasting move of the mean, up or down, from some twentieth of a deviation on. Blind to
-// changes that leave the mean where it is, and on very heavy tails, where no bet on sums is safe:
-// there distribution_change sees it. Bets: exponential tilts of sub-sums (Shin, Ramdas, Rinaldo
+// Detects a lasting shift of the mean, up or down, from about a twentieth of a standard deviation
+// on. Blind to changes that keep the mean, and on very heavy tails, where no bet on sums is safe;
+// distribution_change covers those. Bets: exponential tilts of sub-sums (Shin, Ramdas, Rinaldo
 // 2024, section 4; costs learnt from the reference).
 #include <array>
 #include <cmath>
 
 #include "detectors/change/mean_follow.h"
 #include "detectors/contract/judgement.h"
-#include "detectors/evidence/ledger.h"
+#include "detectors/evidence/evidence_detector.h"
 #include "detectors/evidence/reference_law.h"
 #include "detectors/evidence/sums.h"
 #include "detectors/kinds.h"
@@ -18,26 +18,22 @@ namespace {
 
 constexpr uint32_t kBets = 2 * ReferenceLaw::kMeanRates;
 
-class MeanChange final : public FollowDetector {
+class MeanChange final : public EvidenceDetector {
  public:
   MeanChange(uint32_t tag, double tolerance, DescribeEffect describe)
-      : layout_{.tag = tag, .bets = kBets}, tolerance_(tolerance), describe_(describe) {}
+      : EvidenceDetector({.tag = tag, .bets = kBets}), tolerance_(tolerance), describe_(describe) {}
 
   bool Judges(SignalType type) const override { return type == SignalType::kNumeric; }
-  size_t state_bytes() const override { return Ledger::Bytes(layout_); }
-  void Start(std::span<std::byte> state) const override { Ledger::Start(layout_, state); }
 
-  Verdict Follow(const FollowInput& input, std::span<std::byte> state) const override {
-    Ledger ledger(layout_, input, state);
-    if (std::string missing = MissingForSums(input); !missing.empty()) {
-      return input.reference.moments().variance() > 0 ? ledger.CannotTell(std::move(missing))
-                                                      : ledger.Inapplicable(std::move(missing));
-    }
+ protected:
+  Obstacle ObstacleTo(const FollowInput& input) const override { return ObstacleToSums(input); }
+
+  Verdict Judge(const FollowInput& input, Ledger* ledger) const override {
     std::array<double, kBets> weights;
     if (!ShareOut(input.law.mean_bets, weights)) {
-      return ledger.Inapplicable("tails too heavy for bets on the mean: see distribution_change");
+      return ledger->Inapplicable("tails too heavy to bet on the mean: use distribution_change");
     }
-    const double dispersion = ledger.Dispersion(input.law.mean_dispersion);
+    const double dispersion = ledger->Dispersion(input.law.mean_dispersion);
     const PaneSums pane(input);
     double sum = 0;
     for (const SubSum& run : input.pane.sub_sums().runs()) {
@@ -49,13 +45,13 @@ class MeanChange final : public FollowDetector {
         const double cost = bet.cost + std::fabs(bet.rate) * tolerance_ + pane.ExtraCost(bet.rate);
         log_values[k] = weights[k] > 0 ? bet.rate * standard / dispersion - rows * cost : 0;
       }
-      ledger.AddBatch(weights, log_values, pane.Share(run), pane.TimeAfter(run), true);
+      ledger->AddBatch(weights, log_values, pane.Share(run), pane.TimeAfter(run), true);
       sum += standard;
     }
     const double values = static_cast<double>(input.pane.values());
     const double least = tolerance_ + input.law.mean_bets[0].rate / 2;
-    if (values > 0) ledger.NotePane({sum / values, 1, values, least});
-    Verdict verdict = ledger.Finish(
+    if (values > 0) ledger->NotePane({sum / values, 1, values, least});
+    Verdict verdict = ledger->Finish(
         std::sqrt(input.law.mean_dispersion / static_cast<double>(input.reference.values())));
     if (verdict.state == VerdictState::kAlarm) {
       verdict.detail = describe_(input, verdict.effect_size);
@@ -64,13 +60,12 @@ class MeanChange final : public FollowDetector {
   }
 
  private:
-  const Ledger::Layout layout_;
   const double tolerance_;
   const DescribeEffect describe_;
 };
 
 std::string Describe(const FollowInput& /*input*/, double effect) {
-  return "mean is off by " + NumberInWords(effect) + " reference deviations";
+  return "mean shifted by " + NumberInWords(effect) + " reference standard deviations";
 }
 
 }  // namespace

@@ -1,14 +1,10 @@
-#include <xxhash.h>
-
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <cmath>
-#include <cstring>
 #include <string>
 
-#include "base/check.h"
 #include "detectors/contract/judgement.h"
+#include "detectors/contract/tagged_state.h"
 #include "detectors/kinds.h"
 #include "faultline/v1/detector.pb.h"
 
@@ -16,9 +12,9 @@ namespace faultline {
 namespace {
 
 constexpr double kDeltaDefault = 0.5;
-// How many standard errors of the reference's own mean are tolerated besides.
+// Standard errors of the reference's own mean that are tolerated on top of delta.
 constexpr double kReferenceErrors = 2;
-// Log-likelihood ratio at which an excursion is taken for ended: ln 1000.
+// Log-likelihood ratio at which an excursion counts as over: ln 1000.
 constexpr double kEnded = 6.907755278982137;
 constexpr double kShiftMin = 0.5;
 constexpr double kSumMax = 1e12;
@@ -31,26 +27,21 @@ struct Side {
   double runs = 0;           //   number of sub-sums
   double deviation_sum = 0;  //   deviation from the reference's mean, in its deviations, x values
   double values = 0;
-  double shift = 0;  // latched: what mean z beyond the tolerance counts as going on; else 0
-  double ended = 0;  // latched: evidence that it is over
+  double shift = 0;  // latched: mean z beyond the tolerance that counts as going on; else 0
+  double ended = 0;  // latched: evidence that the excursion is over
 };
 
 struct State {
-  uint64_t tag = 0;
-  uint64_t shape_version = 0;
   uint64_t values = 0;
   Side up = {};
   Side down = {};
-  uint64_t checksum = 0;
 };
-static_assert(sizeof(State) == 17 * 8 + 8, "no padding: the bytes are hashed and stored");
-static_assert(std::endian::native == std::endian::little, "stored as it lies in memory");
+static_assert(sizeof(State) == 15 * 8, "no padding: the bytes are hashed and stored");
 
-constexpr uint64_t kTag = 0x0001'796b'6e69'6870;  // version 1 of "phinky"
+constexpr uint64_t kTag = 0x7068'0001;
 
-uint64_t ChecksumOf(const State& state) {
-  return XXH3_64bits(&state, sizeof state - sizeof state.checksum);
-}
+// Sums are in units of the reference: state of another one is foreign.
+uint64_t TagFor(const Shape& shape) { return kTag << 32 | shape.version; }
 
 class PageHinkley final : public FollowDetector {
  public:
@@ -58,19 +49,23 @@ class PageHinkley final : public FollowDetector {
 
   bool Judges(SignalType type) const override { return type == SignalType::kNumeric; }
 
-  size_t state_bytes() const override { return sizeof(State); }
+  size_t state_bytes() const override { return StateBytes(sizeof(State)); }
 
-  void Start(std::span<std::byte> bytes) const override { Save(State{.tag = kTag}, bytes); }
+  void Start(std::span<std::byte> bytes) const override {
+    std::fill(bytes.begin(), bytes.end(), std::byte{0});
+  }
 
   Verdict Follow(const FollowInput& input, std::span<std::byte> bytes) const override {
     const Summary& reference = input.reference;
-    State state = Load(bytes, reference.shape().version);
+    const uint64_t tag = TagFor(reference.shape());
+    State state;
+    if (!ReadState(tag, bytes, {StatePart(state)})) state = State();
     Verdict verdict;
     verdict.threshold = threshold_;
     verdict.reference_rows = reference.values();
     const double deviation = std::sqrt(reference.moments().variance());
     if (!HasReference(reference, deviation, &verdict)) {
-      Save(state, bytes);
+      WriteState(tag, {StatePart(state)}, bytes);
       return verdict;
     }
     const double mean = reference.moments().mean();
@@ -84,7 +79,7 @@ class PageHinkley final : public FollowDetector {
       Advance(-off, count, tolerance, &state.down);
       state.values += run.count;
     }
-    Save(state, bytes);
+    WriteState(tag, {StatePart(state)}, bytes);
     Judge(state, &verdict);
     return verdict;
   }
@@ -94,7 +89,7 @@ class PageHinkley final : public FollowDetector {
     if (!HasShape(reference, verdict)) return false;
     if (!HasRows(reference.values(), 0, {verdict->threshold, 0}, verdict)) return false;
     if (deviation > 0) return true;
-    verdict->detail = "the reference is constant: no deviation to measure by";
+    verdict->detail = "the reference is constant: its standard deviation is 0";
     return false;
   }
 
@@ -102,7 +97,8 @@ class PageHinkley final : public FollowDetector {
     const double z = off * std::sqrt(count);
     side->sum = std::min(side->sum + z - tolerance, kSumMax);
     if (side->shift > 0) {
-      // Wald: is z rather at the tolerance, or `shift` beyond? While that is open the alarm stands.
+      // Wald's test of z at the tolerance against z `shift` beyond it; until it decides, the alarm
+      // stands.
       side->ended = std::max(0.0, side->ended + side->shift * (side->shift / 2 + tolerance - z));
       side->sum = std::max(side->sum, threshold_);
     }
@@ -115,8 +111,8 @@ class PageHinkley final : public FollowDetector {
     side->deviation_sum += off * count;
     side->values += count;
     if (side->shift == 0 && side->sum >= threshold_) {
-      // Half of what was seen: seen at its alarm, an excursion looks larger than it is, and one
-      // that goes on must not be taken for ended.
+      // Half the observed shift: at an alarm it is biased upwards, and an excursion that goes on
+      // must not count as over.
       side->shift = std::max((side->z_sum / side->runs - tolerance) / 2, kShiftMin);
     }
   }
@@ -136,32 +132,12 @@ class PageHinkley final : public FollowDetector {
       verdict->detail = "no threshold is set";
     } else if (state.up.shift > 0 || state.down.shift > 0) {
       verdict->state = VerdictState::kAlarm;
-      verdict->detail = "mean is off by " + NumberInWords(verdict->effect_size) +
-                        " reference deviations over the last " +
+      verdict->detail = "mean shifted by " + NumberInWords(verdict->effect_size) +
+                        " reference standard deviations over the last " +
                         RowsInWords(static_cast<uint64_t>(side.values));
     } else {
       verdict->state = VerdictState::kQuiet;
     }
-  }
-
-  // A state of another kind, version or shape starts afresh.
-  static State Load(std::span<const std::byte> bytes, uint32_t shape_version) {
-    State state;
-    if (bytes.size() == sizeof state) {
-      std::memcpy(&state, bytes.data(), sizeof state);
-      const bool ours = state.tag == kTag && state.checksum == ChecksumOf(state);
-      if (ours && (state.values == 0 || state.shape_version == shape_version)) {
-        state.shape_version = shape_version;
-        return state;
-      }
-    }
-    return State{.tag = kTag, .shape_version = shape_version};
-  }
-
-  static void Save(State state, std::span<std::byte> bytes) {
-    FAULTLINE_CHECK(bytes.size() == sizeof state, "the caller asks state_bytes()");
-    state.checksum = ChecksumOf(state);
-    std::memcpy(bytes.data(), &state, sizeof state);
   }
 
   double threshold_;

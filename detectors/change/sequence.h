@@ -12,36 +12,37 @@
 
 namespace faultline {
 
-// The published sequential detectors, as people know them from river and MOA: they take a
-// signal's raw values one after the other and say when its law has changed. They keep no alarm
-// budget: what each costs in false alarms is in docs/detectors.md.
+// The published sequential detectors, as known from river and MOA: they take a signal's raw values
+// one by one and report when its distribution has changed. They keep no alarm budget;
+// docs/detectors.md lists the false alarms of each.
 
 enum class SequenceMark : uint8_t { kNone, kWarning, kChange };
 
-// What one call of Take came to.
+// The outcome of one call of Take.
 struct SequenceStep {
-  size_t taken = 0;                         // values taken
-  SequenceMark mark = SequenceMark::kNone;  // what the last of them led to
-  // Of a change: how many values ago, the last one included, the new law is taken to have begun. 0:
-  // this detector does not say.
+  size_t taken = 0;                         // number of values taken
+  SequenceMark mark = SequenceMark::kNone;  // raised by the last of them
+  // Of a change: how many values ago, the last one included, the new distribution is estimated to
+  // have begun. 0: this detector gives no estimate.
   uint64_t ago = 0;
 };
 
-// A stateless object made once from its options; what must be remembered of a stream is flat bytes
-// that the caller keeps.
+// A stateless object made once from its options; the state of a stream is flat bytes that the
+// caller keeps.
 //
-// Limitations:  NaN and infinite values are passed over, larger ones than 1e100 are cut to it;
-//               those that take errors pass over everything but 0 (right) and 1 (wrong).
+// Limitations:  NaN and infinite values are skipped, magnitudes above 1e100 are clipped; detectors
+// of
+//               errors skip everything but 0 (right) and 1 (wrong).
 class SequenceDetector {
  public:
   virtual ~SequenceDetector() = default;
   // Bytes of one stream's state, constant for the object's life. Aligned as a double.
   virtual size_t state_bytes() const = 0;
-  // Writes the state of a stream that has shown nothing yet.
+  // Writes the state of a stream without values.
   virtual void Start(std::span<std::byte> state) const = 0;
   // Takes values in order, up to the first one with which a change is found or a warning begins;
-  // call again with the rest. Where the values are cut into calls makes no difference. State that
-  // no Start or Take of these options wrote is treated as a fresh start.
+  // call again with the rest. How values are divided into calls makes no difference. State that no
+  // Start or Take with these options wrote is treated as a fresh start.
   virtual SequenceStep Take(std::span<const double> values, std::span<std::byte> state) const = 0;
 };
 
@@ -61,8 +62,8 @@ struct SequenceKind {
   SequenceInput input;
   uint32_t version;  // of its state
   std::span<const SequenceOption> options;
-  // One value per option, all in range; `tag` is to name the state. nullptr if they contradict each
-  // other.
+  // One value per option, all in range; `tag` is for the state. nullptr if the options contradict
+  // each other.
   std::shared_ptr<const SequenceDetector> (*make)(std::span<const double> options, uint64_t tag);
 };
 
@@ -72,8 +73,8 @@ std::span<const SequenceKind> SequenceKinds();
 // nullptr if there is no such kind.
 const SequenceKind* FindSequenceKind(std::string_view name);
 
-// Makes a detector; options that are not named have their fallback. INVALID_ARGUMENT naming the
-// kind, the option and its range.
+// Makes a detector; options not set have their fallback. INVALID_ARGUMENT names the kind, the
+// option and its range.
 using SequenceSetting = std::pair<std::string_view, double>;
 absl::StatusOr<std::shared_ptr<const SequenceDetector>> MakeSequence(
     std::string_view kind, std::span<const SequenceSetting> settings = {});

@@ -1,9 +1,6 @@
 #pragma once
 
-#include <xxhash.h>
-
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <cstring>
 #include <memory>
@@ -11,10 +8,11 @@
 
 #include "base/check.h"
 #include "detectors/change/sequence.h"
+#include "detectors/contract/tagged_state.h"
 
 namespace faultline {
 
-// What a rule says after one value.
+// The outcome of one value.
 struct RuleStep {
   SequenceMark mark = SequenceMark::kNone;
   uint64_t ago = 0;
@@ -42,37 +40,35 @@ struct RunningVariance {
   double variance() const { return mean.n > 1 ? squares / (mean.n - 1) : 0; }
 };
 
-// Makes a detector of a rule. A rule is an object of options with
-//   struct State;                       flat, begins with what State() says
+// Makes a detector from a rule. A rule is an object of options with
+//   struct State;                       flat; its initial value is State()
 //   static constexpr SequenceInput kInput;
-//   size_t tail_bytes() const;          further state behind it, zeros at first; a multiple of 8
+//   size_t tail_bytes() const;          size of further state, initially 0; a multiple of 8
 //   void Begin(State&, std::byte* tail) const;
 //   RuleStep Step(State&, std::byte* tail, double x) const;
 template <typename Rule>
 class SequenceOf final : public SequenceDetector {
  public:
   using State = typename Rule::State;
-  static_assert(std::is_trivially_copyable_v<State>, "it is stored as it lies in memory");
-  static_assert(std::endian::native == std::endian::little, "stored as it lies in memory");
+  static_assert(std::is_trivially_copyable_v<State>, "stored as it lies in memory");
 
-  // `tag` names kind, version and options: state with another one is foreign.
+  // `tag` names kind, version and options: state with another tag is foreign.
   SequenceOf(Rule rule, uint64_t tag) : rule_(std::move(rule)), tag_(tag) {}
 
-  size_t state_bytes() const override { return sizeof(Whole) + rule_.tail_bytes(); }
+  size_t state_bytes() const override { return StateBytes(sizeof(Whole) + rule_.tail_bytes()); }
 
   void Start(std::span<std::byte> bytes) const override {
     Check(bytes);
     std::memset(bytes.data(), 0, bytes.size());
-    Whole* whole = new (bytes.data()) Whole{};
-    whole->tag = tag_;
+    Whole* whole = new (StateBody(bytes).data()) Whole{};
     rule_.Begin(whole->state, Tail(bytes));
-    whole->checksum = ChecksumOf(bytes);
+    SealState(tag_, bytes);
   }
 
   SequenceStep Take(std::span<const double> values, std::span<std::byte> bytes) const override {
     Check(bytes);
-    Whole* whole = reinterpret_cast<Whole*>(bytes.data());
-    if (whole->tag != tag_ || whole->checksum != ChecksumOf(bytes)) Start(bytes);
+    if (!IsStateOf(tag_, bytes)) Start(bytes);
+    Whole* whole = reinterpret_cast<Whole*>(StateBody(bytes).data());
     std::byte* const tail = Tail(bytes);
     SequenceStep step;
     for (const double value : values) {
@@ -93,7 +89,7 @@ class SequenceOf final : public SequenceDetector {
         break;
       }
     }
-    whole->checksum = ChecksumOf(bytes);
+    SealState(tag_, bytes);
     return step;
   }
 
@@ -101,8 +97,6 @@ class SequenceOf final : public SequenceDetector {
   static constexpr double kMost = 1e100;
 
   struct Whole {
-    uint64_t tag = 0;
-    uint64_t checksum = 0;  // of everything behind it
     uint64_t warned = 0;
     State state = {};
   };
@@ -112,12 +106,9 @@ class SequenceOf final : public SequenceDetector {
     FAULTLINE_CHECK(reinterpret_cast<uintptr_t>(bytes.data()) % alignof(Whole) == 0,
                     "the caller aligns it as a double");
   }
-  static std::byte* Tail(std::span<std::byte> bytes) { return bytes.data() + sizeof(Whole); }
-  static uint64_t ChecksumOf(std::span<const std::byte> bytes) {
-    const auto rest = bytes.subspan(2 * sizeof(uint64_t));
-    return XXH3_64bits(rest.data(), rest.size());
+  static std::byte* Tail(std::span<std::byte> bytes) {
+    return StateBody(bytes).data() + sizeof(Whole);
   }
-
   Rule rule_;
   uint64_t tag_;
 };
@@ -127,7 +118,7 @@ std::shared_ptr<const SequenceDetector> SequenceFrom(Rule rule, uint64_t tag) {
   return std::make_shared<SequenceOf<Rule>>(std::move(rule), tag);
 }
 
-// The factories behind the table; `tag` is the state's.
+// The factories behind the table; `tag` is that of the state.
 using SequenceOptions = std::span<const double>;
 std::shared_ptr<const SequenceDetector> MakeAdwin(SequenceOptions options, uint64_t tag);
 std::shared_ptr<const SequenceDetector> MakePageHinkleyValues(SequenceOptions options,

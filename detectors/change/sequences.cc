@@ -1,3 +1,5 @@
+#include <xxhash.h>
+
 #include <array>
 #include <sstream>
 #include <string>
@@ -110,7 +112,7 @@ const SequenceKind* FindSequenceKind(std::string_view name) {
 absl::StatusOr<std::shared_ptr<const SequenceDetector>> MakeSequence(
     std::string_view name, std::span<const SequenceSetting> settings) {
   const SequenceKind* kind = FindSequenceKind(name);
-  if (kind == nullptr) return Wrong(name, ": no such sequence kind");
+  if (kind == nullptr) return Wrong(name, ": unknown sequence detector");
   std::array<double, kOptionsMost> values = {};
   FAULTLINE_CHECK(kind->options.size() <= kOptionsMost, "a constant of this file");
   for (size_t i = 0; i < kind->options.size(); ++i) values[i] = kind->options[i].fallback;
@@ -120,7 +122,7 @@ absl::StatusOr<std::shared_ptr<const SequenceDetector>> MakeSequence(
     const auto option = std::find_if(kind->options.begin(), kind->options.end(),
                                      [&](const auto& o) { return o.name == option_name; });
     if (option == kind->options.end()) {
-      return Wrong(name, ": no option " + std::string(option_name));
+      return Wrong(name, ": unknown option " + std::string(option_name));
     }
     const bool fits = value >= option->least && value <= option->most;
     if (!fits || (option->whole && value != std::floor(value))) {
@@ -132,7 +134,7 @@ absl::StatusOr<std::shared_ptr<const SequenceDetector>> MakeSequence(
   const uint64_t tag = XXH3_64bits_withSeed(values.data(), sizeof values, seed);
   auto made = kind->make({values.data(), kind->options.size()}, tag);
   if (made == nullptr) {
-    return Wrong(name, ": options contradict each other");
+    return Wrong(name, ": the options contradict each other");
   }
   return made;
 }

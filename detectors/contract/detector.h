@@ -33,16 +33,16 @@ struct Verdict {
   uint64_t reference_rows = 0;
   std::string detail;  // what is missing if it cannot tell; else what it saw, or nothing
 
-  // Of detectors on the alarm budget, whose score is evidence: log10 of what one pane's deposit
-  // has grown to. See detectors/evidence/ledger.h.
+  // Of detectors on the alarm budget, whose score is evidence: log10 of the factor by which one
+  // pane's budget increment has grown. See detectors/evidence/ledger.h.
   double effect_low = kUnset;   // confidence sequence of the effect size: at all times at once it
   double effect_high = kUnset;  // holds the true one in 95 of 100 streams
   int64_t change_ns = 0;        // event time at which it most likely changed; 0 = not known
   int64_t change_from_ns = 0;   // it changed between these, as far as the evidence tells
   int64_t change_to_ns = 0;
   double dispersion = kUnset;  // rows that count as one independent row
-  // Share of the model's deposit that went to this detector on this signal, 0 to 1; who divides the
-  // budget fills it in.
+  // Share of the model's budget increment that went to this detector on this signal, 0 to 1; set
+  // by the caller, which divides the budget.
   double budget_share = kUnset;
 
   // score / threshold; NaN if either is not known.
@@ -72,11 +72,11 @@ struct FollowInput {
   // Event time of the pane, seconds since 1970.
   double begin_s = 0;
   double end_s = 0;
-  // What the pane adds to this detector's evidence and where that is an alarm, in one unit: seconds
-  // or rows of the alarm budget. 0 and infinity without a budget.
-  double deposit = 0;
+  // What the pane adds to this detector's evidence, and the evidence that is an alarm, in the same
+  // unit: seconds or rows of the alarm budget. 0 and infinity without a budget.
+  double budget_increment = 0;
   double threshold = std::numeric_limits<double>::infinity();
-  // Panes that must find an alarm's effect gone before it ends, at least.
+  // Panes that must find an alarm's effect gone before the alarm ends.
   uint32_t resolve_looks = 3;
 };
 

@@ -32,7 +32,7 @@ absl::StatusOr<FixedRule> MakeFixedRule(const char* kind, double threshold, doub
 bool HasShape(const Summary& reference, Verdict* verdict) {
   const Shape& shape = reference.shape();
   const bool numeric = shape.type == SignalType::kNumeric;
-  if (numeric ? !shape.edges.empty() : !shape.categories.empty()) return true;
+  if (numeric ? !shape.boundaries.empty() : !shape.categories.empty()) return true;
   verdict->detail = "the reference has no usable value";
   return false;
 }

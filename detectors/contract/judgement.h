@@ -16,10 +16,10 @@ struct FixedRule {
   uint64_t rows_min = 0;
 };
 
-// A reference with fewer rows says too little to be held against.
+// A reference with fewer rows is too small to compare with.
 inline constexpr uint64_t kReferenceRowsMin = 20;
-// A score above its threshold is taken for more than chance from this many noise floors on, unless
-// the kind says otherwise.
+// A score above its threshold counts as more than chance from this many noise floors on, unless the
+// kind sets another margin.
 inline constexpr double kNoiseMargin = 2;
 
 // Rows as words: "1 row", "12 rows".
@@ -32,7 +32,7 @@ std::string NumberInWords(double number);
 absl::Status OptionError(const char* kind, const char* option, const char* range);
 
 // Checks the options that compare kinds share. threshold_max: 1 for scores up to 1, +infinity for
-// those that have no end (0 itself is then refused).
+// unbounded ones (for which a threshold of 0 is refused).
 absl::StatusOr<FixedRule> MakeFixedRule(const char* kind, double threshold, double threshold_max,
                                         uint64_t rows_min);
 
@@ -48,17 +48,17 @@ absl::StatusOr<FixedRule> ReadFixedRule(const char* kind, const Options& options
                        options.has_rows_min() ? options.rows_min() : rows_min_default);
 }
 
-// True if the reference had values to make edges or categories of; else the verdict says so.
+// True if the reference had values to make boundaries or categories from; else the verdict says so.
 bool HasShape(const Summary& reference, Verdict* verdict);
 
-// True if there are rows enough on both sides to compute a score; else the verdict says how many
+// True if there are enough rows on both sides to compute a score; else the verdict says how many
 // are missing. Sets rows, reference_rows and threshold either way.
 bool HasRows(uint64_t reference_rows, uint64_t rows, const FixedRule& rule, Verdict* verdict);
 
-// Sets the state from score, threshold and noise floor, which must have been filled in:
+// Sets the state from score, threshold and noise floor, which must be set:
 //   no threshold                          cannot tell, "no threshold is set"
 //   score is 0 or below the threshold     quiet
-//   score below `margin` noise floors     cannot tell: chance alone may have done it
+//   score below `margin` noise floors     cannot tell: it may be chance
 //   else                                  alarm
 void Decide(Verdict* verdict, double margin = kNoiseMargin);
 

@@ -9,7 +9,7 @@
 namespace faultline {
 namespace {
 
-// Quantile of a gamma law of shape a, divided by its mean.
+// Quantile of a gamma distribution of shape a, divided by its mean.
 double GammaRatio(double a, double z) {
   const double root = 1 - 1 / (9 * a) + z / (3 * std::sqrt(a));
   return std::max(0.0, root * root * root);

@@ -13,13 +13,13 @@ constexpr uint32_t kBlockRows = 32;
 constexpr uint32_t kBlocksMin = 16;
 constexpr double kPlainErrors = 2.5;
 
-// 1 unless it is plainly more.
+// 1 unless the ratio is significantly larger.
 double Judged(double dispersion, double freedom) {
   const double error = std::sqrt(2 / freedom);
   return dispersion > 1 + kPlainErrors * error ? dispersion * (1 + error) : 1;
 }
 
-// Counts of one block of rows.
+// The counts of one block of rows.
 struct Block {
   FewCells::Counts cells{};
   uint64_t missing = 0;
@@ -34,7 +34,7 @@ struct Block {
   }
 };
 
-// Joins neighbours; an odd last one goes.
+// Joins neighbouring blocks; drops an odd last one.
 void Halve(std::vector<Block>* blocks) {
   const size_t half = blocks->size() / 2;
   for (size_t i = 0; i < half; ++i) {
@@ -55,7 +55,7 @@ double Pearson(std::span<const uint64_t> counts, std::span<const double> shares,
   return sum;
 }
 
-// Mean of Pearson's statistic over its degrees of freedom, judged.
+// Mean of Pearson's statistic over its degrees of freedom, as Judged.
 template <typename CountsOf>
 double DispersionOfShares(std::span<const Block> blocks, size_t cells, const CountsOf& counts_of) {
   std::vector<double> shares(cells);

@@ -14,11 +14,11 @@ constexpr double kMassMax = 1e300;
 
 }  // namespace
 
-void Deposit(DetectorForm form, std::span<const double> weights, double deposit, double time_s,
-             std::span<BetState> bets) {
+void AddIncrement(DetectorForm form, std::span<const double> weights, double increment,
+                  double time_s, std::span<BetState> bets) {
   for (size_t k = 0; k < bets.size(); ++k) {
     BetState& bet = bets[k];
-    const double part = weights[k] * deposit;
+    const double part = weights[k] * increment;
     if (!(part > 0)) continue;
     if (form == DetectorForm::kCusum) {
       if (bet.mass < part) bet = {part, time_s, 0};

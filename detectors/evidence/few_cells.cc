@@ -15,7 +15,8 @@ double SeenOnce(const Summary& reference) {
   uint64_t once = 0;
   for (size_t i = 0; i < shape.categories.size(); ++i) once += reference.cells()[i] == 1;
   once += std::min<uint64_t>(shape.other_hashes.size(), reference.other());
-  once += reference.unseen();  // Of a reference made of panes: it had them, and knows no name.
+  // A reference made from panes had these categories, without their names.
+  once += reference.unseen();
   return static_cast<double>(once);
 }
 

@@ -1,14 +1,12 @@
 #include "detectors/evidence/ledger.h"
 
-#include <xxhash.h>
-
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <utility>
 
 #include "base/check.h"
 #include "detectors/contract/judgement.h"
+#include "detectors/contract/tagged_state.h"
 #include "detectors/evidence/confidence.h"
 #include "detectors/evidence/reference_law.h"
 #include "detectors/stats/elementary.h"
@@ -17,19 +15,20 @@ namespace faultline {
 namespace {
 
 constexpr double kLn10 = 2.302585092994046;
-// Panes until the spread among them is believed, and over which it is remembered.
+// Panes from which on the spread among them is used, and over which it is averaged.
 constexpr uint32_t kPanesToBelieve = 8;
 constexpr uint32_t kPanesRemembered = 64;
 constexpr double kPlainErrors = 2.5;
-// The most that one pane's spread may be above what is known: a change must not pass for spread.
+// Cap on one pane's spread relative to the known one: a change must not count as spread.
 constexpr double kSpreadLeap = 9;
 constexpr double kReferenceErrors = 2.5;
-// Evidence that an alarm is over: ln 1000.
+// Evidence needed to end an alarm: ln 1000.
 constexpr double kOver = 6.907755278982137;
 constexpr double kAlpha = 0.05;
 constexpr double kBestRows = 1000;
 constexpr double kPosteriorWidths = 2;
-// Of a pane: whole numbers are exact far beyond. A kind may reckon rows from what it remembers.
+// Limit on a pane's rows, far below where doubles stop being exact. Kinds may derive rows from
+// state.
 constexpr double kRowsMax = 1e15;
 
 int64_t Nanoseconds(double seconds) {
@@ -40,51 +39,44 @@ int64_t Nanoseconds(double seconds) {
 }  // namespace
 
 size_t Ledger::Bytes(const Layout& layout) {
-  return sizeof(State) + layout.bets * sizeof(BetState) + layout.extra * sizeof(double) +
-         sizeof(uint64_t);
+  return StateBytes(sizeof(State) + layout.bets * sizeof(BetState) + layout.extra * sizeof(double));
 }
 
 void Ledger::Start(const Layout& layout, std::span<std::byte> bytes) {
   FAULTLINE_CHECK(bytes.size() == Bytes(layout), "the caller asks state_bytes()");
-  std::fill(bytes.begin(), bytes.end(), std::byte{0});  // No tag: Load starts afresh.
+  std::fill(bytes.begin(), bytes.end(), std::byte{0});  // Foreign: Load starts afresh.
 }
 
 Ledger::Ledger(const Layout& layout, const FollowInput& input, std::span<std::byte> bytes)
     : layout_(layout), input_(input), bytes_(bytes), batch_from_s_(input.begin_s) {
-  FAULTLINE_CHECK(layout.bets <= kBetsMax && layout.extra <= kExtraMax, "kinds keep to the limits");
+  FAULTLINE_CHECK(layout.bets <= kBetsMax && layout.extra <= kExtraMax,
+                  "every kind stays within the limits");
   FAULTLINE_CHECK(bytes.size() == Bytes(layout), "the caller asks state_bytes()");
-  Load(bytes);
-  if (input_.deposit > 0) state_.deposit = input_.deposit;
+  Load();
+  if (input_.budget_increment > 0) state_.increment = input_.budget_increment;
 }
 
-void Ledger::Load(std::span<const std::byte> bytes) {
-  const size_t body = bytes.size() - sizeof(uint64_t);
-  uint64_t checksum = 0;
-  std::memcpy(&checksum, bytes.data() + body, sizeof checksum);
-  const uint32_t version = input_.reference.shape().version;
-  std::memcpy(&state_, bytes.data(), sizeof state_);
-  if (state_.tag == layout_.tag && state_.shape_version == version &&
-      checksum == XXH3_64bits(bytes.data(), body)) {
-    const size_t bets = layout_.bets * sizeof(BetState);
-    std::memcpy(bets_.data(), bytes.data() + sizeof state_, bets);
-    std::memcpy(extra_.data(), bytes.data() + sizeof state_ + bets, layout_.extra * sizeof(double));
+// State that was counted with another shape is foreign.
+uint64_t Ledger::Tag() const {
+  return uint64_t{layout_.tag} << 32 | input_.reference.shape().version;
+}
+
+void Ledger::Load() {
+  const std::span<BetState> bets(bets_.data(), layout_.bets);
+  if (ReadState(
+          Tag(), bytes_,
+          {StatePart(state_), std::as_writable_bytes(bets), std::as_writable_bytes(extra())})) {
     return;
   }
-  state_ = State{.tag = layout_.tag, .shape_version = version};
   state_.older.since_s = state_.newer.since_s = input_.begin_s;
 }
 
 void Ledger::Save() {
-  std::memcpy(bytes_.data(), &state_, sizeof state_);
-  const size_t bets = layout_.bets * sizeof(BetState);
-  std::memcpy(bytes_.data() + sizeof state_, bets_.data(), bets);
-  std::memcpy(bytes_.data() + sizeof state_ + bets, extra_.data(), layout_.extra * sizeof(double));
-  const size_t body = bytes_.size() - sizeof(uint64_t);
-  const uint64_t checksum = XXH3_64bits(bytes_.data(), body);
-  std::memcpy(bytes_.data() + body, &checksum, sizeof checksum);
+  const std::span<const BetState> bets(bets_.data(), layout_.bets);
+  WriteState(Tag(), {StatePart(state_), std::as_bytes(bets), std::as_bytes(extra())}, bytes_);
 }
 
-// From the panes before this one: what this one shows must not shape the bet on it.
+// From the earlier panes only: a pane must not influence the bet on itself.
 double Ledger::Dispersion(double of_reference) {
   dispersion_ = std::max(1.0, of_reference);
   const uint32_t panes = std::min(state_.panes, kPanesRemembered);
@@ -102,11 +94,12 @@ void Ledger::AddBatch(std::span<const double> weights, std::span<const double> l
   if (latched()) return;
   const double from_s = std::exchange(batch_from_s_, time_s);
   const std::span<BetState> bets(bets_.data(), layout_.bets);
-  Deposit(DetectorForm::kShiryaevRoberts, weights, share * input_.deposit, time_s, bets);
+  AddIncrement(DetectorForm::kShiryaevRoberts, weights, share * input_.budget_increment, time_s,
+               bets);
   std::array<double, kBetsMax> most;
   std::copy(log_values.begin(), log_values.end(), most.begin());
-  if (capped && state_.deposit > 0 && std::isfinite(input_.threshold)) {
-    const double cap = std::max(1.0, Log(input_.threshold / state_.deposit) / 2);
+  if (capped && state_.increment > 0 && std::isfinite(input_.threshold)) {
+    const double cap = std::max(1.0, Log(input_.threshold / state_.increment) / 2);
     for (size_t k = 0; k < bets.size(); ++k) most[k] = std::min(most[k], cap);
   }
   Multiply({most.data(), bets.size()}, bets);
@@ -130,17 +123,17 @@ void Ledger::Jump(double share) {
 }
 
 double Ledger::Score(double mass) const {
-  if (!(state_.deposit > 0)) return 0;
-  return Log(1 + mass / state_.deposit) / kLn10;
+  if (!(state_.increment > 0)) return 0;
+  return Log(1 + mass / state_.increment) / kLn10;
 }
 
 void Ledger::Alarm(double batch_from_s, double time_s) {
   const std::span<BetState> bets(bets_.data(), layout_.bets);
   const ChangeTime change = EstimateChange(bets);
   state_.alarm_score = Score(TotalMass(bets));
-  // Evidence starts with whole batches, and is dated by their ends: the change lies anywhere in the
-  // first unlike one, late in the one before, or in those from which the bets first had to learn.
-  // So from two batches and the lag before to one after.
+  // Evidence comes in whole batches dated by their ends. The change lies anywhere in the first
+  // changed batch, late in the previous one, or in those from which the bets first had to learn:
+  // from two batches and the lag before to one batch after.
   const double batch_s = std::max(0.0, time_s - batch_from_s);
   const double before_s = (2.0 + layout_.lag) * batch_s;
   state_.change_s = std::min(change.mean_s, time_s) - (before_s - batch_s) / 2;
@@ -148,9 +141,9 @@ void Ledger::Alarm(double batch_from_s, double time_s) {
   state_.latched = 1;
   state_.looks = 0;
   state_.waiting_panes = 0;
-  state_.half = 0;  // until the pane's effect is known
+  state_.half = 0;  // until NotePane gives the pane's effect
   state_.over = 0;
-  // From here on the effect is that of the change alone.
+  // From here on, the effect covers the time since the change alone.
   if (state_.newer.since_s < change.mean_s - change.deviation_s) {
     state_.newer = {.since_s = input_.begin_s};
   }
@@ -165,7 +158,7 @@ void Ledger::NotePane(const Effect& effect) {
   MoveSpans(effect.mean, effect.rows / dispersion_);
   if (latched()) {
     MoveAlarm(effect);
-    return;  // What the change does among panes is no spread of unchanged traffic.
+    return;  // Variation caused by a change is not spread of unchanged traffic.
   }
   if (!(effect.deviation > 0)) return;
   Waiting& oldest = state_.waiting[state_.waiting_panes % kPanesWaiting];
@@ -202,8 +195,8 @@ const Ledger::Span& Ledger::BestSpan() const {
 
 double Ledger::effect() const { return BestSpan().mean(); }
 
-// Wald: is the effect rather 0, or half of what was seen? What was seen at an alarm looks larger
-// than it is, and one that goes on must not be taken for over.
+// Wald's test of no effect against half the effect seen at the alarm. Half, because the effect seen
+// at an alarm is biased upwards, and an alarm that goes on must not end.
 void Ledger::MoveAlarm(const Effect& effect) {
   if (state_.half == 0) {
     const double best = BestSpan().mean();
@@ -218,13 +211,11 @@ void Ledger::MoveAlarm(const Effect& effect) {
   state_.looks = state_.over > 0 ? state_.looks + 1 : 0;
   if (state_.over < kOver || state_.looks < input_.resolve_looks) return;
   const State before = state_;
-  state_ = State{.tag = before.tag,
-                 .shape_version = before.shape_version,
-                 .rows = before.rows,
+  state_ = State{.rows = before.rows,
                  .panes = before.panes,
                  .slow_mean = before.slow_mean,
                  .spread = before.spread};
-  state_.deposit = before.deposit;
+  state_.increment = before.increment;
   state_.older.since_s = state_.newer.since_s = input_.end_s;
 }
 

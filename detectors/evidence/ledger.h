@@ -11,58 +11,59 @@
 namespace faultline {
 
 // The evidence of one detector on one signal against the alarm budget: a bank of bets
-// (e_detector.h), and what becomes of an alarm. Flat bytes between panes.
+// (e_detector.h) and the course of an alarm. Flat bytes between panes (tagged_state.h).
 //
-// While it is armed each batch adds its share of the pane's deposit to the bank and multiplies it.
-// Mass at or above the threshold is an alarm: the bank is cleared and the alarm stands, whatever
-// the evidence, until its effect is plainly gone; then it is armed again. It is gone when the odds
-// for no effect against half the effect seen at the alarm (at least the smallest that the detector
-// can see) have risen a thousandfold, over at least `resolve_looks` panes.
+// While the ledger is armed, each batch adds its share of the pane's budget increment to the bank
+// and multiplies the bank by its e-values. Mass at or above the threshold is an alarm: the bank is
+// cleared, and the alarm stands, whatever the evidence, until its effect is plainly gone; then the
+// ledger is armed again. The effect is gone when the odds of no effect against half the effect seen
+// at the alarm (at least the smallest that the detector can see) have risen a thousandfold, over at
+// least `resolve_looks` panes.
 //
-// Rows count as effective rows: divided by the dispersion, the larger of the reference's and of
-// what the panes before this one show among themselves (ledger.cc). A power below 1 of an e-value
-// is one again; so is one that depends on the past.
+// Rows count as effective rows: divided by the dispersion, which is the larger of the reference's
+// and of that among the earlier panes (ledger.cc). An e-value to a power below 1 is an e-value,
+// also if the power depends on the past.
 //
-// Operation:    Construct, ask dispersion(), then AddBatch per batch, NotePane, Finish; or
-//               CannotTell at once.
+// Operation:    Construct, ask Dispersion, then AddBatch per batch, NotePane and Finish; or
+//               CannotTell or Inapplicable at once. The last of these saves the state.
 // Concurrency:  none.
 class Ledger {
  public:
   static constexpr size_t kBetsMax = 20;
   static constexpr size_t kExtraMax = 68;
 
-  // What a kind keeps.
+  // The state that a kind keeps.
   struct Layout {
     uint32_t tag = 0;  // of the kind and its state version
     uint32_t bets = 0;
     uint32_t extra = 0;  // numbers of its own
-    uint32_t lag = 0;    // batches that its bets may need to learn of a change before they earn
+    uint32_t lag = 0;    // batches that its bets may need to learn a change before they gain
   };
   static size_t Bytes(const Layout& layout);
   static void Start(const Layout& layout, std::span<std::byte> bytes);
 
-  // Takes the state over; a foreign one, or one of another shape, starts afresh.
+  // Loads the state; foreign state, or state of another version of the shape, starts afresh.
   Ledger(const Layout& layout, const FollowInput& input, std::span<std::byte> bytes);
 
   bool latched() const { return state_.latched != 0; }
-  // log10 of what one pane's deposit has grown to so far.
+  // log10 of the factor by which one pane's increment has grown so far.
   double score() const { return Score(TotalMass({bets_.data(), layout_.bets})); }
   std::span<double> extra() { return {extra_.data(), layout_.extra}; }
-  // Rows per effective row, given what the reference says.
+  // Rows per effective row, given the dispersion of the reference.
   double Dispersion(double of_reference);
 
-  // One batch of the pane: weights and logarithms of e-values by bet, already of effective rows.
-  // share: of the pane's deposit; time: of the batch. `capped`: no batch alone may decide (sums, in
-  // which one value may weigh without end): its e-value counts at most for the square root of what
-  // lies between deposit and threshold.
+  // Adds one batch of the pane: weights and logarithms of e-values by bet, for effective rows.
+  // share: of the pane's increment; time: end of the batch. `capped`: no single batch may decide
+  // (for sums, where one value can have unbounded weight): its e-value counts for at most the
+  // square root of threshold / increment.
   void AddBatch(std::span<const double> weights, std::span<const double> log_values, double share,
                 double time_s, bool capped);
 
-  // Spreads a share of the mass evenly over all bets: a bet may change its mind.
+  // Spreads a share of the mass evenly over all bets, so that another bet can take over.
   void Jump(double share);
 
-  // What the pane says of the effect: its mean over so many rows, and the standard deviation of one
-  // row's. least: the smallest effect the detector can see. Moves a standing alarm on.
+  // The effect in a pane: its mean over `rows`, and the standard deviation of one row's. least: the
+  // smallest effect that the detector can see. Advances a standing alarm.
   struct Effect {
     double mean = 0;
     double deviation = 1;
@@ -71,14 +72,14 @@ class Ledger {
   };
   void NotePane(const Effect& effect);
 
-  // The verdict, and the state back to bytes. reference_error: standard error of the reference's
-  // side of the effect.
+  // Returns the verdict and saves the state. reference_error: the reference's part of the standard
+  // error of the effect.
   Verdict Finish(double reference_error);
   Verdict CannotTell(std::string missing);
-  // The same, and no more rows of live traffic will change it.
+  // The same, where no amount of live traffic will change it.
   Verdict Inapplicable(std::string why);
 
-  // The effect since the change as far as known: mean and effective rows.
+  // Mean effect since the estimated change.
   double effect() const;
 
  private:
@@ -100,12 +101,10 @@ class Ledger {
   };
   static constexpr size_t kPanesWaiting = 4;
   struct State {
-    uint32_t tag = 0;
-    uint32_t shape_version = 0;
     uint64_t rows = 0;
     uint32_t panes = 0;
     uint32_t latched = 0;
-    // How panes vary among themselves; the newest ones wait in case an alarm follows.
+    // Variation among panes; the newest panes wait in case an alarm follows.
     double slow_mean = 0;
     double spread = 1;
     std::array<Waiting, kPanesWaiting> waiting = {};
@@ -118,12 +117,13 @@ class Ledger {
     double change_s = 0;
     double change_deviation_s = 0;
     double half = 0;  // of the effect seen at the alarm
-    double over = 0;  // evidence that it is over
+    double over = 0;  // evidence that the alarm is over
     uint64_t looks = 0;
-    double deposit = 0;  // the last one that was not 0
+    double increment = 0;  // the newest above 0
   };
 
-  void Load(std::span<const std::byte> bytes);
+  uint64_t Tag() const;
+  void Load();
   void Save();
   void Alarm(double batch_from_s, double time_s);
   void MoveAlarm(const Effect& effect);
@@ -140,7 +140,7 @@ class Ledger {
   std::array<double, kExtraMax> extra_{};
   double dispersion_ = 1;
   double deviation_ = 1;
-  double batch_from_s_ = 0;  // where the batch before ended
+  double batch_from_s_ = 0;  // end of the previous batch
 };
 
 }  // namespace faultline

@@ -22,21 +22,21 @@ constexpr double kRelativeErrorMax = 0.25;
 constexpr std::array<double, ReferenceLaw::kScaleRates> kScaleUp = {0.03, 0.08, 0.16, 0.27, 0.38};
 constexpr std::array<double, ReferenceLaw::kScaleRates> kScaleDown = {0.05, 0.15, 0.4, 1, 2.2};
 constexpr double kUnseenExtremes = 2;
-// Occurrences from which on a value's repeats are held apart.
+// Occurrences from which on a value's repeats are counted separately.
 constexpr double kOftenMin = 50;
-// z of a chance of one in a thousand, one-sided.
+// Normal quantile of a one-sided probability of 1 in 1000.
 constexpr double kRare = 3.09;
 
-// Of n values with tails no heavier than exponential the largest is near the logarithm of n. If it
-// is far above, the mean that bets on sums need does not exist, whatever the sample's is.
+// With tails no heavier than exponential, the largest of n values is near ln n. If it is far above,
+// the mean that bets on sums need does not exist, whatever the sample mean is.
 bool TailsAreHeavy(std::span<const double> standard) {
   double largest = 0;
   for (const double value : standard) largest = std::max(largest, std::fabs(value));
   return largest > 4 + 1.5 * Log(static_cast<double>(standard.size()));
 }
 
-// The mean of exp(rate * statistic) over values that may have weights, and its relative error. What
-// is rare may be missing from the sample: as if the most extreme value had come twice more.
+// The mean of exp(rate * statistic) over values with optional weights, and its relative error. Rare
+// values may be missing from the sample, so the most extreme value counts twice more.
 class TiltedMean {
  public:
   explicit TiltedMean(double rate) : rate_(rate) {}
@@ -69,7 +69,7 @@ class TiltedMean {
   double n_ = 0;
 };
 
-// The cost of a bet from the values of its statistic.
+// The cost of a bet, from the values of its statistic.
 double CostOf(double rate, std::span<const double> statistic, double dispersion) {
   TiltedMean tilted(rate);
   for (const double value : statistic) tilted.Add(value);
@@ -80,7 +80,7 @@ void LearnCosts(std::span<const double> statistic, double dispersion, std::span<
   for (TiltedBet& bet : bets) bet.cost = CostOf(bet.rate, statistic, dispersion);
 }
 
-// The values that count, as the summary sees them: in reference deviations from its mean.
+// The usable values as the summary counts them: in reference deviations from its mean.
 std::vector<double> Standardise(const Summary& reference, std::span<const double> values,
                                 const uint64_t* nulls, std::vector<uint32_t>* rows) {
   const Shape& shape = reference.shape();
@@ -97,8 +97,8 @@ std::vector<double> Standardise(const Summary& reference, std::span<const double
   return standard;
 }
 
-// Values as the cells have them, standardised like the moments: kPointsPerBin in each bin, spread
-// evenly, then moved and stretched to the mean and the variance that are known.
+// Values reconstructed from the cells and standardised like the moments: kPointsPerBin in each bin,
+// evenly spaced, then shifted and scaled to the known mean and variance.
 struct WeightedPoint {
   double value;
   double weight;  // rows
@@ -112,8 +112,8 @@ std::vector<WeightedPoint> PointsOf(const Summary& reference) {
   const double rows = static_cast<double>(reference.values());
   for (uint32_t bin = 0; bin < shape.bins(); ++bin) {
     if (reference.cells()[bin] == 0) continue;
-    const double low = FixedPoint(shape.edges[bin], shape.center, shape.scale) / kUnit;
-    const double high = FixedPoint(shape.edges[bin + 1], shape.center, shape.scale) / kUnit;
+    const double low = FixedPoint(shape.boundaries[bin], shape.center, shape.scale) / kUnit;
+    const double high = FixedPoint(shape.boundaries[bin + 1], shape.center, shape.scale) / kUnit;
     const double weight = static_cast<double>(reference.cells()[bin]) / kPointsPerBin;
     for (uint32_t i = 0; i < kPointsPerBin; ++i) {
       const double value = low + (high - low) * (i + 0.5) / kPointsPerBin;
@@ -127,11 +127,11 @@ std::vector<WeightedPoint> PointsOf(const Summary& reference) {
   return points;
 }
 
-// Upper limit of the share of values that are followed by their like: the largest over the values
-// seen often, and of all others together.
+// Upper limit of the share of values followed by the same value: the largest over the frequent
+// values, and over all others together.
 double RepeatsOf(std::span<const double> standard) {
   if (standard.size() < 2) return 0;
-  std::vector<std::pair<double, bool>> left;  // value, whether another one followed
+  std::vector<std::pair<double, bool>> left;  // value, whether a different one followed
   for (size_t i = 1; i < standard.size(); ++i) {
     left.emplace_back(standard[i - 1], standard[i] != standard[i - 1]);
   }
@@ -158,7 +158,7 @@ double RepeatsOf(std::span<const double> standard) {
   return std::max(share, limit(rare, rare_changes));
 }
 
-// Sets the season and takes it out of the values, if there is one.
+// Sets the season, if there is one, and removes it from the values.
 void LearnSeason(const RowTimesOfLaw& times, std::span<const uint32_t> rows,
                  std::span<double> standard, ReferenceLaw* law) {
   if (times.hours.empty()) return;
@@ -262,7 +262,7 @@ ReferenceLaw CarryLaw(const ReferenceLaw& before, const Summary& reference) {
     return law;
   }
   const std::vector<WeightedPoint> points = PointsOf(reference);
-  // Cells know nothing of hours: with a season only the error of fewer rows is added.
+  // Cells carry no hours: with a season, only the error of fewer rows is added.
   const bool seasonal = law.season != Season::kNone;
   const auto carry = [&](TiltedBet* bet, double dispersion, bool squared) {
     TiltedMean tilted(bet->rate);

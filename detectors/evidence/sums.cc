@@ -38,14 +38,13 @@ double PaneSums::ExtraCost(double rate) const {
   return ReferenceLaw::kReferenceErrors * std::fabs(rate) * hour_error_;
 }
 
-std::string MissingForSums(const FollowInput& input) {
-  Verdict verdict;
-  if (!HasShape(input.reference, &verdict)) return verdict.detail;
-  if (!HasRows(input.reference.values(), 0, {kUnset, 0}, &verdict)) return verdict.detail;
-  if (!(input.reference.moments().variance() > 0)) {
-    return "the reference is constant: no deviation to measure by";
+Obstacle ObstacleToSums(const FollowInput& input) {
+  Obstacle obstacle = ObstacleOf(input.reference);
+  obstacle.lasting = !(input.reference.moments().variance() > 0);
+  if (obstacle.lasting && obstacle.why.empty()) {
+    obstacle.why = "the reference is constant: its standard deviation is 0";
   }
-  return "";
+  return obstacle;
 }
 
 bool ShareOut(std::span<const TiltedBet> bets, std::span<double> weights) {

@@ -4,28 +4,28 @@
 
 #include <cstdint>
 #include <span>
-#include <string>
 
 #include "detectors/contract/detector.h"
 #include "detectors/contract/judgement.h"
+#include "detectors/evidence/evidence_detector.h"
 #include "detectors/evidence/reference_law.h"
 
 namespace faultline {
 
-// The sub-sums of a pane as bets see them: in standard deviations of the reference from its mean,
-// or, with a season, of the hour that the middle of the pane lies in.
+// The sub-sums of a pane, standardised for bets: in standard deviations of the reference from its
+// mean or, with a season, those of the hour in which the middle of the pane lies.
 class PaneSums {
  public:
   explicit PaneSums(const FollowInput& input);
 
-  // Over a run's values: sum of the standardised values, and of their squares.
+  // Sum of the standardised values of a run, and of their squares.
   double Sum(const SubSum& run) const;
   double SumOfSquares(const SubSum& run) const;
-  // The run's part of the pane's values.
+  // Share of the pane's values that are in the run.
   double Share(const SubSum& run) const { return run.count / values_; }
-  // Event time at the end of the run, if values come evenly; runs are asked in order, once each.
+  // Event time at the end of the run, assuming evenly spaced values; call once per run, in order.
   double TimeAfter(const SubSum& run) const;
-  // What a bet of that rate costs more per value because the mean of an hour comes from few rows.
+  // Extra cost per value of a bet with this rate, because an hour's mean comes from few rows.
   double ExtraCost(double rate) const;
 
  private:
@@ -38,13 +38,13 @@ class PaneSums {
   double hour_error_ = 0;
 };
 
-// Why sums cannot be judged; empty if they can.
-std::string MissingForSums(const FollowInput& input);
+// As ObstacleOf, and the reference must not be constant.
+Obstacle ObstacleToSums(const FollowInput& input);
 
-// Even weights for the bets that may be used; false if none may.
+// Gives equal weights to the usable bets; false if no bet is usable.
 bool ShareOut(std::span<const TiltedBet> bets, std::span<double> weights);
 
-// Reads `tolerance` from options that have one: 0 if unset. INVALID_ARGUMENT unless 0 or more.
+// Reads `tolerance` from options that have one; 0 if unset. INVALID_ARGUMENT unless 0 or more.
 template <typename Options>
 absl::StatusOr<double> ReadTolerance(const char* kind, const Options& options) {
   const double tolerance = options.has_tolerance() ? options.tolerance() : 0;

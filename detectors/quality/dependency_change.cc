@@ -1,7 +1,7 @@
-// Sees rows that break "one column determines another": a join gone wrong, a code table that one
-// side changed. The map is learnt from the first half of the reference rows, the share of rows that
-// break it from the second, so a dependency that never held shows as such. Blind to values of the
-// determining column that the first half does not have, and beyond its 4096 most frequent ones.
+// Detects rows that violate "one column determines another": a broken join, a code table changed on
+// one side. The map is learnt from the first half of the reference rows and the usual share of
+// violations from the second, so a dependency that never held is recognised as such. Blind to
+// values of the determining column outside the 4096 most frequent ones of the first half.
 #include <absl/strings/str_cat.h>
 
 #include <algorithm>
@@ -19,13 +19,13 @@
 namespace faultline {
 namespace {
 
-constexpr ShareChange::Kind kKind = {"dependency_change", 0x6465'0001, "break the dependency",
-                                     false};
+constexpr ShareChange::Kind kKind = {"dependency_change", 0x6465'0001,
+                                     "rows that violate the dependency", false};
 constexpr size_t kEntriesMax = 4'096;
 constexpr uint32_t kRowsMin = 40;
-constexpr size_t kNameMax = 61;  // two of them and " -> " are a name of a signal
+constexpr size_t kNameMax = 61;  // two of them and " -> " make a signal's name
 
-// The fitted bytes: a header, then slots, a power of two of them, at most half of them used.
+// The fitted bytes: a header, then slots; their number is a power of two, at most half are used.
 struct Header {
   uint32_t tag;
   uint32_t slots;
@@ -36,7 +36,7 @@ struct Slot {
   uint64_t to;
 };
 
-// The value that most rows with `from` had.
+// For each value of `from`, the value of `to` in most of its rows.
 std::vector<Slot> LearnMap(const RowColumn& from, const RowColumn& to, uint32_t rows) {
   std::map<uint64_t, std::map<uint64_t, uint32_t>> counts;
   for (uint32_t row = 0; row < rows; ++row) {
@@ -78,7 +78,7 @@ std::string Encode(const std::vector<Slot>& entries) {
   return bytes;
 }
 
-// What `from` determines; 0 if it is not known.
+// The value that `from` determines; 0 if unknown.
 uint64_t Find(std::string_view fitted, uint32_t slots, uint64_t from) {
   for (uint32_t i = 0, at = static_cast<uint32_t>(from % slots); i < slots; ++i) {
     Slot slot;
@@ -108,7 +108,7 @@ class RowDependency final : public Transform {
     if (columns.size() != 2) {
       return absl::FailedPreconditionError(
           absl::StrCat("dependency_change: ", from_, " and ", to_,
-                       " must be columns that learn their reference from the same rows"));
+                       " must be columns with the same reference rows"));
     }
     if (rows < kRowsMin) {
       return absl::FailedPreconditionError(
@@ -162,10 +162,10 @@ absl::StatusOr<Detector> MakeDependencyChange(const v1::DetectorSpec& spec) {
     return !name.empty() && name.size() <= kNameMax;
   };
   if (!named(options.from())) {
-    return OptionError(kKind.name, "from", "a column's name of at most 61 bytes");
+    return OptionError(kKind.name, "from", "a column name of at most 61 bytes");
   }
   if (!named(options.to()) || options.to() == options.from()) {
-    return OptionError(kKind.name, "to", "another column's name of at most 61 bytes");
+    return OptionError(kKind.name, "to", "the name of another column, at most 61 bytes");
   }
   return Detector{.name = kKind.name,
                   .follow = std::make_shared<DependencyChange>(*tolerance),

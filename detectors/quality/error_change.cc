@@ -1,6 +1,6 @@
-// Sees a lasting rise of the share of rows that ended in an error: of a status word, every word but
-// those that say all is well, also one that the reference does not have; of a flag, 1. Blind to
-// which error it is: distribution_change and unseen_change see that.
+// Detects a lasting rise of the share of rows that ended in an error. For status words, every word
+// except the `ok` ones is an error, also words that the reference does not have; for a flag, 1 is.
+// Blind to which error it is: distribution_change and unseen_change detect that.
 #include <absl/strings/match.h>
 
 #include <algorithm>
@@ -42,14 +42,14 @@ class ErrorChange final : public ShareChange {
   std::string WhyInapplicable(const FollowInput& input) const override {
     const Shape& shape = input.reference.shape();
     if (shape.type == SignalType::kCategorical) return "";
-    // A flag that never changed in the reference is one as well.
+    // A flag that never changed in the reference is a flag as well.
     const bool flags = shape.constant() ? shape.low == 0 || shape.low == 1
                                         : shape.low == 0 && shape.high == 1 && OnlyTheTwo(input);
-    return flags ? "" : "numbers other than 0 and 1: send the status as words";
+    return flags ? "" : "numbers other than 0 and 1: send the status as 0 and 1 or as words";
   }
 
  private:
-  // A variance that only 0 and 1 have.
+  // Whether the variance is that of a column of 0 and 1 only.
   static bool OnlyTheTwo(const FollowInput& input) {
     const double mean = input.reference.mean();
     return input.reference.variance() > 0.999 * mean * (1 - mean);
@@ -61,8 +61,7 @@ class ErrorChange final : public ShareChange {
     });
   }
 
-  // Rows whose word says that all is well. Of words that the reference lacks, as far as they are
-  // known.
+  // Rows with an `ok` word. Words that the reference lacks count as far as they are known.
   double Fine(const Summary& summary) const {
     const std::vector<std::string>& words = summary.shape().categories;
     uint64_t rows = 0;

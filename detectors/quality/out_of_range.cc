@@ -20,7 +20,8 @@ class OutOfRange final : public CompareDetector {
     const double rows = static_cast<double>(window.values());
     verdict.score = static_cast<double>(window.under() + window.over()) / rows;
     verdict.effect_size = verdict.score;
-    // The next of n + 1 values alike is the least or the largest with this chance, at most.
+    // The last of n + 1 exchangeable values is the smallest or the largest with at most this
+    // probability.
     verdict.noise_floor = 2 / (static_cast<double>(reference.values()) + 1);
     Decide(&verdict);
     if (verdict.score > 0) Describe(reference.shape(), window, &verdict);
@@ -33,11 +34,11 @@ class OutOfRange final : public CompareDetector {
     if (shape.constant()) {
       seen = "left its constant reference value " + NumberInWords(shape.low);
     } else {
-      seen = "outside its reference range " + NumberInWords(shape.low) + " to " +
+      seen = "outside the reference range " + NumberInWords(shape.low) + " to " +
              NumberInWords(shape.high);
     }
-    seen +=
-        ": least " + NumberInWords(window.least()) + ", largest " + NumberInWords(window.largest());
+    seen += ": smallest " + NumberInWords(window.least()) + ", largest " +
+            NumberInWords(window.largest());
     verdict->detail += verdict->detail.empty() ? seen : "; " + seen;
   }
 

@@ -15,7 +15,7 @@ void JudgeRate(uint64_t reference_count, uint64_t window_count, Verdict* verdict
   const double now = static_cast<double>(window_count) / static_cast<double>(verdict->rows);
   verdict->effect_size = now - before;
   verdict->score = std::max(0.0, now - before);
-  // Half a row more, so that "never seen" is not taken for "cannot happen".
+  // Half a row more, so that "never seen" does not mean "impossible".
   const double share = (static_cast<double>(reference_count) + 0.5) / (reference_rows + 1);
   verdict->noise_floor = ShareNoise(share, verdict->reference_rows, verdict->rows);
   Decide(verdict);

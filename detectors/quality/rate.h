@@ -4,9 +4,9 @@
 
 namespace faultline {
 
-// Judges a share of rows against the reference's: score = what it grew by, at least 0; effect =
-// the signed difference; noise floor = what chance makes of it. `verdict` has its rows and
-// threshold already.
+// Compares a share of rows with the reference's: score = its growth, at least 0; effect = the
+// signed difference; noise floor = the growth to expect by chance. `verdict` has rows and threshold
+// set.
 void JudgeRate(uint64_t reference_count, uint64_t window_count, Verdict* verdict);
 
 }  // namespace faultline

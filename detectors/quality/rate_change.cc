@@ -1,4 +1,4 @@
-// Four kinds that see a lasting change of a share of rows: missing_change and invalid_change (up
+// Four kinds that detect a lasting change of a share of rows: missing_change and invalid_change (up
 // and down), range_change and unseen_change (up).
 #include <memory>
 
@@ -52,8 +52,8 @@ constexpr RateKind kInvalid = {
                    input.law.invalid_dispersion};
     }};
 
-// The reference's range is where its own least and largest value lie: of further values two in
-// n + 1 lie outside.
+// The reference range is bounded by its own smallest and largest value: of further values, an
+// expected 2 in n + 1 lie outside.
 constexpr RateKind kRange = {
     {"range_change", 0x7261'0001, "out of range", false}, Numeric, [](const FollowInput& input) {
       const double outside = input.reference.shape().constant() ? 0 : 2;
@@ -61,15 +61,15 @@ constexpr RateKind kRange = {
                    outside, Count(input.reference.values()), input.law.cell_dispersion};
     }};
 
-// Of categories like those seen once, more are still to come.
-constexpr RateKind kUnseen = {
-    {"unseen_change", 0x756e'0001, "not a category of the reference", false},
-    Categorical,
-    [](const FollowInput& input) {
-      return Share{Count(input.pane.unseen()), Count(input.pane.values()),
-                   SeenOnce(input.reference), Count(input.reference.values()),
-                   input.law.cell_dispersion};
-    }};
+// More categories like those seen once are to be expected.
+constexpr RateKind kUnseen = {{"unseen_change", 0x756e'0001, "unseen categories", false},
+                              Categorical,
+                              [](const FollowInput& input) {
+                                return Share{Count(input.pane.unseen()), Count(input.pane.values()),
+                                             SeenOnce(input.reference),
+                                             Count(input.reference.values()),
+                                             input.law.cell_dispersion};
+                              }};
 
 template <typename Options>
 absl::StatusOr<Detector> Make(const RateKind& rate, const Options& options) {

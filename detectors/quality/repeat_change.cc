@@ -1,7 +1,7 @@
-// Sees rows whose whole content came before, among the last few thousand rows: duplicates, retries,
-// replayed traffic. Blind to a replay of what is longer ago, and to rows that repeat by nature. A
-// row is remembered by 16 bits of its hash in one of 2048 sets of four: one new row in some ten
-// thousand is taken for a repeated one, in the reference as well.
+// Detects rows whose whole content occurred before, among the last few thousand rows: duplicates,
+// retries, replayed traffic. Blind to a replay of older rows, and not for rows that repeat
+// normally. A row is remembered by 16 bits of its hash in one of 2048 sets of four: about one new
+// row in ten thousand counts as a repeat, in the reference as well.
 #include <absl/strings/str_cat.h>
 
 #include <algorithm>
@@ -16,8 +16,7 @@
 namespace faultline {
 namespace {
 
-constexpr ShareChange::Kind kKind = {"repeat_change", 0x7265'0001, "repeat what came before",
-                                     false};
+constexpr ShareChange::Kind kKind = {"repeat_change", 0x7265'0001, "repeated rows", false};
 constexpr std::string_view kSignal = "row_repeats";
 constexpr uint32_t kRowsMin = 64;
 constexpr uint32_t kRowsMax = 4'096;
@@ -26,11 +25,11 @@ constexpr double kNatural = 0.9;
 
 struct Fitted {
   uint32_t tag;
-  uint32_t rows;  // that are looked back
+  uint32_t rows;  // to look back
 };
 constexpr uint32_t kTag = 0x7272'6502;
 
-// Stamps are the number of the row: at most kRowsMax + kSets old, so 16 bits tell.
+// Stamps are row numbers: at most kRowsMax + kSets old, so 16 bits suffice.
 struct Slot {
   uint16_t print = 0;  // 0: free
   uint16_t stamp = 0;
@@ -45,7 +44,7 @@ struct Memory {
 
 uint16_t Age(uint16_t now, const Slot& slot) { return static_cast<uint16_t>(now - slot.stamp); }
 
-// Whether the row came before; remembers it.
+// Whether the row occurred before; remembers it.
 bool TakeRow(uint64_t hash, uint32_t most_age, Memory* memory) {
   const auto now = static_cast<uint16_t>(memory->rows);
   for (Slot& slot : memory->sets[memory->rows % kSets]) {
@@ -90,7 +89,9 @@ class RowRepeats final : public Transform {
 
   absl::Status Fit(std::span<const RowColumn> columns, uint32_t rows,
                    std::vector<MadeSignal>* signals) const override {
-    if (columns.empty()) return absl::FailedPreconditionError("repeat_change: no column");
+    if (columns.empty()) {
+      return absl::FailedPreconditionError("repeat_change needs at least one column");
+    }
     if (rows < 2 * kRowsMin) {
       return absl::FailedPreconditionError(
           absl::StrCat("repeat_change needs ", 2 * kRowsMin - rows, " more reference rows"));
@@ -127,7 +128,7 @@ class RowRepeats final : public Transform {
       }
       for (uint32_t i = 0; i < rows; ++i) {
         values[begin + i] = kUnset;
-        if (any[i] == 0) continue;  // nothing in it
+        if (any[i] == 0) continue;  // an empty row
         const bool warm = seen->rows >= from.rows;
         const bool came = TakeRow(Mix(hashes[i], columns.size()), from.rows, seen);
         if (warm) values[begin + i] = came ? 1 : 0;
@@ -147,7 +148,7 @@ class RepeatChange final : public ShareChange {
  protected:
   Share ShareOf(const FollowInput& input) const override { return ShareOfOnes(input); }
   std::string WhyInapplicable(const FollowInput& input) const override {
-    return input.reference.mean() < kNatural ? "" : "rows repeat by nature: so do the reference's";
+    return input.reference.mean() < kNatural ? "" : "most reference rows are repeats too";
   }
 };
 

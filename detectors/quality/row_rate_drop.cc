@@ -1,8 +1,8 @@
-// Sees rows that come at a lower rate than they used to, or not at all. Blind to a decline so slow
-// that what is usual follows it, and to a rise. What is usual is learnt from the panes: the lower
-// of a short and a long mean of the rate, against the hour of the week or day once every such hour
-// has come twice. Bets: likelihood ratios of a Poisson count, in effective rows; what a single pane
-// may say is bounded by how many panes were seen, since none of them was ever lower.
+// Detects that rows arrive at a lower rate than usual, or not at all. Blind to a decline so slow
+// that the usual rate follows it, and to a rise. The usual rate is learnt from the panes: the lower
+// of a short and a long mean, relative to the hour of the week or day once every such hour has
+// occurred twice. Bets: likelihood ratios of a Poisson count, in effective rows; the evidence of a
+// single pane is bounded by the number of panes seen, none of which was as low.
 #include <absl/strings/str_format.h>
 
 #include <algorithm>
@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "detectors/contract/judgement.h"
-#include "detectors/evidence/ledger.h"
+#include "detectors/evidence/evidence_detector.h"
 #include "detectors/kinds.h"
 #include "detectors/quality/week_of_rates.h"
 #include "detectors/stats/elementary.h"
@@ -25,29 +25,29 @@ namespace {
 
 constexpr char kName[] = "row_rate_drop";
 constexpr std::string_view kSignal = "row_rate";
-// What is left of the rate, under each bet, of the least that the null leaves open.
+// Rate under each bet, as a share of the lowest rate that the null allows.
 constexpr std::array<double, 5> kLeft = {0.85, 0.6, 0.3, 0.1, 0.01};
 constexpr uint32_t kBets = kLeft.size();
 constexpr double kToleranceDefault = 0.25;
 constexpr double kPanesMin = 20;
 constexpr double kRowsMin = 20;
-// Panes that the two means remember.
+// Panes over which the two means average.
 constexpr double kShortMemory = 64;
 constexpr double kLongMemory = 512;
-// With evidence of a drop, what is usual moves this much slower.
+// With evidence of a drop, the usual rate adapts more slowly by this factor.
 constexpr double kSuspicion = 2;  // log10
 constexpr double kSlower = 8;
-// A pane counts at most so many times the usual rate: what rises and falls again is no drop.
+// Cap on a pane's rate, relative to the usual one: the end of a peak is not a drop.
 constexpr double kRiseMax = 2;
 constexpr double kErrors = 2;
-// The most that the usual rate may be in doubt, as a share.
+// Largest relative error of the usual rate.
 constexpr double kDoubtMax = 0.5;
-// Longer gaps between panes were not watched.
+// Longer gaps between panes, relative to a pane, count as not watched.
 constexpr double kGapMax = 60;
-// With fewer rows to be expected a pane says nothing.
+// With fewer expected rows a pane is no evidence.
 constexpr double kExpectedMin = 0.1;
 
-// The kind's own numbers between panes.
+// The state beside the ledger's.
 struct Learnt {
   double end_s = 0;     // of the newest pane
   double silent_s = 0;  // event time since which no row came
@@ -55,7 +55,7 @@ struct Learnt {
   double rows = 0;
   double short_rate = 0;  // rows a second, over the season's
   double long_rate = 0;   // likewise
-  double season = 0;      // hours, that the rates are held against
+  double season = 0;      // hours, to which the rates are relative
   WeekOfRates week;
 
   double rate() const { return std::min(short_rate, long_rate); }
@@ -63,7 +63,7 @@ struct Learnt {
 constexpr double kCountMax = 1e15;  // whole numbers are exact far beyond
 constexpr uint32_t kNumbers = 7 + WeekOfRates::kNumbers;
 
-// Nothing learnt if Write did not write them.
+// Nothing learnt if Write did not write the numbers.
 Learnt Read(std::span<const double> numbers) {
   Learnt learnt = {numbers[0], numbers[1], numbers[2], numbers[3],
                    numbers[4], numbers[5], numbers[6], {}};
@@ -81,43 +81,44 @@ void Write(const Learnt& learnt, std::span<double> numbers) {
   learnt.week.Write(numbers.subspan<7, WeekOfRates::kNumbers>());
 }
 
-// What a pane adds.
+// What one pane adds.
 struct Look {
   double rows = 0;
-  double seconds = 0;   // that were watched
-  double season = 1;    // rows a second that the season lets expect, or 1
+  double seconds = 0;   // watched
+  double season = 1;    // seasonal rows a second, or 1
   double expected = 0;  // rows
 };
 
-class RowRateDrop final : public FollowDetector {
+class RowRateDrop final : public EvidenceDetector {
  public:
-  explicit RowRateDrop(double tolerance) : tolerance_(tolerance) {}
+  explicit RowRateDrop(double tolerance) : EvidenceDetector(kLayout), tolerance_(tolerance) {}
 
   bool Judges(SignalType type) const override { return type == SignalType::kNumeric; }
-  size_t state_bytes() const override { return Ledger::Bytes(kLayout); }
-  void Start(std::span<std::byte> state) const override { Ledger::Start(kLayout, state); }
 
-  Verdict Follow(const FollowInput& input, std::span<std::byte> state) const override {
-    Ledger ledger(kLayout, input, state);
-    Learnt learnt = Read(ledger.extra());
+ protected:
+  // Its reference is what it learns itself.
+  Obstacle ObstacleTo(const FollowInput& /*input*/) const override { return {}; }
+
+  Verdict Judge(const FollowInput& input, Ledger* ledger) const override {
+    Learnt learnt = Read(ledger->extra());
     std::string missing;
     double error = 0;
     if (input.end_s > learnt.end_s) {
       const Look look = LookAt(input, &learnt);
-      const double dispersion = ledger.Dispersion(1);
+      const double dispersion = ledger->Dispersion(1);
       missing = Missing(learnt, look, dispersion, &error);
       if (missing.empty() && look.expected >= kExpectedMin) {
-        Bet(learnt, look, dispersion, error, input, &ledger);
+        Bet(learnt, look, dispersion, error, input, ledger);
       }
       if (learnt.panes > 0 && look.expected >= kExpectedMin) {
-        ledger.NotePane(
+        ledger->NotePane(
             {look.rows / look.expected - 1, 1, look.expected, tolerance_ + kErrors * error});
       }
-      Learn(look, input, ledger.latched(), ledger.score(), &learnt);
+      Learn(look, input, ledger->latched(), ledger->score(), &learnt);
     }
-    Write(learnt, ledger.extra());
-    if (!missing.empty()) return ledger.CannotTell(std::move(missing));
-    Verdict verdict = ledger.Finish(error);
+    Write(learnt, ledger->extra());
+    if (!missing.empty()) return ledger->CannotTell(std::move(missing));
+    Verdict verdict = ledger->Finish(error);
     verdict.reference_rows = static_cast<uint64_t>(learnt.rows);
     verdict.season = static_cast<Season>(static_cast<uint8_t>(learnt.season));
     if (verdict.state == VerdictState::kAlarm) {
@@ -136,7 +137,7 @@ class RowRateDrop final : public FollowDetector {
     if (learnt->end_s > 0 && since <= kGapMax * look.seconds) look.seconds = since;
     const double middle = input.end_s - look.seconds / 2;
     const double season = learnt->week.season();
-    // The rates are held against another season from here on: at this hour nothing changes.
+    // Rescale the rates to the new season, so that the expectation for this hour stays.
     if (season != learnt->season) {
       const double factor = learnt->week.RateAt(learnt->season, middle) /
                             std::max(learnt->week.RateAt(season, middle), 1e-12);
@@ -152,17 +153,17 @@ class RowRateDrop final : public FollowDetector {
   static std::string Missing(const Learnt& learnt, const Look& look, double dispersion,
                              double* error) {
     if (learnt.panes < kPanesMin) {
-      return absl::StrFormat("%.0f more panes as the reference of the usual rate",
+      return absl::StrFormat("%.0f more reference panes to learn the usual rate",
                              kPanesMin - learnt.panes);
     }
     if (learnt.rows < kRowsMin) {
-      return absl::StrFormat("%.0f more rows as the reference of the usual rate",
+      return absl::StrFormat("%.0f more reference rows to learn the usual rate",
                              kRowsMin - learnt.rows);
     }
     const double remembered = std::min(learnt.panes, kShortMemory) * look.expected;
     *error = remembered > 0 ? std::sqrt(dispersion / remembered) : 1;
     if (kErrors * *error > kDoubtMax && look.expected >= kExpectedMin) {
-      return "more rows a pane: what rate is usual is in doubt by half of it";
+      return "more rows per pane: the usual rate is known to no better than 50 %";
     }
     return "";
   }
@@ -202,10 +203,10 @@ class RowRateDrop final : public FollowDetector {
   static std::string Describe(const Learnt& learnt, const FollowInput& input, double effect) {
     const double usual = learnt.rate() * learnt.week.RateAt(learnt.season, input.end_s);
     if (input.pane.rows() == 0 && input.end_s > learnt.silent_s) {
-      return absl::StrFormat("no row for %.0f seconds; usual are %s rows a second",
+      return absl::StrFormat("no rows for %.0f seconds; usual rate: %s rows a second",
                              input.end_s - learnt.silent_s, NumberInWords(usual));
     }
-    return absl::StrFormat("rows come at %.3g %% of the usual rate, which is %s a second",
+    return absl::StrFormat("row rate is %.3g %% of the usual %s rows a second",
                            100 * std::max(0.0, 1 + effect), NumberInWords(usual));
   }
 

@@ -14,9 +14,9 @@
 namespace faultline {
 namespace {
 
-// A chance of one in a thousand, one-sided, in normal deviations.
+// Normal quantile of a one-sided probability of 1 in 1000.
 constexpr double kRare = 3.09;
-// What the odds are multiplied by, as logarithms.
+// Logarithms of the factors on the odds.
 constexpr std::array<double, 5> kUp = {0.3, 0.7, 1.5, 3, 6};
 constexpr std::array<double, 4> kDown = {0.3, 0.7, 1.5, 3};
 constexpr uint32_t kBets = kUp.size() + kDown.size();
@@ -31,19 +31,19 @@ double LogRatio(double count, double others, double from, double to) {
 
 }  // namespace
 
-// The interval of shares that the reference leaves open.
+// The interval of shares that the reference allows.
 struct ShareChange::Open {
   double low;
   double high;
 };
 
 ShareChange::ShareChange(const Kind& kind, double tolerance)
-    : kind_(kind), layout_{.tag = kind.tag, .bets = kBets}, tolerance_(tolerance) {}
+    : EvidenceDetector({.tag = kind.tag, .bets = kBets}), kind_(kind), tolerance_(tolerance) {}
 
 ShareChange::Open ShareChange::OpenFor(const Share& share) const {
   const double n = share.reference_rows / share.dispersion;
   const double count = share.reference_count / share.dispersion;
-  // By the rarer of the two outcomes: a Poisson limit is good for rare ones.
+  // By the rarer of the two outcomes, because Poisson limits are accurate for rare ones.
   Open open{};
   if (2 * count <= n) {
     open = {PoissonLower(count, kRare) / n, PoissonUpper(count, kRare) / n};
@@ -55,28 +55,27 @@ ShareChange::Open ShareChange::OpenFor(const Share& share) const {
   return open;
 }
 
-Verdict ShareChange::Follow(const FollowInput& input, std::span<std::byte> state) const {
-  Ledger ledger(layout_, input, state);
+Verdict ShareChange::Judge(const FollowInput& input, Ledger* ledger) const {
   Share share = ShareOf(input);
   Verdict missing;
   if (!HasRows(static_cast<uint64_t>(share.reference_rows), 0, {kUnset, 0}, &missing)) {
-    return ledger.CannotTell(missing.detail);
+    return ledger->CannotTell(missing.detail);
   }
   if (std::string why = WhyInapplicable(input); !why.empty()) {
-    return ledger.Inapplicable(std::move(why));
+    return ledger->Inapplicable(std::move(why));
   }
-  share.dispersion = ledger.Dispersion(share.dispersion);
+  share.dispersion = ledger->Dispersion(share.dispersion);
   const Open open = OpenFor(share);
-  Bet(share, open, input, &ledger);
+  Bet(share, open, input, ledger);
   const double before = share.reference_count / share.reference_rows;
   const double smooth = (share.reference_count + 0.5) / (share.reference_rows + 1);
   const double deviation = std::sqrt(smooth * (1 - smooth));
   if (share.rows > 0) {
     const double now = share.count / share.rows;
     const double worst = std::max(smooth * (1 - smooth), now * (1 - now));
-    ledger.NotePane({now - before, std::sqrt(worst), share.rows, open.high - before});
+    ledger->NotePane({now - before, std::sqrt(worst), share.rows, open.high - before});
   }
-  Verdict verdict = ledger.Finish(deviation * std::sqrt(share.dispersion / share.reference_rows));
+  Verdict verdict = ledger->Finish(deviation * std::sqrt(share.dispersion / share.reference_rows));
   if (verdict.state == VerdictState::kAlarm) {
     verdict.detail =
         absl::StrFormat("%s: about %.3g %% of rows, %.3g %% in the reference", kind_.what,
@@ -105,7 +104,7 @@ void ShareChange::Bet(const Share& share, const Open& open, const FollowInput& i
   ledger->AddBatch(weights, log_values, 1, input.end_s, false);
 }
 
-// The center is the median, so 0 or 1, and the other of the two has one fixed-point value.
+// The center is the median, so 0 or 1, and the other value has a single fixed-point value.
 double CountOnes(const Summary& summary) {
   const Shape& shape = summary.shape();
   const double values = static_cast<double>(summary.values());

@@ -8,41 +8,40 @@
 
 #include "detectors/contract/detector.h"
 #include "detectors/contract/judgement.h"
-#include "detectors/evidence/ledger.h"
+#include "detectors/evidence/evidence_detector.h"
 
 namespace faultline {
 
-// What is counted of a pane: `count` of `rows`, here and in the reference.
+// What is counted: `count` of `rows`, in the pane and in the reference.
 struct Share {
   double count = 0;
   double rows = 0;
-  double reference_count = 0;  // more than was seen, where what was not seen has a share too
+  double reference_count = 0;  // may exceed what was observed: unseen outcomes have a share too
   double reference_rows = 0;
   double dispersion = 1;
 };
 
-// Sees a lasting change of a share of rows. Bets: likelihood ratios of a share against the end of
-// the interval that the reference leaves open for it, which hold for every share inside. A kind
-// says what is counted.
-class ShareChange : public FollowDetector {
+// Detects a lasting change of a share of rows. Bets: likelihood ratios against the end of the
+// interval that the reference allows for the share, valid for every share inside. A kind defines
+// what is counted.
+class ShareChange : public EvidenceDetector {
  public:
   struct Kind {
     const char* name;
     uint32_t tag;      // of its state
-    const char* what;  // is counted: "missing"
+    const char* what;  // what is counted, such as "missing"
     bool both_ways;    // else up only
   };
 
-  // `tolerance`: a change of the share that counts as none.
+  // `tolerance`: a change of the share up to which nothing has changed.
   ShareChange(const Kind& kind, double tolerance);
 
-  size_t state_bytes() const override { return Ledger::Bytes(layout_); }
-  void Start(std::span<std::byte> state) const override { Ledger::Start(layout_, state); }
-  Verdict Follow(const FollowInput& input, std::span<std::byte> state) const override;
-
  protected:
+  // The rows needed depend on what is counted, so Judge checks them.
+  Obstacle ObstacleTo(const FollowInput& /*input*/) const final { return {}; }
+  Verdict Judge(const FollowInput& input, Ledger* ledger) const final;
   virtual Share ShareOf(const FollowInput& input) const = 0;
-  // Why this reference is not for this kind; empty if it is.
+  // Why this reference does not suit this kind; empty if it does.
   virtual std::string WhyInapplicable(const FollowInput& /*input*/) const { return ""; }
 
  private:
@@ -51,11 +50,10 @@ class ShareChange : public FollowDetector {
   void Bet(const Share& share, const Open& open, const FollowInput& input, Ledger* ledger) const;
 
   const Kind kind_;
-  const Ledger::Layout layout_;
   const double tolerance_;
 };
 
-// The values of a summary of numbers that are 1, if all are 0 or 1. Exact.
+// Number of ones in a summary of numbers that are all 0 or 1. Exact.
 double CountOnes(const Summary& summary);
 // The same as a share of the values.
 Share ShareOfOnes(const FollowInput& input);

@@ -1,13 +1,14 @@
-// Sees a signal that repeats one value. Blind to a stuck part of the traffic: a pane counts if all
-// of its values are the same. Bet: half on the chance that the pane goes on with the value of the
-// pane before it, if that had only one, or else that it has only one: at most share^repeats, where
-// share is what the reference says of values that equal the one before.
+// Detects a signal that repeats one value. Blind to a stuck part of the traffic: a pane counts only
+// if all of its values are equal. Bet: half of the stake on the pane repeating the previous pane's
+// single value or, if that had several, on the pane having a single value. Under the null this has
+// probability at most share^repeats, where share is the reference's share of values equal to the
+// previous one.
 #include <algorithm>
 #include <cmath>
 
 #include "detectors/contract/judgement.h"
+#include "detectors/evidence/evidence_detector.h"
 #include "detectors/evidence/few_cells.h"
-#include "detectors/evidence/ledger.h"
 #include "detectors/evidence/reference_law.h"
 #include "detectors/kinds.h"
 #include "detectors/stats/elementary.h"
@@ -19,41 +20,41 @@ namespace {
 constexpr double kShareMax = 0.999;
 const double kLogHalf = -0.6931471805599453;
 
-class Stuck final : public FollowDetector {
+class Stuck final : public EvidenceDetector {
  public:
-  bool Judges(SignalType type) const override { return type == SignalType::kNumeric; }
-  size_t state_bytes() const override { return Ledger::Bytes(kLayout); }
-  void Start(std::span<std::byte> state) const override { Ledger::Start(kLayout, state); }
+  Stuck() : EvidenceDetector(kLayout) {}
 
-  Verdict Follow(const FollowInput& input, std::span<std::byte> state) const override {
-    Ledger ledger(kLayout, input, state);
-    Verdict missing;
-    if (!HasShape(input.reference, &missing) ||
-        !HasRows(input.reference.values(), 0, {kUnset, 0}, &missing)) {
-      return ledger.CannotTell(missing.detail);
-    }
+  bool Judges(SignalType type) const override { return type == SignalType::kNumeric; }
+
+ protected:
+  Obstacle ObstacleTo(const FollowInput& input) const override {
+    if (Obstacle obstacle = ObstacleOf(input.reference); !obstacle.why.empty()) return obstacle;
     if (input.reference.shape().constant()) {
-      return ledger.Inapplicable("the reference is constant: standing still is its nature");
+      return {"the reference is constant, so a constant signal is normal", true};
     }
     if (input.law.repeats >= kShareMax) {
-      return ledger.Inapplicable("the reference itself hardly ever changes its value");
+      return {"reference values hardly ever change", true};
     }
+    return {};
+  }
+
+  Verdict Judge(const FollowInput& input, Ledger* ledger) const override {
     const double values = static_cast<double>(input.pane.values());
     if (values > 0) {
       const bool same = input.pane.least() == input.pane.largest();
-      Bet(input, same, values, &ledger);
-      ledger.NotePane({same ? 1.0 : 0.0, 0.5, values, 0.5});
+      Bet(input, same, values, ledger);
+      ledger->NotePane({same ? 1.0 : 0.0, 0.5, values, 0.5});
     }
-    Verdict verdict = ledger.Finish(0);
+    Verdict verdict = ledger->Finish(0);
     if (verdict.state == VerdictState::kAlarm) {
-      verdict.detail = "every value is " + NumberInWords(ledger.extra()[1]);
+      verdict.detail = "every value is " + NumberInWords(ledger->extra()[1]);
     }
     return verdict;
   }
 
  private:
   static void Bet(const FollowInput& input, bool same, double values, Ledger* ledger) {
-    // extra: the last pane had one value only, and which.
+    // extra: whether the previous pane had a single value, and which.
     const std::span<double> last = ledger->extra();
     const bool stood = last[0] != 0;
     const bool stands = same && (!stood || last[1] == input.pane.least());

@@ -1,9 +1,9 @@
-// Sees values that are the reference's in another unit, and names it: times 10, 100, 1000 and their
-// inverses, Celsius, Fahrenheit and Kelvin, the sign, an offset of more than two deviations (a
-// smaller one is a shift like others). Blind to units that leave most values in their cells, and to
-// a mixture of both units. Bets: the likelihood ratio of the reference, its unit changed, against
-// the reference, worth nothing unless the pane's own least, largest and mean value fit that unit:
-// so that any other large move does not pass for one.
+// Detects reference-like values in another unit, and names it: times 10, 100, 1000 and their
+// inverses, Celsius, Fahrenheit and Kelvin, the sign, an offset of more than two standard
+// deviations (a smaller one is a shift like others). Blind to units that leave most values in their
+// cells, and to a mixture of both units. Bets: the likelihood ratio of the converted reference
+// against the reference, and nothing unless the pane's least, largest and mean value fit that unit,
+// so that no other large shift counts as a change of unit.
 #include <absl/strings/str_cat.h>
 
 #include <algorithm>
@@ -11,8 +11,8 @@
 #include <cmath>
 
 #include "detectors/contract/judgement.h"
+#include "detectors/evidence/evidence_detector.h"
 #include "detectors/evidence/few_cells.h"
-#include "detectors/evidence/ledger.h"
 #include "detectors/evidence/reference_law.h"
 #include "detectors/kinds.h"
 #include "detectors/stats/elementary.h"
@@ -33,80 +33,75 @@ constexpr std::array<Unit, 12> kUnits = {{{10, 0, "times 10"},
                                           {0.01, 0, "divided by 100"},
                                           {1000, 0, "times 1000"},
                                           {0.001, 0, "divided by 1000"},
-                                          {1.8, 32, "Fahrenheit instead of Celsius"},
-                                          {1 / 1.8, -32 / 1.8, "Celsius instead of Fahrenheit"},
-                                          {1, 273.15, "Kelvin instead of Celsius"},
-                                          {1, -273.15, "Celsius instead of Kelvin"},
+                                          {1.8, 32, "in Fahrenheit instead of Celsius"},
+                                          {1 / 1.8, -32 / 1.8, "in Celsius instead of Fahrenheit"},
+                                          {1, 273.15, "in Kelvin instead of Celsius"},
+                                          {1, -273.15, "in Celsius instead of Kelvin"},
                                           {-1, 0, "with the opposite sign"},
                                           {1, 0, "offset"}}};
 constexpr uint32_t kBets = kUnits.size();
 constexpr uint32_t kOffset = kBets - 1;
-// Distinct cells below which a unit cannot be told.
+// With fewer distinct cells a unit cannot be recognised.
 constexpr uint32_t kCellsMin = 6;
-// Share of rows that must have left their cells before a look is worth its time.
+// Share of rows that must have left their cells before units are tried.
 constexpr double kMovedMin = 0.25;
-// How far beyond the reference's range, its unit changed, values may lie, and the part of that
-// range that they must fill, as shares of it.
+// How far beyond the converted reference range values may lie, and how much of it they must cover,
+// as shares of that range.
 constexpr double kSlack = 0.3;
 constexpr double kFilledMin = 0.2;
 constexpr uint64_t kValuesMin = 5;
-// How far from the reference's mean, its unit changed, the pane's may lie: in deviations, its unit
-// changed, and in standard errors besides.
+// How far the pane's mean may lie from the converted reference mean: in converted standard
+// deviations, plus in standard errors.
 constexpr double kMeanSlack = 0.3;
 constexpr double kMeanErrors = 3;
 constexpr double kOffsetMin = 2;
-// Of the rows, that may be anything.
+// Share of rows with arbitrary values.
 constexpr double kStray = 0.02;
 
-// Share of the reference's values below x: even within a bin.
+// Share of the reference's values below x, interpolated evenly within a bin.
 double ShareBelow(const Summary& reference, double x) {
   const Shape& shape = reference.shape();
   if (x <= shape.low) return 0;
   if (x >= shape.high) return 1;
-  const auto above = std::upper_bound(shape.edges.begin(), shape.edges.end(), x);
-  const auto bin = static_cast<size_t>(above - shape.edges.begin()) - 1;
+  const auto above = std::upper_bound(shape.boundaries.begin(), shape.boundaries.end(), x);
+  const auto bin = static_cast<size_t>(above - shape.boundaries.begin()) - 1;
   double below = 0;
   for (size_t i = 0; i < bin; ++i) below += static_cast<double>(reference.cells()[i]);
-  const double width = shape.edges[bin + 1] - shape.edges[bin];
-  below += static_cast<double>(reference.cells()[bin]) * (x - shape.edges[bin]) / width;
+  const double width = shape.boundaries[bin + 1] - shape.boundaries[bin];
+  below += static_cast<double>(reference.cells()[bin]) * (x - shape.boundaries[bin]) / width;
   return below / static_cast<double>(reference.values());
 }
 
-class UnitChange final : public FollowDetector {
+class UnitChange final : public EvidenceDetector {
  public:
-  bool Judges(SignalType type) const override { return type == SignalType::kNumeric; }
-  size_t state_bytes() const override { return Ledger::Bytes(kLayout); }
-  void Start(std::span<std::byte> state) const override { Ledger::Start(kLayout, state); }
+  UnitChange() : EvidenceDetector(kLayout) {}
 
-  Verdict Follow(const FollowInput& input, std::span<std::byte> state) const override {
-    Ledger ledger(kLayout, input, state);
-    Verdict missing;
-    if (!HasShape(input.reference, &missing) ||
-        !HasRows(input.reference.values(), 0, {kUnset, 0}, &missing)) {
-      return ledger.CannotTell(missing.detail);
-    }
+  bool Judges(SignalType type) const override { return type == SignalType::kNumeric; }
+
+ protected:
+  Verdict Judge(const FollowInput& input, Ledger* ledger) const override {
     const FewCells few(input.reference);
     if (few.size() < kCellsMin) {
-      return ledger.Inapplicable("the reference has too few different values to tell a unit by");
+      return ledger->Inapplicable("the reference has too few distinct values to recognise a unit");
     }
-    const double dispersion = ledger.Dispersion(input.law.cell_dispersion);
+    const double dispersion = ledger->Dispersion(input.law.cell_dispersion);
     const FewCells::Counts counts = few.Join(input.pane);
     const FewCells::Counts before = few.Join(input.reference);
     const double moved = Moved(few, counts, before);
     const double values = static_cast<double>(input.pane.values());
     if (values > 0) {
-      if (!ledger.latched()) Bet(input, few, counts, before, moved, dispersion, &ledger);
-      ledger.NotePane({moved, 0.5, values, kMovedMin});
-      ledger.extra()[0] = input.pane.mean() - input.reference.mean();
+      if (!ledger->latched()) Bet(input, few, counts, before, moved, dispersion, ledger);
+      ledger->NotePane({moved, 0.5, values, kMovedMin});
+      ledger->extra()[0] = input.pane.mean() - input.reference.mean();
     }
-    Verdict verdict = ledger.Finish(0);
-    if (verdict.state == VerdictState::kAlarm) Describe(ledger.extra(), &verdict);
+    Verdict verdict = ledger->Finish(0);
+    if (verdict.state == VerdictState::kAlarm) Describe(ledger->extra(), &verdict);
     return verdict;
   }
 
  private:
-  // extra: how far the newest pane's mean lies from the reference's; the unit it alarmed with, and
-  // its offset.
+  // extra: distance of the newest pane's mean from the reference's; the unit of the alarm, and its
+  // offset.
   static constexpr Ledger::Layout kLayout = {
       .tag = 0x756e'6974, .bets = kBets, .extra = 3, .lag = 4};
 
@@ -162,7 +157,7 @@ class UnitChange final : public FollowDetector {
            largest - least >= kFilledMin * range;
   }
 
-  // Moments are of clipped values: true where the mean cannot be compared.
+  // True if the mean cannot be compared, because moments are of clipped values.
   static bool MeanFits(const FollowInput& input, const Unit& unit, double deviation) {
     const Shape& shape = input.reference.shape();
     const double expected = unit.factor * input.reference.mean() + unit.offset;
@@ -193,15 +188,15 @@ class UnitChange final : public FollowDetector {
     return sum - total * Log(1 + error);
   }
 
-  // Share of the reference's values, their unit changed, in a cell.
+  // Share of the converted reference values in a cell.
   static double MassIn(const Summary& reference, const FewCells& few, uint32_t cell,
                        const Unit& unit) {
     const Shape& shape = reference.shape();
     double from = -std::numeric_limits<double>::infinity();
     double to = std::numeric_limits<double>::infinity();
     if (cell + 2 < few.size()) {
-      from = shape.edges[few.begin(cell)];
-      to = shape.edges[few.end(cell)];
+      from = shape.boundaries[few.begin(cell)];
+      to = shape.boundaries[few.end(cell)];
     } else if (cell + 2 == few.size()) {
       to = shape.low;
     } else {
@@ -214,10 +209,10 @@ class UnitChange final : public FollowDetector {
   }
 
   static void Describe(std::span<const double> extra, Verdict* verdict) {
-    // None of the units if it was not this kind that remembered it.
+    // Out of range if another kind wrote it.
     if (!(extra[1] >= 0 && extra[1] <= kOffset)) return;
     const auto best = static_cast<uint32_t>(extra[1]);
-    verdict->detail = absl::StrCat("values look like the reference's ", kUnits[best].name);
+    verdict->detail = absl::StrCat("values look like reference values ", kUnits[best].name);
     if (best == kOffset) absl::StrAppend(&verdict->detail, " by ", NumberInWords(extra[2]));
   }
 };

@@ -30,7 +30,7 @@ class UnseenCategory final : public CompareDetector {
  private:
   static constexpr size_t kNamedMax = 3;
 
-  // Good (1953): the chance that the next row is of a new category is about the share of rows
+  // Good (1953): the probability that the next row has a new category is about the share of rows
   // whose category occurred once. Unknown if categories share the cell "other".
   static double ChanceOfNew(const Summary& reference) {
     if (reference.other() > 0) return kUnset;

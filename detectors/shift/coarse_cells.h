@@ -7,8 +7,8 @@
 
 namespace faultline {
 
-// A reference and a window counted into the few cells that distances on shares are taken over:
-// with all sixty bins, chance alone would fill the score of a small window. Numbers: neighbouring
+// A reference and a window counted into the few cells that distances between shares use: with all
+// sixty bins, chance would dominate the score of a small window. Numbers: neighbouring
 // bins joined to at most ten of about equal reference share, then under, over, missing, invalid.
 // Categories: as counted.
 struct CoarseCells {

@@ -1,7 +1,7 @@
-// Sees a lasting change of how two numeric columns go together: of the mean of the product of their
-// standardised values, which is the correlation. Blind to a dependence that leaves the product's
-// mean where it is; moves too when one of the columns moves by itself. Values are cut at three
-// deviations (robust ones), so that a wild one is no change and bets on the product are safe.
+// Detects a lasting change of the correlation of two numeric columns: of the mean product of their
+// standardised values. Blind to dependence that keeps this mean; reacts too when one column shifts
+// by itself. Values are clipped at three robust standard deviations, so that an outlier is not a
+// change and bets on the product are safe.
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_format.h>
 
@@ -25,20 +25,20 @@ namespace {
 constexpr char kName[] = "correlation_change";
 constexpr std::string_view kBetween = " ~ ";
 constexpr uint32_t kTag = 0x636f'0001;
-constexpr size_t kNameMax = 62;  // two of them and " ~ " are a name of a signal
+constexpr size_t kNameMax = 62;  // two of them and " ~ " make a signal's name
 constexpr uint32_t kRowsMin = 40;
 constexpr uint32_t kPairsDefault = 4;
 constexpr uint32_t kPairsMax = 16;
-constexpr size_t kColumnsMax = 64;  // that pairs are sought among
+constexpr size_t kColumnsMax = 64;  // among which pairs are searched
 constexpr uint32_t kSoughtRows = 20'000;
-// Pairs that go together less are not among the strongest ones.
+// Pairs with weaker correlation are not used.
 constexpr double kStrongMin = 0.2;
 constexpr double kCut = 3;
 
-// Where a column's values lie in the reference.
+// Location and scale of a column in the reference.
 struct Place {
   double mean = 0;
-  double deviation = 0;  // 0: does not vary
+  double deviation = 0;  // 0: constant
 
   double Standard(double value) const {
     return std::clamp((value - mean) / deviation, -kCut, kCut);
@@ -49,8 +49,8 @@ struct Fitted {
   Place places[2];
 };
 
-// Mean and deviation of the values within three robust deviations of the median, so that few wild
-// ones do not count.
+// Mean and standard deviation of the values within three robust deviations of the median, so that a
+// few outliers do not count.
 Place PlaceOf(const RowColumn& column, uint32_t rows) {
   std::vector<double> values;
   for (uint32_t row = 0; row < rows; ++row) {
@@ -61,7 +61,7 @@ Place PlaceOf(const RowColumn& column, uint32_t rows) {
   std::sort(values.begin(), values.end());
   const double low = values[values.size() / 4];
   const double high = values[values.size() - 1 - values.size() / 4];
-  // 2.22 quartile ranges are three deviations of a normal law; ties may leave no range.
+  // 2.22 interquartile ranges are three normal deviations; ties may leave no range.
   const double reach = high > low ? 2.22 * (high - low) : INFINITY;
   const double middle = values[values.size() / 2];
   double n = 0, sum = 0, squares = 0;
@@ -82,7 +82,7 @@ double Product(const RowColumn& a, const Place& at_a, const RowColumn& b, const 
   return at_a.Standard(a.Number(row)) * at_b.Standard(b.Number(row));
 }
 
-// Mean product; 0 if too few rows have both.
+// Mean product; 0 if too few rows have both values.
 double Correlation(const RowColumn& a, const Place& at_a, const RowColumn& b, const Place& at_b,
                    uint32_t rows) {
   double sum = 0;
@@ -143,9 +143,9 @@ class RowProducts final : public Transform {
     }
     if (!signals->empty()) return absl::OkStatus();
     return absl::FailedPreconditionError(
-        first_.empty() ? "correlation_change: no two features of the reference go together"
+        first_.empty() ? "correlation_change: no two features are correlated in the reference"
                        : absl::StrCat("correlation_change: ", first_, " and ", second_,
-                                      " must be numbers that vary and learn from the same rows"));
+                                      " must be numeric, vary, and have the same reference rows"));
   }
 
   void Derive(std::string_view fitted, std::span<const RowColumn> columns, RowRange range,
@@ -208,10 +208,11 @@ absl::StatusOr<Detector> MakeCorrelationChange(const v1::DetectorSpec& spec) {
   const bool one = options.first().empty() != options.second().empty();
   const bool same = !options.first().empty() && options.first() == options.second();
   if (one || same || options.second().size() > kNameMax) {
-    return OptionError(kName, "second", "another column's name of at most 62 bytes, like first");
+    return OptionError(kName, "second",
+                       "the name of another column, at most 62 bytes, set together with first");
   }
   if (options.first().size() > kNameMax) {
-    return OptionError(kName, "first", "a column's name of at most 62 bytes");
+    return OptionError(kName, "first", "a column name of at most 62 bytes");
   }
   const uint32_t pairs_max = options.has_pairs_max() ? options.pairs_max() : kPairsDefault;
   if (pairs_max < 1 || pairs_max > kPairsMax) return OptionError(kName, "pairs_max", "1 to 16");

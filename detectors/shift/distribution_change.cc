@@ -1,15 +1,15 @@
-// Sees any lasting change of how values are distributed over the few cells of the reference, heavy
-// tails, ties and categories included; new and vanished categories among them. Blind inside a cell.
-// Bets: tilts of the ranks' normal scores (numbers), and the distribution of the panes before this
-// one in place of the reference's, whose own sampling error is in the null: an e-value for every
-// distribution within a ball around the reference's (Cauchy and Schwarz).
+// Detects any lasting change of the distribution over the few cells of the reference, also with
+// heavy tails, ties and categories, including new and vanished categories. Blind within a cell.
+// Bets: tilts of the normal scores of ranks (numbers), and the distribution of the earlier panes
+// against the reference's. The null includes the reference's sampling error: each bet is an e-value
+// for every distribution within a ball around the reference's (Cauchy and Schwarz).
 #include <algorithm>
 #include <array>
 #include <cmath>
 
 #include "detectors/contract/judgement.h"
+#include "detectors/evidence/evidence_detector.h"
 #include "detectors/evidence/few_cells.h"
-#include "detectors/evidence/ledger.h"
 #include "detectors/evidence/reference_law.h"
 #include "detectors/evidence/sums.h"
 #include "detectors/kinds.h"
@@ -20,14 +20,14 @@ namespace faultline {
 namespace {
 
 constexpr uint32_t kCells = FewCells::kMax;
-// Panes remembered for the distribution to come, and rows of the reference mixed into it.
+// Panes over which the next distribution is learnt, and reference rows mixed into it.
 constexpr std::array<double, 2> kMemories = {4, 32};
 constexpr double kShrink = 50;
 constexpr uint32_t kLearnt = 2 * kMemories.size();
 constexpr std::array<double, 3> kLocation = {0.15, 0.4, 1};
 constexpr std::array<double, 2> kSpread = {0.15, 0.5};
 constexpr uint32_t kBets = kLearnt + 2 * (kLocation.size() + kSpread.size());
-// A chance of one in a thousand, one-sided, in normal deviations.
+// Normal quantile of a one-sided probability of 1 in 1000.
 constexpr double kRare = 3.09;
 
 using Shares = std::array<double, kCells>;
@@ -35,14 +35,14 @@ using Shares = std::array<double, kCells>;
 struct Cells {
   uint32_t size = 0;
   bool numeric = false;
-  Shares reference{};  // smoothed: none is 0
+  Shares reference{};  // smoothed: all above 0
   FewCells::Counts counts{};
   double rows = 0;
 };
 
-// Normal scores of the ranks that the cells stand for, under and over included: mean about 0,
-// variance about 1 under the reference. Quantile of Tukey's lambda law with 0.1349, which is within
-// a hundredth of the normal's where it matters.
+// Normal scores of the mid-ranks of the cells, under and over included: mean about 0 and variance
+// about 1 under the reference. Uses the quantile of Tukey's lambda distribution with 0.1349, which
+// is within 0.01 of the normal quantile where it matters.
 Shares Scores(const Cells& cells) {
   Shares scores{};
   const uint32_t bins = cells.size - 2;
@@ -69,34 +69,28 @@ double ChiDistance(const Cells& cells, const Shares& to) {
   return std::sqrt(sum);
 }
 
-class DistributionChange final : public FollowDetector {
+class DistributionChange final : public EvidenceDetector {
  public:
-  explicit DistributionChange(double tolerance) : tolerance_(tolerance) {}
+  explicit DistributionChange(double tolerance)
+      : EvidenceDetector(kLayout), tolerance_(tolerance) {}
 
   bool Judges(SignalType) const override { return true; }
-  size_t state_bytes() const override { return Ledger::Bytes(kLayout); }
-  void Start(std::span<std::byte> state) const override { Ledger::Start(kLayout, state); }
 
-  Verdict Follow(const FollowInput& input, std::span<std::byte> state) const override {
-    Ledger ledger(kLayout, input, state);
-    Verdict missing;
-    if (!HasShape(input.reference, &missing) ||
-        !HasRows(input.reference.values(), 0, {kUnset, 0}, &missing)) {
-      return ledger.CannotTell(missing.detail);
-    }
+ protected:
+  Verdict Judge(const FollowInput& input, Ledger* ledger) const override {
     const Cells cells = CellsOf(input);
-    const double dispersion = ledger.Dispersion(input.law.cell_dispersion);
+    const double dispersion = ledger->Dispersion(input.law.cell_dispersion);
     const double rows = static_cast<double>(input.reference.values()) / dispersion;
     const double freedom = cells.size - 1;
     const double ball =
         tolerance_ + std::sqrt((freedom + kRare * std::sqrt(2 * freedom) + kRare) / rows);
     if (cells.rows > 0) {
-      const Shares learnt = Learnt(cells, 0, ledger.extra());
-      Bet(input, cells, ball, dispersion, rows, &ledger);
-      ledger.NotePane({Distance(cells, learnt), 1, cells.rows, 2 * ball});
-      Remember(cells, ledger.extra());
+      const Shares learnt = Learnt(cells, 0, ledger->extra());
+      Bet(input, cells, ball, dispersion, rows, ledger);
+      ledger->NotePane({Distance(cells, learnt), 1, cells.rows, 2 * ball});
+      Remember(cells, ledger->extra());
     }
-    Verdict verdict = ledger.Finish(ball / kRare);
+    Verdict verdict = ledger->Finish(ball / kRare);
     if (verdict.state == VerdictState::kAlarm) Describe(input, cells, &verdict);
     return verdict;
   }
@@ -120,7 +114,7 @@ class DistributionChange final : public FollowDetector {
     return cells;
   }
 
-  // The distribution that the panes before this one speak for.
+  // The distribution learnt from the earlier panes.
   static Shares Learnt(const Cells& cells, size_t memory, std::span<const double> remembered) {
     const std::span<const double> counts = remembered.subspan(memory * kCells, cells.size);
     double total = kShrink;
@@ -197,8 +191,8 @@ class DistributionChange final : public FollowDetector {
     return sum / dispersion;
   }
 
-  // How far this pane lies in the direction of the panes before it, in chi distance: additive, and
-  // 0 on the average if nothing changed.
+  // The pane's deviation in the direction of the earlier panes, in chi distance: additive, with
+  // mean 0 if nothing has changed.
   static double Distance(const Cells& cells, const Shares& learnt) {
     const double length = ChiDistance(cells, learnt);
     if (!(length > 1e-6)) return 0;
@@ -219,16 +213,18 @@ class DistributionChange final : public FollowDetector {
       if (off > largest) largest = off, most = i;
     }
     const Shape& shape = input.reference.shape();
-    std::string name =
-        most + 2 == cells.size ? (cells.numeric ? "below its range" : "rare categories") : "";
-    if (most + 1 == cells.size) name = cells.numeric ? "above its range" : "new categories";
+    std::string name = most + 2 == cells.size
+                           ? (cells.numeric ? "below the reference range" : "rare categories")
+                           : "";
+    if (most + 1 == cells.size)
+      name = cells.numeric ? "above the reference range" : "new categories";
     if (name.empty()) {
-      name = cells.numeric ? "between two of its deciles" : "\"" + shape.categories[most] + "\"";
+      name = cells.numeric ? "between two reference deciles" : "\"" + shape.categories[most] + "\"";
     }
     const double now = cells.rows > 0 ? static_cast<double>(cells.counts[most]) / cells.rows : 0;
-    verdict->detail = "values moved; most of all " + name + ": " + NumberInWords(100 * now) +
-                      " % of the last pane, " + NumberInWords(100 * cells.reference[most]) +
-                      " % of the reference";
+    verdict->detail = "distribution changed, most of all " + name + ": " +
+                      NumberInWords(100 * now) + " % of the last pane, " +
+                      NumberInWords(100 * cells.reference[most]) + " % of the reference";
   }
 
   double tolerance_;

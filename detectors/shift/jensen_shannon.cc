@@ -38,7 +38,7 @@ absl::StatusOr<Detector> MakeJensenShannon(const v1::DetectorSpec& spec) {
   return Detector{.name = "jensen_shannon", .compare = std::make_shared<JensenShannon>(*rule)};
 }
 
-// The same distance between two references: what no window is long enough to see.
+// The same distance between two references: slow changes that no window is long enough to show.
 absl::StatusOr<Detector> MakeReferenceDisagreement(const v1::DetectorSpec& spec) {
   constexpr const char* kName = "reference_disagreement";
   const auto rule = ReadFixedRule(kName, spec.reference_disagreement(), 1, 1'000);

@@ -9,7 +9,7 @@
 namespace faultline {
 namespace {
 
-// The score is a square: chance scatters it further around its mean than it does a distance.
+// The score is a squared distance, so chance spreads it wider around its mean than a distance.
 constexpr double kSquareMargin = 3;
 
 class PopulationStability final : public CompareDetector {

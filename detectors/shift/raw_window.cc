@@ -1,7 +1,6 @@
-// Scores of other tools on raw values, window by window. The only kind that allocates on the way:
-// once a window, and only where it is asked for.
+// Scores of other tools on raw values, window by window. The only kind that allocates while it
+// runs: once per window, and only where it is configured.
 #include <absl/strings/str_cat.h>
-#include <xxhash.h>
 
 #include <algorithm>
 #include <array>
@@ -11,8 +10,8 @@
 #include <string>
 #include <vector>
 
-#include "base/check.h"
 #include "detectors/contract/judgement.h"
+#include "detectors/contract/tagged_state.h"
 #include "detectors/kinds.h"
 #include "detectors/stats/conventions.h"
 #include "faultline/v1/detector.pb.h"
@@ -49,7 +48,7 @@ constexpr std::array<RawScore, 11> kScores = {{
 
 constexpr uint64_t kTag = 0x7277'0001;
 
-// What is remembered from row to row: the open window.
+// The state from row to row: the open window.
 struct Memory {
   uint32_t tag = 0;
   uint32_t rows = 0;
@@ -59,7 +58,7 @@ struct Memory {
 };
 static_assert(sizeof(Memory) == 8'016, "the catalog says so");
 
-// Values that the tools would have been given.
+// The values that the other tools would get.
 std::vector<double> FiniteValues(const RowColumn& column, uint32_t rows) {
   std::vector<double> values;
   values.reserve(rows);
@@ -89,7 +88,7 @@ class RawWindows final : public Transform {
                    std::vector<MadeSignal>* signals) const override {
     if (columns.size() > kColumnsMax) {
       return absl::FailedPreconditionError(
-          absl::StrCat(kName, " takes ", kColumnsMax, " columns; name fewer by signals"));
+          absl::StrCat(kName, " takes ", kColumnsMax, " columns at most: list fewer in signals"));
     }
     for (uint32_t i = 0; i < columns.size(); ++i) {
       std::vector<double> values = FiniteValues(columns[i], rows);
@@ -146,33 +145,30 @@ class RawWindows final : public Transform {
 };
 
 struct State {
-  uint64_t tag = kTag;
   double newest = kUnset;
   uint64_t windows = 0;
-  uint64_t checksum = 0;
 };
-static_assert(sizeof(State) == 32, "no padding: the bytes are hashed and stored");
+static_assert(sizeof(State) == 16, "no padding: the bytes are hashed and stored");
 
-uint64_t ChecksumOf(const State& state) {
-  return XXH3_64bits(&state, sizeof state - sizeof state.checksum);
-}
-
-// Shows the newest score, against a threshold if there is one.
+// Shows the newest score, with a threshold if one is set.
 class ShowScore final : public FollowDetector {
  public:
   ShowScore(double threshold, uint32_t rows) : threshold_(threshold), rows_(rows) {}
 
   bool Judges(SignalType type) const override { return type == SignalType::kNumeric; }
-  size_t state_bytes() const override { return sizeof(State); }
-  void Start(std::span<std::byte> bytes) const override { Save(State(), bytes); }
+  size_t state_bytes() const override { return StateBytes(sizeof(State)); }
+  void Start(std::span<std::byte> bytes) const override {
+    std::fill(bytes.begin(), bytes.end(), std::byte{0});
+  }
 
   Verdict Follow(const FollowInput& input, std::span<std::byte> bytes) const override {
-    State state = Load(bytes);
+    State state;
+    if (!ReadState(kTag, bytes, {StatePart(state)})) state = State();
     if (input.pane.values() > 0) {
       state.newest = input.pane.largest();
       state.windows += input.pane.values();
     }
-    Save(state, bytes);
+    WriteState(kTag, {StatePart(state)}, bytes);
     Verdict verdict;
     verdict.threshold = threshold_;
     verdict.reference_rows = input.reference.rows();
@@ -193,18 +189,6 @@ class ShowScore final : public FollowDetector {
   }
 
  private:
-  static State Load(std::span<const std::byte> bytes) {
-    State state;
-    if (bytes.size() != sizeof state) return State();
-    std::memcpy(&state, bytes.data(), sizeof state);
-    return state.tag == kTag && state.checksum == ChecksumOf(state) ? state : State();
-  }
-  static void Save(State state, std::span<std::byte> bytes) {
-    FAULTLINE_CHECK(bytes.size() == sizeof state, "the caller asks state_bytes()");
-    state.checksum = ChecksumOf(state);
-    std::memcpy(bytes.data(), &state, sizeof state);
-  }
-
   double threshold_;
   uint32_t rows_;
 };
@@ -223,7 +207,7 @@ absl::StatusOr<Detector> MakeRawWindow(const v1::DetectorSpec& spec) {
       options.score() == v1::RAW_SCORE_UNSPECIFIED ? v1::RAW_SCORE_EVIDENTLY_PSI : options.score();
   const auto score = std::find_if(kScores.begin(), kScores.end(),
                                   [&](const RawScore& one) { return one.score == wanted; });
-  if (score == kScores.end()) return OptionError(kName, "score", "one of those listed");
+  if (score == kScores.end()) return OptionError(kName, "score", "one of the listed scores");
   return Detector{.name = kName,
                   .follow = std::make_shared<ShowScore>(threshold, rows),
                   .transform = std::make_shared<RawWindows>(*score, rows)};

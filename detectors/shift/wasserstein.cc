@@ -22,10 +22,10 @@ class Wasserstein final : public CompareDetector {
     const std::vector<uint64_t> before = AscendingCells(reference);
     const std::vector<uint64_t> now = AscendingCells(window);
     const Shape& shape = reference.shape();
-    verdict.score = WassersteinOnBins(shape.edges, shape.scale, before, now);
+    verdict.score = WassersteinOnBins(shape.boundaries, shape.scale, before, now);
     verdict.effect_size = MeanShift(reference, window);
-    verdict.noise_floor =
-        WassersteinNoise(shape.edges, shape.scale, before, reference.values(), window.values());
+    verdict.noise_floor = WassersteinNoise(shape.boundaries, shape.scale, before,
+                                           reference.values(), window.values());
     Decide(&verdict);
     return verdict;
   }

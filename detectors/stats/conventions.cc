@@ -49,7 +49,7 @@ double Deviation(std::span<const double> values) {
   return std::sqrt(sum / D(values.size()));
 }
 
-// The shares of both sides in the same cells.
+// The shares of both sides in common cells.
 struct Shares {
   std::vector<double> p, q;
 };
@@ -61,11 +61,11 @@ std::vector<double> SharesOf(const std::vector<uint64_t>& counts, size_t rows) {
   return shares;
 }
 
-Shares OnEdges(std::span<const double> p, std::span<const double> q,
-               const std::vector<double>& edges) {
-  if (edges.size() < 2) return {{kNan}, {kNan}};
-  return {SharesOf(HistogramCounts(p, edges), p.size()),
-          SharesOf(HistogramCounts(q, edges), q.size())};
+Shares OnBoundaries(std::span<const double> p, std::span<const double> q,
+                    const std::vector<double>& boundaries) {
+  if (boundaries.size() < 2) return {{kNan}, {kNan}};
+  return {SharesOf(HistogramCounts(p, boundaries), p.size()),
+          SharesOf(HistogramCounts(q, boundaries), q.size())};
 }
 
 Shares ByCategory(std::span<const double> p, std::span<const double> q) {
@@ -112,7 +112,7 @@ double StepsToDistance(std::span<const double> p, std::span<const double> q) {
 
 }  // namespace
 
-std::vector<double> HistogramEdges(std::span<const double> values, BinRule rule) {
+std::vector<double> HistogramBoundaries(std::span<const double> values, BinRule rule) {
   if (values.empty()) return {0, 1};
   const auto [least, most] = std::minmax_element(values.begin(), values.end());
   double first = *least;
@@ -142,22 +142,22 @@ std::vector<double> HistogramEdges(std::span<const double> values, BinRule rule)
     first -= 0.5;
     last += 0.5;
   }
-  std::vector<double> edges;
+  std::vector<double> boundaries;
   const double step = (last - first) / bins;
   for (size_t i = 0; static_cast<double>(i) < bins; ++i) {
-    edges.push_back(static_cast<double>(i) * step + first);
+    boundaries.push_back(static_cast<double>(i) * step + first);
   }
-  edges.push_back(last);
-  return edges;
+  boundaries.push_back(last);
+  return boundaries;
 }
 
 std::vector<uint64_t> HistogramCounts(std::span<const double> values,
-                                      std::span<const double> edges) {
-  std::vector<uint64_t> counts(edges.size() - 1);
+                                      std::span<const double> boundaries) {
+  std::vector<uint64_t> counts(boundaries.size() - 1);
   for (const double value : values) {
-    if (value < edges.front() || value > edges.back()) continue;
-    const auto above = std::upper_bound(edges.begin(), edges.end(), value);
-    const auto bin = static_cast<size_t>(above - edges.begin()) - 1;
+    if (value < boundaries.front() || value > boundaries.back()) continue;
+    const auto above = std::upper_bound(boundaries.begin(), boundaries.end(), value);
+    const auto bin = static_cast<size_t>(above - boundaries.begin()) - 1;
     ++counts[std::min(bin, counts.size() - 1)];
   }
   return counts;
@@ -168,7 +168,8 @@ namespace {
 
 Shares Binned(std::span<const double> reference, std::span<const double> current) {
   if (Distinct(reference).size() <= kCategoriesMost) return ByCategory(reference, current);
-  return OnEdges(reference, current, HistogramEdges(Joined(reference, current), BinRule::kSturges));
+  return OnBoundaries(reference, current,
+                      HistogramBoundaries(Joined(reference, current), BinRule::kSturges));
 }
 
 void FillEmpty(std::vector<double>& shares) {
@@ -223,8 +224,9 @@ double JensenShannon(std::span<const double> reference, std::span<const double> 
 
 double Hellinger(std::span<const double> reference, std::span<const double> current) {
   if (reference.empty() || current.empty()) return kNan;
-  const auto edges = HistogramEdges(Distinct(Joined(reference, current)), BinRule::kSturges);
-  return std::sqrt(1 - Affinity(OnEdges(reference, current, edges)));
+  const auto boundaries =
+      HistogramBoundaries(Distinct(Joined(reference, current)), BinRule::kSturges);
+  return std::sqrt(1 - Affinity(OnBoundaries(reference, current, boundaries)));
 }
 
 double HellingerOfCategories(std::span<const double> reference, std::span<const double> current) {
@@ -276,13 +278,13 @@ constexpr size_t kBins = 10'000;
 std::vector<double> EqualBins(std::span<const double> reference) {
   const auto [least, most] = std::minmax_element(reference.begin(), reference.end());
   const double step = (*most - *least) / static_cast<double>(kBins);
-  std::vector<double> edges;
-  for (size_t i = 0; i < kBins; ++i) edges.push_back(static_cast<double>(i) * step + *least);
-  edges.push_back(*most);
-  return edges;
+  std::vector<double> boundaries;
+  for (size_t i = 0; i < kBins; ++i) boundaries.push_back(static_cast<double>(i) * step + *least);
+  boundaries.push_back(*most);
+  return boundaries;
 }
 
-// What lies outside of the bins shares one more.
+// Values outside the bins share one more bin.
 void AddLeftover(Shares& shares) {
   double sum = 0;
   for (const double share : shares.q) sum += share;
@@ -292,14 +294,14 @@ void AddLeftover(Shares& shares) {
 }
 
 Shares OnDoane(std::span<const double> reference, std::span<const double> chunk) {
-  Shares shares = OnEdges(reference, chunk, HistogramEdges(reference, BinRule::kDoane));
+  Shares shares = OnBoundaries(reference, chunk, HistogramBoundaries(reference, BinRule::kDoane));
   AddLeftover(shares);
   return shares;
 }
 
-// Area between the distribution function of `values` and a step at `edge` behind or before all.
-double AreaBeyond(std::vector<double> values, double edge, bool below) {
-  values.push_back(edge);
+// Area between the distribution function of `values` and a step at `boundary` after or before all.
+double AreaBeyond(std::vector<double> values, double boundary, bool below) {
+  values.push_back(boundary);
   std::sort(values.begin(), values.end());
   double area = 0;
   for (size_t i = 0; i + 1 < values.size(); ++i) {
@@ -320,7 +322,7 @@ double JensenShannonOfCategories(std::span<const double> reference, std::span<co
   if (reference.empty() || chunk.empty()) return kNan;
   Shares shares = ByCategory(reference, chunk);
   Shares known;
-  double rest = 0;  // categories that the reference does not have, together
+  double rest = 0;  // categories that the reference lacks, together
   for (size_t i = 0; i < shares.p.size(); ++i) {
     if (shares.p[i] == 0) {
       rest += shares.q[i];
@@ -347,11 +349,11 @@ double Hellinger(std::span<const double> reference, std::span<const double> chun
 
 double KolmogorovSmirnov(std::span<const double> reference, std::span<const double> chunk) {
   if (reference.size() < kExactMost || chunk.empty()) return StepsToDistance(reference, chunk);
-  const std::vector<double> edges = EqualBins(reference);
-  const Shares shares = OnEdges(reference, chunk, edges);
+  const std::vector<double> boundaries = EqualBins(reference);
+  const Shares shares = OnBoundaries(reference, chunk, boundaries);
   double p = 0;
-  double q = D(static_cast<size_t>(std::count_if(chunk.begin(), chunk.end(),
-                                                 [&](double x) { return x < edges.front(); }))) /
+  double q = D(static_cast<size_t>(std::count_if(
+                 chunk.begin(), chunk.end(), [&](double x) { return x < boundaries.front(); }))) /
              D(chunk.size());
   double most = 0;
   for (size_t i = 0; i < shares.p.size(); ++i) {
@@ -367,27 +369,27 @@ double Wasserstein(std::span<const double> reference, std::span<const double> ch
   if (reference.size() < kExactMost) {
     return faultline::Wasserstein(Sorted(reference), Sorted(chunk));
   }
-  const std::vector<double> edges = EqualBins(reference);
+  const std::vector<double> boundaries = EqualBins(reference);
   std::vector<double> below;
   std::vector<double> above;
   for (const double x : chunk) {
-    if (x < edges.front()) below.push_back(x);
-    if (x > edges.back()) above.push_back(x);
+    if (x < boundaries.front()) below.push_back(x);
+    if (x > boundaries.back()) above.push_back(x);
   }
   const double rows = D(chunk.size());
   const double below_share = below.empty() ? 0 : (D(below.size()) + 1) / rows;
   const double above_share = above.empty() ? 0 : (D(above.size()) + 1) / rows;
-  const Shares shares = OnEdges(reference, chunk, edges);
+  const Shares shares = OnBoundaries(reference, chunk, boundaries);
   double p = 0;
   double q = below_share;
   double area = 0;
   for (size_t i = 0; i < shares.p.size(); ++i) {
     p += shares.p[i];
     q += shares.q[i];
-    area += std::fabs(p - q) * (edges[1] - edges[0]);
+    area += std::fabs(p - q) * (boundaries[1] - boundaries[0]);
   }
-  if (!below.empty()) area += below_share * AreaBeyond(below, edges.front(), true);
-  if (!above.empty()) area += above_share * AreaBeyond(above, edges.back(), false);
+  if (!below.empty()) area += below_share * AreaBeyond(below, boundaries.front(), true);
+  if (!above.empty()) area += above_share * AreaBeyond(above, boundaries.back(), false);
   return area;
 }
 

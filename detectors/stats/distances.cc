@@ -19,14 +19,14 @@ double Spread(uint64_t n, uint64_t m) {
   return 1 / static_cast<double>(n) + 1 / static_cast<double>(m);
 }
 
-// Of a line from a to b over a unit: the area between it and 0.
+// Area between 0 and a line from a to b over a unit.
 double AreaUnderLine(double a, double b) {
   const double total = std::fabs(a) + std::fabs(b);
   if (a * b >= 0) return total / 2;
   return (a * a + b * b) / (2 * total);
 }
 
-// Finite for any edges and any scale.
+// Finite for any boundaries and any scale.
 double Width(double low, double high, double scale) {
   double width = (high - low) / scale;
   if (!std::isfinite(high - low)) width = high / scale - low / scale;
@@ -148,8 +148,8 @@ double KolmogorovSmirnovPValue(double statistic, uint64_t n, uint64_t m) {
   return KolmogorovQ(statistic / std::sqrt(Spread(n, m)));
 }
 
-double WassersteinOnBins(std::span<const double> edges, double scale, std::span<const uint64_t> p,
-                         std::span<const uint64_t> q) {
+double WassersteinOnBins(std::span<const double> boundaries, double scale,
+                         std::span<const uint64_t> p, std::span<const uint64_t> q) {
   const double p_rows = static_cast<double>(Total(p));
   const double q_rows = static_cast<double>(Total(q));
   if (p_rows == 0 || q_rows == 0) return kNan;
@@ -157,12 +157,13 @@ double WassersteinOnBins(std::span<const double> edges, double scale, std::span<
   uint64_t q_below = 0;
   double area = 0;
   double before = 0;
-  for (size_t i = 0; i < edges.size(); ++i) {
+  for (size_t i = 0; i < boundaries.size(); ++i) {
     p_below += p[i];
     q_below += q[i];
     const double difference =
         static_cast<double>(p_below) / p_rows - static_cast<double>(q_below) / q_rows;
-    if (i > 0) area += Width(edges[i - 1], edges[i], scale) * AreaUnderLine(before, difference);
+    if (i > 0)
+      area += Width(boundaries[i - 1], boundaries[i], scale) * AreaUnderLine(before, difference);
     before = difference;
   }
   return area;
@@ -199,12 +200,12 @@ double JensenShannonNoise(uint32_t cells, uint64_t n, uint64_t m) {
 }
 
 double KolmogorovSmirnovNoise(uint64_t n, uint64_t m) {
-  // The mean of the Kolmogorov distribution is sqrt(pi / 2) ln 2.
+  // The Kolmogorov distribution has mean sqrt(pi / 2) ln 2.
   return std::sqrt(kPi / 2) * kLn2 * std::sqrt(Spread(n, m));
 }
 
-double WassersteinNoise(std::span<const double> edges, double scale, std::span<const uint64_t> p,
-                        uint64_t n, uint64_t m) {
+double WassersteinNoise(std::span<const double> boundaries, double scale,
+                        std::span<const uint64_t> p, uint64_t n, uint64_t m) {
   const double rows = static_cast<double>(Total(p));
   if (rows == 0) return kNan;
   // The difference at a point is normal with variance F (1 - F) (1/n + 1/m).
@@ -212,11 +213,11 @@ double WassersteinNoise(std::span<const double> edges, double scale, std::span<c
   uint64_t below = 0;
   double area = 0;
   double before = 0;
-  for (size_t i = 0; i < edges.size(); ++i) {
+  for (size_t i = 0; i < boundaries.size(); ++i) {
     below += p[i];
     const double f = static_cast<double>(below) / rows;
     const double size = unit * std::sqrt(f * (1 - f));
-    if (i > 0) area += Width(edges[i - 1], edges[i], scale) * (before + size) / 2;
+    if (i > 0) area += Width(boundaries[i - 1], boundaries[i], scale) * (before + size) / 2;
     before = size;
   }
   return area;

@@ -71,7 +71,7 @@ double Log(double x) {
   double tail = 0;
   for (const double coefficient : kArtanh) tail = z * (tail + coefficient);
   const double e = exponent;
-  // f - s * (f - 2 tail) loses nothing where 2 s (1 + tail) would round.
+  // f - s * (f - 2 tail) is exact where 2 s (1 + tail) would round.
   return e * kLn2High + (f - (s * (f - 2 * tail) - e * kLn2Low));
 }
 
@@ -89,13 +89,13 @@ double Exp(double x) {
 
 SineAndCosine SinCos(double x) {
   if (!(std::fabs(x) <= 1e9)) return {kNan, kNan};
-  // Quarter turns are taken off in three parts of 33 bits, so that the first two lose nothing.
+  // Subtract quarter turns in three parts of 33 bits, so that the first two subtractions are exact.
   constexpr std::array<double, 3> kQuarter = {0x1.921fb544p0, 0x1.0b4611a6p-34,
                                               0x1.3198a2e037073p-69};
   const double quarters = std::nearbyint(x * (2 / kPi));
   double r = x;
   for (const double part : kQuarter) r -= quarters * part;
-  // Taylor's series on the eighth of a turn that is left.
+  // Taylor series on the remaining eighth of a turn.
   const double square = r * r;
   double sine = 0;
   double cosine = 0;
@@ -123,7 +123,7 @@ double LogGamma(double x) {
     product *= x;
     x += 1;
   }
-  // Stirling's series; the first term left out is below 1e-17.
+  // Stirling's series; the first omitted term is below 1e-17.
   constexpr std::array<double, 7> kStirling = {1.0 / 12,   -1.0 / 360,      1.0 / 1260, -1.0 / 1680,
                                                1.0 / 1188, -691.0 / 360360, 1.0 / 156};
   const double inverse_square = 1 / (x * x);
@@ -152,7 +152,7 @@ double KolmogorovQ(double x) {
   if (x <= 0) return 1;
   double sum = 0;
   if (x < 1) {
-    // The theta function the other way round: converges where the series below does not.
+    // The theta function transformed: converges where the series below does not.
     for (int k = 1; k <= 9; k += 2) sum += Exp(-k * k * kPi * kPi / (8 * x * x));
     return 1 - std::sqrt(2 * kPi) / x * sum;
   }

@@ -4,8 +4,8 @@
 
 namespace faultline {
 
-// Elementary functions with the same bits on every machine: those of the C library choose their
-// instructions by processor. All within 2 units in the last place unless said otherwise.
+// Elementary functions with the same bits on every machine; the C library selects implementations
+// by processor. All within 2 units in the last place unless stated otherwise.
 
 // Natural logarithm. NaN below 0, -infinity at 0.
 double Log(double x);
@@ -13,8 +13,7 @@ double Log(double x);
 // e^x. 0 or infinity where the result does not fit a normal number.
 double Exp(double x);
 
-// x <- e^x for many, with the same bits as Exp; what lies beyond -700 or 700 counts as that. No
-// NaN.
+// x <- e^x for many values, with the same bits as Exp; values are clamped to -700..700. No NaN.
 void ExpAll(std::span<double> x);
 
 // Sine and cosine of x radians, to 4e-16 while |x| is at most 1e6. NaN beyond 1e9.
@@ -34,7 +33,7 @@ double GammaQ(double a, double x);
 // P(Z > x) of the normal distribution, mean 0, deviation 1. To 1e-13 relative while normal.
 double NormalQ(double x);
 
-// P(K > x) of the Kolmogorov distribution, the limit law of sqrt(n) D. 1 for x <= 0.
+// P(K > x) of the Kolmogorov distribution, the limit distribution of sqrt(n) D. 1 for x <= 0.
 double KolmogorovQ(double x);
 
 // Mean of the chi distribution: of the root of a chi-square with `freedom` >= 0 degrees.

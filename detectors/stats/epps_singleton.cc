@@ -1,8 +1,8 @@
 // Epps, Singleton, An omnibus test for the two-sample problem using the empirical characteristic
 // function, 1986; in the form of Goerg and Kaiser, 2009.
 //
-// The statistic is the same after any shift, so values are taken from their median: what is left of
-// a sine of a large number is noise.
+// The statistic is invariant to shifts, so values are taken relative to their median: the sine of a
+// large number is noise.
 
 #include <algorithm>
 #include <array>
@@ -66,7 +66,7 @@ Transform TransformOf(std::span<const double> values, double center, double unit
   return made;
 }
 
-// One rotation of Jacobi's, which zeroes square[i][j]; `turned` follows.
+// One Jacobi rotation, which zeroes square[i][j] and is applied to `turned`.
 void Rotate(size_t i, size_t j, Square* square, Square* turned) {
   Square& a = *square;
   if (a[i][j] == 0) return;

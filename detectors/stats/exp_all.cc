@@ -1,4 +1,4 @@
-// Built with -O3: the loop is to be done several at a time.
+// Built with -O3, so that the loop is vectorised.
 #include <algorithm>
 
 #include "detectors/stats/elementary.h"

@@ -14,15 +14,15 @@ inline constexpr double kLn2Low = 1.90821492927058770002e-10;
 inline constexpr double kExpMin = -700;
 inline constexpr double kExpMax = 700;
 
-// e^x for kExpMin <= x <= kExpMax, to 2 units in the last place; without a branch, a division or a
-// table, so that a loop over it can be done several at a time with the same bits.
+// e^x for kExpMin <= x <= kExpMax, to 2 units in the last place; without branch, division or table,
+// so that a loop over it can be vectorised with the same bits.
 [[gnu::always_inline]] inline double ExpInRange(double x) {
   // 1 / 13!, ..., 1 / 2!
   constexpr std::array<double, 12> kInverse = {
       1.6059043836821613e-10, 2.08767569878681e-09,   2.505210838544172e-08,  2.755731922398589e-07,
       2.7557319223985893e-06, 2.48015873015873e-05,   1.984126984126984e-04,  1.388888888888889e-03,
       8.333333333333333e-03,  4.1666666666666664e-02, 1.6666666666666666e-01, 0.5};
-  // Adding it rounds to a whole number, which then stands in the lowest bits.
+  // Adding it rounds to an integer, which is then in the lowest bits.
   constexpr double kRound = 6755399441055744.0;  // 1.5 * 2^52
   const double shifted = x * 1.44269504088896340736 + kRound;
   const double k = shifted - kRound;

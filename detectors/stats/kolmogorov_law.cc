@@ -16,7 +16,7 @@ constexpr double kPi = 3.14159265358979323846;
 constexpr double kPi2 = kPi * kPi;
 constexpr double kHalfLnTwoPi = 0.91893853320467274178;
 
-// ln k! less Stirling's formula for it, k >= 1.
+// ln k! minus Stirling's formula for it, k >= 1.
 double StirlingError(double k) {
   if (k < 16) {
     double factorial = 1;
@@ -30,7 +30,7 @@ double StirlingError(double k) {
   return sum / k;
 }
 
-// x ln(x / there) + off, where there is x + off, without the loss of digits at small `off`
+// x ln(x / there) + off, where there is x + off, without cancellation at small `off`
 // (Loader 2000). x > 0.
 double Deviance(double x, double off, double there) {
   if (std::fabs(off) > 0.1 * (2 * x + off)) return x * Log(x / there) + off;
@@ -46,7 +46,7 @@ double Deviance(double x, double off, double there) {
   return sum;
 }
 
-using Matrix = std::vector<double>;  // rows after each other
+using Matrix = std::vector<double>;  // row-major
 
 Matrix Product(const Matrix& a, const Matrix& b, size_t size) {
   Matrix c(size * size, 0);

@@ -24,18 +24,18 @@ struct Side {
       const double n = D(slice.rows);
       share.push_back(n / rows);
       mean.push_back(n > 0 ? slice.sum / n : kNan);
-      // Of the mean: the variance of the values (divisor n - 1) over n.
+      // Of the mean: variance of the values (divisor n - 1) over n.
       const double spread = n > 1 ? (slice.squares - slice.sum * slice.sum / n) / (n - 1) / n : 0;
       error.push_back(std::max(spread, 0.0));
     }
   }
-  // A category that is not here has the other side's mean.
+  // A category absent on this side has the other side's mean.
   void Borrow(const Side& other) {
     for (size_t i = 0; i < mean.size(); ++i) {
       if (std::isnan(mean[i])) mean[i] = std::isnan(other.mean[i]) ? 0 : other.mean[i];
     }
   }
-  // Variance of sum of share[i] weight[i] over what shares the rows might have had.
+  // Sampling variance of the sum of share[i] weight[i].
   double OfShares(const std::vector<double>& weight) const {
     double first = 0;
     double second = 0;
@@ -81,7 +81,7 @@ MixShift SplitMixShift(std::span<const SliceSums> reference, std::span<const Sli
   p.Borrow(q);
   q.Borrow(p);
   const double center = before.sum / before.rows;
-  // How the two effects move with the shares and the means of either side.
+  // Derivatives of the two effects by the shares and means of either side.
   std::vector<double> middle(slices), growth(slices), moved(slices), kept(slices);
   double mix = 0;
   double within = 0;

@@ -20,21 +20,22 @@ struct MixPart {
   double high = 0;
 };
 
-// How much of a change of a signal's mean is more traffic from some categories (mix), and how much
-// is change inside them (within); mix + within = total, to rounding (Kitagawa 1955). A category
-// that is empty on one side is taken to have had its mean there already, so all of it is mix.
+// Splits a change of a signal's mean into a changed share of traffic per category (mix) and a
+// change within categories (within); mix + within = total, up to rounding (Kitagawa 1955). A
+// category that is empty on one side is assumed to have the same mean there, so all of its effect
+// is mix.
 struct MixShift {
   MixPart total;
   MixPart mix;
   MixPart within;
-  // What each category adds to them, around the reference's mean; as many as were given.
+  // Contribution of each category, relative to the reference's mean; one per category.
   std::vector<double> mix_by_slice;
   std::vector<double> within_by_slice;
 };
 
 // Both sides list the same categories. Intervals are by the delta method, rows independent; a
-// category of one row on a side has no spread of its own there and widens nothing. All NaN if a
-// side has no rows.
+// category with a single row on a side has no spread there and does not widen intervals. All NaN if
+// a side has no rows.
 MixShift SplitMixShift(std::span<const SliceSums> reference, std::span<const SliceSums> window);
 
 }  // namespace faultline

@@ -9,7 +9,7 @@
 namespace faultline {
 namespace {
 
-// Numbers that look like chance, the same for every call: splitmix64.
+// Pseudo-random numbers, the same for every call: splitmix64.
 class Deal {
  public:
   uint64_t Below(uint64_t n) {

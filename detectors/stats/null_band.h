@@ -5,9 +5,9 @@
 
 namespace faultline {
 
-// What a score of two samples counted into the same cells comes to if both are of one law: given
-// how many rows the two have together in each cell, every way of dealing them out is equally
-// likely. That law is exact for these rows and this reference, however few and however uneven.
+// Null distribution of a score of two samples counted into the same cells: given the joint number
+// of rows in each cell, every way of dealing them out to the two samples is equally likely. It is
+// exact for these rows and this reference, however few and uneven they are.
 struct NullBand {
   double median;
   double p95;

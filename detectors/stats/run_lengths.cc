@@ -42,12 +42,12 @@ std::vector<Node> Nodes(size_t count, double low, double high) {
   return nodes;
 }
 
-// Enough for a normal density of deviation 1 over so many deviations.
+// Enough nodes for a standard normal density over so many deviations.
 size_t NodesFor(double deviations) { return 48 + static_cast<size_t>(6 * deviations); }
 
 double Density(double x) { return Exp(-x * x / 2) / std::sqrt(2 * kPi); }
 
-// Solves rows * x = 1 with pivots, in place; x[0].
+// Solves rows * x = 1 with pivoting, in place; returns x[0].
 double FirstOfSolution(std::vector<std::vector<double>> rows) {
   const size_t size = rows.size();
   std::vector<double> right(size, 1);
@@ -78,7 +78,7 @@ double CusumRunLength(double slack, double threshold, double mean) {
   const bool fits = slack >= 0 && slack <= 100 && threshold > 0 && threshold <= 200;
   if (!fits || !std::isfinite(mean)) return kNan;
   const std::vector<Node> nodes = Nodes(NodesFor(threshold), 0, threshold);
-  // The first unknown starts at 0, where the chart is held; the others at the nodes.
+  // The first unknown is the start at 0, the reflecting barrier; the others are at the nodes.
   std::vector<std::vector<double>> rows;
   for (size_t i = 0; i <= nodes.size(); ++i) {
     const double start = i == 0 ? 0 : nodes[i - 1].at;
@@ -103,7 +103,7 @@ double EwmaRunLength(double alpha, double limit, double mean) {
   if (!fits || !std::isfinite(mean)) return kNan;
   const double edge = limit * std::sqrt(alpha / (2 - alpha));
   const std::vector<Node> nodes = Nodes(NodesFor(2 * edge / alpha), -edge, edge);
-  // The first unknown starts at 0, the others at the nodes.
+  // The first unknown is the start at 0; the others are at the nodes.
   std::vector<std::vector<double>> rows;
   for (size_t i = 0; i <= nodes.size(); ++i) {
     const double start = i == 0 ? 0 : nodes[i - 1].at;

@@ -53,7 +53,7 @@ double AreaBetween(std::span<const double> p, std::span<const double> q, Power p
   return area;
 }
 
-// e^-x K_{1/4}(x), by the trapezoid rule, which converges faster than any power here.
+// e^-x K_{1/4}(x), by the trapezoid rule, which converges exponentially here.
 double ScaledBesselK(double x) {
   constexpr double kStep = 1.0 / 16;
   double sum = 0;
@@ -69,8 +69,8 @@ double ScaledBesselK(double x) {
   return sum * kStep;
 }
 
-// Limit law of the Cramer-von Mises statistic (Csorgo, Faraway 1996, 1.3), to the 1e-7 to which
-// scipy sums it.
+// Limit distribution of the Cramer-von Mises statistic (Csorgo, Faraway 1996, 1.3), to 1e-7 like
+// scipy.
 double CramerVonMisesLimit(double x) {
   double sum = 0;
   for (int k = 0;; ++k) {
@@ -83,8 +83,8 @@ double CramerVonMisesLimit(double x) {
   }
 }
 
-// Share of the orders of n + m distinct values whose statistic is at least that of u (Xiao, Gordon,
-// Yakovlev 2006).
+// Share of the orderings of n + m distinct values whose statistic is at least that of u (Xiao,
+// Gordon, Yakovlev 2006).
 double CramerVonMisesExact(double u, int64_t n, int64_t m) {
   const int64_t lcm = std::lcm(n, m);
   const int64_t a = lcm / n;
@@ -92,7 +92,7 @@ double CramerVonMisesExact(double u, int64_t n, int64_t m) {
   const double product = D(static_cast<size_t>(n * m));
   const double least = std::floor(D(static_cast<size_t>(lcm * lcm * (n + m))) *
                                   (6 * u - product * (4 * product - 1)) / (6 * product * product));
-  // By number of values of the first sample so far: value of the sum -> orders.
+  // By number of values of the first sample so far: value of the sum -> number of orderings.
   std::vector<std::map<int64_t, double>> rows(static_cast<size_t>(n) + 1);
   for (int64_t j = 0; j <= m; ++j) {
     for (int64_t i = 0; i <= n; ++i) {
@@ -135,8 +135,8 @@ uint64_t KolmogorovSmirnovSteps(std::span<const double> p, std::span<const doubl
 double KolmogorovSmirnovExactPValue(uint64_t steps, uint64_t n, uint64_t m) {
   if (n == 0 || m == 0) return kNan;
   if (steps == 0) return 1;
-  // Chance that a random path from (0, 0) reaches (i, j) having left the band: what has left it is
-  // summed, so that small p-values keep their digits.
+  // Probability that a random path from (0, 0) to (i, j) has left the band. Summing the paths that
+  // left keeps the digits of small p-values.
   std::vector<double> outside(m + 1);
   for (uint64_t i = 0; i <= n; ++i) {
     for (uint64_t j = 0; j <= m; ++j) {
@@ -150,7 +150,7 @@ double KolmogorovSmirnovExactPValue(uint64_t steps, uint64_t n, uint64_t m) {
         outside[j] = 0;
         continue;
       }
-      // The last step came from the left with chance i / (i + j).
+      // The last step came from the left with probability i / (i + j).
       const double left = D(i) / D(i + j);
       const double from_left = i > 0 ? outside[j] : 0;
       const double from_below = j > 0 ? outside[j - 1] : 0;
@@ -198,7 +198,7 @@ TestResult CramerVonMises(std::span<const double> p, std::span<const double> q) 
 
 namespace {
 
-// The parabola of least squares through (x, y), at `at`.
+// The least-squares parabola through (x, y), at `at`.
 double QuadraticFit(std::span<const double> x, std::span<const double> y, double at) {
   std::array<std::array<double, 4>, 3> rows = {};
   for (size_t i = 0; i < x.size(); ++i) {
@@ -294,12 +294,12 @@ double MannWhitneyExact(uint64_t u, uint64_t n, uint64_t m) {
   if (u > most) return 0;
   // By symmetry: P(U <= most - u), which keeps the digits of small tails.
   const uint64_t to = most - u;
-  // share[i][s]: chance that i values of the first and j of the second give U = s.
+  // share[i][s]: probability that i values of the first and j of the second give U = s.
   std::vector<std::vector<double>> share(n + 1, std::vector<double>(to + 1));
   for (uint64_t i = 0; i <= n; ++i) share[i][0] = 1;
   for (uint64_t j = 1; j <= m; ++j) {
     for (uint64_t i = 1; i <= n; ++i) {
-      // The largest value is of the first sample (and beats all j) with chance i / (i + j).
+      // The largest value is of the first sample (and beats all j) with probability i / (i + j).
       const double first = D(i) / D(i + j);
       for (uint64_t s = to + 1; s-- > 0;) {
         const double beats = s >= j ? share[i - 1][s - j] : 0;

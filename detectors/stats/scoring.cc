@@ -11,7 +11,7 @@ constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
 double D(uint64_t n) { return static_cast<double>(n); }
 
-// 1 long before, 0 at the end of a window, -1 long behind it; in lengths of the window.
+// 1 long before, 0 at the end of a window, -1 long after it; in lengths of the window.
 double ScaledSigmoid(double position) {
   if (position > 3) return -1;
   return 2 / (1 + std::exp(5 * position)) - 1;
@@ -27,7 +27,7 @@ std::vector<uint64_t> WithZero(std::span<const uint64_t> rows) {
   return all;
 }
 
-// How many of `truth` have one of `found` to themselves; in order, each takes the nearest one left.
+// How many of `truth` match one of `found` each; in order, each takes the nearest unmatched one.
 uint64_t Matched(const std::vector<uint64_t>& truth, std::vector<uint64_t> found, uint64_t margin) {
   uint64_t matched = 0;
   for (const uint64_t row : truth) {
@@ -88,7 +88,7 @@ double NabPoints(std::span<const uint64_t> alarms, std::span<const RowSpan> wind
       points -= profile.false_alarm;
     } else {
       const RowSpan before = windows[next - 1];
-      // As many lengths behind its last row; of one row, they have none.
+      // In lengths after its last row; a window of one row has no length.
       const double length = D(before.end - before.begin - 1);
       const double behind = D(alarm + 1 - before.end);
       points += profile.false_alarm * ScaledSigmoid(length > 0 ? behind / length : 4);

@@ -6,7 +6,7 @@
 
 namespace faultline {
 
-// What alarms are worth, as the benchmarks of this field count it, so that their tables can be
+// Scores of alarms as the benchmarks of this field define them, so that their tables can be
 // reproduced. Rows are numbered from 0; alarms, changes and windows ascend.
 
 // Rows [begin, end).
@@ -28,12 +28,12 @@ inline constexpr NabProfile kNabRewardLowMisses{.hit = 1, .miss = 2, .false_alar
 
 // Rows at the beginning that are not scored: 15 %, at most 750.
 uint64_t NabProbation(uint64_t rows);
-// Points of one stream. Of a window the earliest alarm counts, the more the earlier it is; an alarm
-// outside costs the less the closer it follows a window. Windows do not overlap.
+// Points of one stream. The earliest alarm in a window counts, the earlier the more; an alarm
+// outside costs less the closer it follows a window. Windows do not overlap.
 double NabPoints(std::span<const uint64_t> alarms, std::span<const RowSpan> windows, uint64_t rows,
                  const NabProfile& profile = kNabStandard);
-// Points of streams with so many windows on the scale where never to alarm is 0 and to alarm at
-// the first row of every window, and else never, is 100. NaN without windows.
+// Points of streams with so many windows, scaled so that never alarming is 0 and alarming exactly
+// at the first row of every window is 100. NaN without windows.
 double NabScore(double points, uint64_t windows, const NabProfile& profile = kNabStandard);
 
 // --- Turing Change Point Dataset (van den Burg and Williams 2020) ---
@@ -42,9 +42,10 @@ double NabScore(double points, uint64_t windows, const NabProfile& profile = kNa
 using Annotations = std::span<const std::vector<uint64_t>>;
 
 // Precision against all annotators together, recall as their mean; a change is found if one of
-// `found`, each used once, is at most `margin` rows away. Row 0 counts as a change of everybody's.
+// `found`, each used once, is at most `margin` rows away. Row 0 counts as a change for every
+// annotator.
 double ChangePointF1(Annotations annotators, std::span<const uint64_t> found, uint64_t margin = 5);
-// Mean over annotators of how well their segments are covered: the best Jaccard index of each,
+// Mean over annotators of the covering of their segments: the best Jaccard index of each segment,
 // weighted by its rows. NaN without annotators or rows.
 double ChangePointCover(Annotations annotators, std::span<const uint64_t> found, uint64_t rows);
 

@@ -60,12 +60,12 @@ void SlidingKolmogorovSmirnov::Add(uint32_t place, int32_t steps) {
   Node* node = &nodes_[i];
   node->sum += steps;
   node->least += steps;
-  // On the reference value itself the step comes before the leaf's first prefix ends.
+  // On the reference value itself the step is inside the leaf's first prefix.
   if (place % 2 == 1) node->most += steps;
   Node here = *node;
   while (i > 1) {
-    // The sibling is on the left if this is the right one: then the two change places. By masks,
-    // because which it is cannot be foreseen.
+    // If this is the right child, its sibling is on the left: swap them, by masks because a branch
+    // would be unpredictable.
     const Node there = nodes_[i ^ 1];
     const auto right = -static_cast<int32_t>(i & 1);
     const int32_t sums = (here.sum ^ there.sum) & right;
@@ -98,7 +98,7 @@ void SlidingKolmogorovSmirnov::Push(std::span<const double> values) {
 
 uint64_t SlidingKolmogorovSmirnov::Steps() const {
   if (!full()) return 0;
-  // Behind the last reference value F - G ends at 0, so padding leaves change nothing.
+  // After the last reference value F - G ends at 0, so padding leaves have no effect.
   const int64_t most =
       std::max<int64_t>({std::abs(int64_t{below_}), std::abs(int64_t{below_} + nodes_[1].most),
                          std::abs(int64_t{below_} + nodes_[1].least)});

@@ -8,8 +8,8 @@ namespace faultline {
 
 // The exact Kolmogorov-Smirnov distance between a fixed reference and the last `window` values, in
 // O(log reference) a value, with ties. Every reference value is a leaf of a tree whose nodes hold
-// the sum, the largest and the least prefix sum of F - G in steps of 1 / (reference window); a
-// value of the window counts on its reference value or in the gap behind it.
+// the sum, the largest and the smallest prefix sum of F - G in steps of 1 / (reference window); a
+// value of the window counts on its reference value or in the gap after it.
 //
 // Operation:    Push values; Steps as soon as the window is full.
 // Concurrency:  not thread-safe.
@@ -31,7 +31,7 @@ class SlidingKolmogorovSmirnov {
   uint32_t window() const { return window_; }
   size_t memory_bytes() const;
 
-  // The values of the window, oldest first: all that there is to save. Push them to go on.
+  // The values of the window, oldest first: the whole state. Push them to restore it.
   std::vector<double> Window() const;
 
  private:
@@ -41,8 +41,8 @@ class SlidingKolmogorovSmirnov {
     int32_t least = 0;
   };
 
-  // Where a value counts: 2 i + 1 on the i-th reference value, 2 i + 2 in the gap behind it, 0
-  // below all.
+  // Place of a value: 2 i + 1 on the i-th reference value, 2 i + 2 in the gap after it, 0 below
+  // all.
   uint32_t Place(double value) const;
   void Add(uint32_t place, int32_t steps);
 
@@ -51,7 +51,7 @@ class SlidingKolmogorovSmirnov {
   std::vector<double> reference_;  // distinct, ascending
   uint32_t leaves_ = 1;            // a power of two
   std::vector<Node> nodes_;        // 1 is the root, leaves_ + i the i-th leaf
-  int32_t below_ = 0;              // what lies below all reference values
+  int32_t below_ = 0;              // values below all reference values
   struct Entry {
     double value;
     uint32_t place;

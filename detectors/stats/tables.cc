@@ -54,7 +54,7 @@ TestResult Table(std::span<const uint64_t> p, std::span<const uint64_t> q, bool 
   double statistic = 0;
   const auto add = [&](double observed, double expected) {
     if (correction && used == 2) {
-      // Yates: half a row towards what is expected, not beyond.
+      // Yates: half a row towards the expected count, not beyond.
       const double off = expected - observed;
       observed += std::copysign(std::min(0.5, std::fabs(off)), off);
     }
@@ -97,13 +97,13 @@ TestResult FisherExact(uint64_t a, uint64_t b, uint64_t c, uint64_t d) {
   const double odds = b == 0 || c == 0 ? std::numeric_limits<double>::infinity()
                                        : static_cast<double>(a) * static_cast<double>(d) /
                                              (static_cast<double>(b) * static_cast<double>(c));
-  // Chances by ratios from the most probable table, which has few roundings in the middle.
+  // Probabilities by ratios from the most probable table, to keep rounding errors small.
   const auto least = static_cast<uint64_t>(std::max(0.0, column - other));
   const auto most = static_cast<uint64_t>(std::min(row, column));
   std::vector<double> chances(most - least + 1);
   const auto mode =
       std::clamp(static_cast<uint64_t>((row + 1) * (column + 1) / (row + other + 2)), least, most);
-  const auto ratio = [&](uint64_t k) {  // of the chance of k + 1 to that of k
+  const auto ratio = [&](uint64_t k) {  // probability of k + 1 over that of k
     const auto x = static_cast<double>(k);
     return (row - x) * (column - x) / ((x + 1) * (other - column + x + 1));
   };
@@ -130,7 +130,7 @@ TestResult ProportionsZ(uint64_t hits_p, uint64_t p, uint64_t hits_q, uint64_t q
   const double b = static_cast<double>(hits_q) / m;
   const double pooled = (static_cast<double>(hits_p) + static_cast<double>(hits_q)) / (n + m);
   const double z = (a - b) / std::sqrt(pooled * (1 - pooled) * (1 / n + 1 / m));
-  if (std::isnan(z)) return {0, 1};  // all or none on both sides
+  if (std::isnan(z)) return {0, 1};  // both shares 0, or both 1
   return {z, 2 * NormalQ(std::fabs(z))};
 }
 

@@ -27,21 +27,21 @@ bool AllFinitePortable(const double* values, uint32_t count) {
   return !bad;
 }
 
-// Comparisons are added up as integers: a condition here would become a jump that the data decides.
-uint32_t EdgesUpTo(const EdgeTable& table, double value) {
+// Adds comparisons up as integers: a condition here would compile to an unpredictable jump.
+uint32_t BoundariesUpTo(const BoundaryTable& table, double value) {
   uint32_t group = 0;
   for (uint32_t k = 0; k < 8; ++k) group += table.group_last[k] <= value ? 1 : 0;
-  const double* edges = table.edges.data() + 8 * group;
+  const double* boundaries = table.boundaries.data() + 8 * group;
   uint32_t inside = 0;
-  for (uint32_t k = 0; k < 8; ++k) inside += edges[k] <= value ? 1 : 0;
+  for (uint32_t k = 0; k < 8; ++k) inside += boundaries[k] <= value ? 1 : 0;
   return 8 * group + inside;
 }
 
-void CountPortable(const EdgeTable& table, const double* values, uint32_t count, uint32_t* hits,
+void CountPortable(const BoundaryTable& table, const double* values, uint32_t count, uint32_t* hits,
                    RunTotals* totals) {
   for (uint32_t i = 0; i < count; ++i) {
     const double value = values[i];
-    ++hits[EdgesUpTo(table, value)];
+    ++hits[BoundariesUpTo(table, value)];
     const int64_t q = FixedPoint(value, table.center, table.scale);
     totals->sum += q;
     totals->sum_of_squares += q * q;
@@ -65,7 +65,7 @@ FAULTLINE_AVX2 bool AllFiniteAvx2(const double* values, uint32_t count) {
   return _mm256_testz_si256(bad, bad) != 0 && AllFinitePortable(values + i, count - i);
 }
 
-// Which of eight ascending edges are <= value: their number.
+// How many of eight ascending boundaries are <= value.
 FAULTLINE_AVX2 inline uint32_t CountUpTo(__m256d low, __m256d high, __m256d value) {
   const int from_low = _mm256_movemask_pd(_mm256_cmp_pd(low, value, _CMP_LE_OQ));
   const int from_high = _mm256_movemask_pd(_mm256_cmp_pd(high, value, _CMP_LE_OQ));
@@ -78,7 +78,7 @@ FAULTLINE_AVX2 inline int64_t AddLanes(__m256i lanes) {
   return _mm_cvtsi128_si64(halves) + _mm_extract_epi64(halves, 1);
 }
 
-FAULTLINE_AVX2 void SumAvx2(const EdgeTable& table, const double* values, uint32_t count,
+FAULTLINE_AVX2 void SumAvx2(const BoundaryTable& table, const double* values, uint32_t count,
                             RunTotals* totals) {
   const __m256d center = _mm256_set1_pd(table.center);
   const __m256d scale = _mm256_set1_pd(table.scale);
@@ -108,7 +108,7 @@ FAULTLINE_AVX2 void SumAvx2(const EdgeTable& table, const double* values, uint32
   totals->sum_of_squares += AddLanes(squares);
 }
 
-FAULTLINE_AVX2 void CountAvx2(const EdgeTable& table, const double* values, uint32_t count,
+FAULTLINE_AVX2 void CountAvx2(const BoundaryTable& table, const double* values, uint32_t count,
                               uint32_t* hits, RunTotals* totals) {
   const __m256d group_low = _mm256_load_pd(table.group_last.data());
   const __m256d group_high = _mm256_load_pd(table.group_last.data() + 4);
@@ -116,8 +116,9 @@ FAULTLINE_AVX2 void CountAvx2(const EdgeTable& table, const double* values, uint
   for (uint32_t i = 0; i < whole; ++i) {
     const __m256d value = _mm256_broadcast_sd(values + i);
     const uint32_t group = CountUpTo(group_low, group_high, value);
-    const double* edges = table.edges.data() + 8 * group;
-    ++hits[8 * group + CountUpTo(_mm256_load_pd(edges), _mm256_load_pd(edges + 4), value)];
+    const double* boundaries = table.boundaries.data() + 8 * group;
+    ++hits[8 * group +
+           CountUpTo(_mm256_load_pd(boundaries), _mm256_load_pd(boundaries + 4), value)];
   }
   SumAvx2(table, values, whole, totals);
   CountPortable(table, values + whole, count - whole, hits, totals);
@@ -134,21 +135,21 @@ constexpr CountingKernel kKernels[] = {
 
 }  // namespace
 
-EdgeTable::EdgeTable(const Shape& shape) : center(shape.center), scale(shape.scale) {
-  edges.fill(kInfinity);
+BoundaryTable::BoundaryTable(const Shape& shape) : center(shape.center), scale(shape.scale) {
+  boundaries.fill(kInfinity);
   const uint32_t bins = shape.bins();
   cell.fill(static_cast<uint8_t>(bins + 1));  // over
   if (bins > 0) {
-    // A constant reference has one edge twice; the search needs it once.
+    // A constant reference has the same boundary twice; the search needs it once.
     const uint32_t distinct = shape.constant() ? 1 : bins + 1;
-    std::copy_n(shape.edges.begin(), distinct, edges.begin());
-    edges[distinct] = std::nextafter(shape.edges.back(), kInfinity);
+    std::copy_n(shape.boundaries.begin(), distinct, boundaries.begin());
+    boundaries[distinct] = std::nextafter(shape.boundaries.back(), kInfinity);
     cell[0] = static_cast<uint8_t>(bins);  // under
     for (uint32_t i = 1; i <= distinct; ++i) {
       cell[i] = static_cast<uint8_t>(std::min(i, bins) - 1);
     }
   }
-  for (uint32_t k = 0; k < 8; ++k) group_last[k] = edges[8 * k + 7];
+  for (uint32_t k = 0; k < 8; ++k) group_last[k] = boundaries[8 * k + 7];
 }
 
 int32_t FixedPoint(double value, double center, double scale) {

@@ -12,7 +12,7 @@ namespace {
 constexpr uint32_t kIndexBits = 12;
 constexpr uint32_t kRankMax = 64 - kIndexBits + 1;
 constexpr size_t kSparseMax = 512;
-// Above it the packed registers are the shorter encoding.
+// With more set registers, the packed encoding is shorter.
 constexpr uint32_t kSparseEncodedMax = 1536;
 
 double Sigma(double x) {
@@ -107,7 +107,7 @@ void DistinctSketch::Encode(Encoder& encoder) const {
     }
     return;
   }
-  // Distance to the register before and rank: mostly one or two bytes.
+  // Distance from the previous register, and rank: mostly one or two bytes.
   uint32_t before = 0;
   const auto put = [&](uint32_t index, uint32_t rank) {
     encoder.Varint((index - before) << 6 | rank);

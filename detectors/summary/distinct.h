@@ -8,15 +8,14 @@
 
 namespace faultline {
 
-// How many different values a stream had: HyperLogLog (Flajolet et al. 2007) with 4096 registers
-// over 64-bit hashes and the estimator of Ertl, "New cardinality estimation algorithms for
-// HyperLogLog sketches" (2017). Standard error 1.04 / sqrt(4096) = 1.6 %; nearly exact when few.
-// Registers are kept sparse while few are set. What it holds depends on the set of hashes and on
-// nothing else.
+// Estimates the number of distinct values of a stream: HyperLogLog (Flajolet et al. 2007) with 4096
+// registers over 64-bit hashes and the estimator of Ertl, "New cardinality estimation algorithms
+// for HyperLogLog sketches" (2017). Standard error 1.04 / sqrt(4096) = 1.6 %; nearly exact when
+// few. Registers are kept sparse while few are set. The contents depend on the set of hashes alone.
 //
 // Operation:    Add hashes, Merge panes, Estimate.
 // Concurrency:  not thread-safe.
-// Limitations:  cannot forget a value.
+// Limitations:  cannot remove a value.
 class DistinctSketch {
  public:
   static constexpr uint32_t kRegisters = 4096;
@@ -28,7 +27,7 @@ class DistinctSketch {
   double Estimate() const;
 
   void Encode(Encoder& encoder) const;
-  // False, and an empty sketch, if the bytes are not a sketch.
+  // Returns false and leaves the sketch empty if the bytes are not a sketch.
   [[nodiscard]] bool Decode(Decoder& decoder);
   size_t memory_bytes() const;
 

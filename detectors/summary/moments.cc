@@ -13,7 +13,7 @@ constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 constexpr int64_t kSquaresMax = std::numeric_limits<int64_t>::max();
 constexpr uint32_t kRunValuesMax = 1u << 31;
 
-// Of sums that are never negative, so that the result does not depend on the order.
+// Both sums are non-negative, so the result does not depend on the order of additions.
 int64_t AddSaturated(int64_t a, int64_t b) { return a > kSquaresMax - b ? kSquaresMax : a + b; }
 
 }  // namespace
@@ -42,7 +42,7 @@ uint32_t SubSums::room() const {
 }
 
 void SubSums::Add(uint32_t count, int64_t sum, int64_t sum_of_squares) {
-  FAULTLINE_CHECK(count <= room(), "the caller cuts at room()");
+  FAULTLINE_CHECK(count <= room(), "the caller splits at room()");
   if (count == 0) return;
   if (runs_.empty() || runs_.back().count == run_values_) {
     runs_.reserve(kSubSumsMax);

@@ -12,7 +12,7 @@ namespace faultline {
 inline constexpr double kClip = 256.0;
 inline constexpr double kUnit = 16384.0;
 
-// Exact sums of fixed-point values: order never matters, and sums can be subtracted.
+// Exact sums of fixed-point values: independent of order, and they can be subtracted.
 struct Moments {
   uint64_t count = 0;
   __int128 sum = 0;
@@ -38,7 +38,7 @@ struct Moments {
 struct SubSum {
   uint32_t count = 0;
   int64_t sum = 0;             // fixed point, as in Moments
-  int64_t sum_of_squares = 0;  // stays at its maximum once reached
+  int64_t sum_of_squares = 0;  // saturates
   bool operator==(const SubSum&) const = default;
 };
 
@@ -47,13 +47,13 @@ inline constexpr uint32_t kSubSumValuesMin = 64;
 
 // A pane's values as at most kSubSumsMax consecutive runs, so that sequential evidence keeps its
 // resolution inside a pane. Runs break at value ordinals (64, 128, ...), never at a batch, tick or
-// commit; once all are full, neighbours are joined and runs get twice as long. So the result
-// depends on the values in order and on nothing else.
+// commit; once all are full, neighbours are merged and runs become twice as long. The result
+// therefore depends on the sequence of values alone.
 class SubSums {
  public:
   // Adds values in order, given as one sum over at most `room()` values.
   void Add(uint32_t count, int64_t sum, int64_t sum_of_squares);
-  // How many values still fit into the run that is being filled, at least 1.
+  // Number of values that still fit into the current run, at least 1.
   uint32_t room() const;
 
   std::span<const SubSum> runs() const { return runs_; }
@@ -63,12 +63,12 @@ class SubSums {
   void Clear();
   // Bytes on the heap.
   size_t memory_bytes() const { return runs_.capacity() * sizeof(SubSum); }
-  // Used by Decode only; false if the runs break a rule above.
+  // For Decode. Returns false if the runs violate a rule above.
   [[nodiscard]] bool Restore(std::span<const SubSum> runs, uint32_t run_values);
   bool operator==(const SubSums&) const = default;
 
  private:
-  std::vector<SubSum> runs_;  // takes memory only where values were added
+  std::vector<SubSum> runs_;  // allocated by the first Add
   uint32_t run_values_ = kSubSumValuesMin;
 };
 

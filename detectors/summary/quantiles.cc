@@ -57,12 +57,12 @@ void QuantileSketch::Clear() {
   error_bound_ = 0;
 }
 
-// Makes room for at least one value. Lowest levels first: what they lose weighs least.
+// Makes room for at least one value, lowest levels first because their values weigh least.
 void QuantileSketch::Compress() {
   if (levels_.empty()) levels_.emplace_back();
   uint32_t kept = Kept();
   uint32_t room = Room();
-  // Ends: while all is full, some level has its share, and compacting it drops half of that.
+  // Terminates: while the sketch is full, some level is at capacity, and compacting it halves it.
   for (size_t i = 0; kept >= room; i = i + 1 < levels_.size() ? i + 1 : 0) {
     if (levels_[i].values.size() < Capacity(i)) continue;
     Compact(i);
@@ -77,13 +77,13 @@ void QuantileSketch::Compact(size_t index) {
   Level& level = levels_[index];
   std::vector<double>& above = levels_[index + 1].values;
   std::sort(level.values.begin(), level.values.end());
-  // The largest of an odd number stays, so that the weights keep adding up to count.
+  // With an odd number of values the largest stays, so that weights still add up to count.
   const size_t pairs = level.values.size() / 2;
   for (size_t i = 0; i < pairs; ++i) above.push_back(level.values[2 * i + level.keep_odd]);
   level.values.erase(level.values.begin(),
                      level.values.begin() + static_cast<std::ptrdiff_t>(2 * pairs));
   level.keep_odd = !level.keep_odd;
-  // A level's share shrinks as others come above it. Level 0 takes whatever is free.
+  // A level's capacity shrinks as levels are added above it. Level 0 takes what is free.
   if (index > 0 && level.values.capacity() > 2 * Capacity(index) + 16) {
     level.values.shrink_to_fit();
   }

@@ -11,15 +11,15 @@
 
 namespace faultline {
 
-// Quantiles of a stream in a few kept values (3 kB for a million): the KLL sketch (Karnin, Lang,
-// Liberty: "Optimal quantile approximation in streams", FOCS 2016) without chance. When all is
-// full, the lowest level that is over its share is sorted and every second value moves up with
-// twice the weight; whether it is the even or the odd ones alternates per level, where the paper
-// tosses a coin. So the same values and merges in the same order give the same bytes.
+// Quantiles of a stream from a few retained values (3 kB for a million): a deterministic KLL sketch
+// (Karnin, Lang, Liberty: "Optimal quantile approximation in streams", FOCS 2016). When the sketch
+// is full, the lowest level over its capacity is sorted and every second value moves up with twice
+// the weight; even and odd positions alternate per level, where the paper tosses a coin. The same
+// values and merges in the same order give the same bytes.
 //
-// Error: the sketch knows its own worst case, rank_error_bound(). What is seen in practice is far
-// smaller: below 2 % of the count on sorted, reversed, random, alternating and tied streams of up
-// to a million values (tested).
+// Error: rank_error_bound() is the guaranteed worst case. Observed errors are far smaller: below
+// 2 % of the count on sorted, reversed, random, alternating and tied streams of up to a million
+// values (tested).
 //
 // Operation:    Add values, Merge panes, ask for quantiles.
 // Concurrency:  not thread-safe.
@@ -38,22 +38,22 @@ class QuantileSketch {
   double Quantile(double q) const;
   // Share of values <= value. NaN without values.
   double Rank(double value) const;
-  // No rank (in values, of count) is further from the truth than this.
+  // Upper bound on the error of any rank, in values out of count.
   uint64_t rank_error_bound() const { return error_bound_; }
 
   void Encode(Encoder& encoder) const;
-  // False, and an empty sketch, if the bytes are not a sketch.
+  // Returns false and leaves the sketch empty if the bytes are not a sketch.
   [[nodiscard]] bool Decode(Decoder& decoder);
   size_t memory_bytes() const;
 
  private:
-  // Values of weight 2^level, in no order that matters.
+  // Values of weight 2^level, in any order.
   struct Level {
     std::vector<double> values;
     bool keep_odd = false;
   };
 
-  // The share of a level, falling by a third from level to level down to a least one.
+  // Capacity of a level: a third less per level below the top, down to a minimum.
   uint32_t Capacity(size_t level) const;
   uint32_t Room() const;
   uint32_t Kept() const;

@@ -16,33 +16,33 @@ namespace {
 
 constexpr uint8_t kFormat = 1;
 constexpr size_t kOtherHashesMax = 65'536;
-// Share of the values at each end that the scale does not listen to.
+// Share of the values at each end that the scale ignores.
 constexpr double kScaleTail = 0.005;
 
 absl::Status Broken(const char* what) {
   return absl::InvalidArgumentError(absl::StrCat("not a shape: ", what));
 }
 
-// Without overflow, and the same bits whichever way round.
+// Midpoint without overflow; symmetric in its arguments to the bit.
 double HalfWay(double low, double high) { return low / 2 + high / 2; }
 
-// An edge that has `below` on its left and `above` on its right.
+// A boundary that has `below` on its left and `above` on its right.
 double EdgeBetween(double below, double above) {
-  const double edge = HalfWay(below, above);
-  return below < edge && edge <= above ? edge : above;
+  const double boundary = HalfWay(below, above);
+  return below < boundary && boundary <= above ? boundary : above;
 }
 
-// Cuts sorted values into bins of equal share of what is left. A run of ties that fills a bin
-// alone is cut free on both sides.
+// Divides sorted values into bins, each with an equal share of the values that remain. A run of
+// ties that fills a bin gets that bin to itself.
 std::vector<double> QuantileEdges(std::span<const double> sorted) {
-  std::vector<double> edges = {sorted.front()};
+  std::vector<double> boundaries = {sorted.front()};
   const double high = sorted.back();
   uint64_t closed_rows = 0;
   uint64_t open_rows = 0;
   const auto cut = [&](double below, double above) {
-    const double edge = EdgeBetween(below, above);
-    if (open_rows == 0 || !(edge > edges.back()) || !(edge < high)) return;
-    edges.push_back(edge);
+    const double boundary = EdgeBetween(below, above);
+    if (open_rows == 0 || !(boundary > boundaries.back()) || !(boundary < high)) return;
+    boundaries.push_back(boundary);
     closed_rows += open_rows;
     open_rows = 0;
   };
@@ -50,7 +50,7 @@ std::vector<double> QuantileEdges(std::span<const double> sorted) {
     const double value = sorted[begin];
     size_t end = begin + 1;
     while (end < sorted.size() && sorted[end] == value) ++end;
-    const auto bins_left = [&] { return kBinsMax + 1 - edges.size(); };
+    const auto bins_left = [&] { return kBinsMax + 1 - boundaries.size(); };
     const auto share = [&] {
       const uint64_t rows_left = sorted.size() - closed_rows;
       return std::max((rows_left + bins_left() - 1) / bins_left(), kBinRowsAim);
@@ -60,8 +60,8 @@ std::vector<double> QuantileEdges(std::span<const double> sorted) {
     if (end < sorted.size() && open_rows >= share() && bins_left() > 1) cut(value, sorted[end]);
     begin = end;
   }
-  edges.push_back(high);
-  return edges;
+  boundaries.push_back(high);
+  return boundaries;
 }
 
 double ClippedDeviation(std::span<const double> sorted, double center, double unit, size_t tail) {
@@ -95,26 +95,27 @@ double ScaleOf(std::span<const double> sorted, double center) {
 }
 
 void EncodeNumeric(const Shape& shape, Encoder& encoder) {
-  encoder.Varint(shape.edges.size());
-  for (const double edge : shape.edges) encoder.Double(edge);
-  if (shape.edges.empty()) return;
+  encoder.Varint(shape.boundaries.size());
+  for (const double boundary : shape.boundaries) encoder.Double(boundary);
+  if (shape.boundaries.empty()) return;
   encoder.Double(shape.center);
   encoder.Double(shape.scale);
 }
 
 absl::Status DecodeNumeric(Decoder& decoder, Shape* shape) {
   const uint64_t count = decoder.Varint();
-  if (!decoder.ok() || count == 1 || count > kBinsMax + 1) return Broken("number of edges");
+  if (!decoder.ok() || count == 1 || count > kBinsMax + 1) return Broken("number of boundaries");
   for (uint64_t i = 0; i < count; ++i) {
-    shape->edges.push_back(decoder.Double());
-    if (!std::isfinite(shape->edges.back())) return Broken("an edge is not finite");
+    shape->boundaries.push_back(decoder.Double());
+    if (!std::isfinite(shape->boundaries.back())) return Broken("a boundary is not finite");
   }
   if (count == 0) return absl::OkStatus();
-  shape->low = shape->edges.front();
-  shape->high = shape->edges.back();
+  shape->low = shape->boundaries.front();
+  shape->high = shape->boundaries.back();
   const bool one_point = count == 2 && shape->low == shape->high;
   for (uint64_t i = 1; i < count && !one_point; ++i) {
-    if (!(shape->edges[i - 1] < shape->edges[i])) return Broken("edges do not ascend");
+    if (!(shape->boundaries[i - 1] < shape->boundaries[i]))
+      return Broken("boundaries do not ascend");
   }
   shape->center = decoder.Double();
   shape->scale = decoder.Double();
@@ -147,7 +148,7 @@ absl::Status DecodeCategorical(Decoder& decoder, Shape* shape) {
   shape->Index();
   for (size_t i = 1; i < shape->category_cells.size(); ++i) {
     if (shape->category_cells[i - 1].hash == shape->category_cells[i].hash) {
-      return Broken("a category is there twice");
+      return Broken("duplicate category");
     }
   }
   return absl::OkStatus();
@@ -211,7 +212,7 @@ Shape MakeNumericShape(std::span<const double> values, uint32_t version, SketchC
   shape.center = HalfWay(sorted[(sorted.size() - 1) / 2], sorted[sorted.size() / 2]);
   if (shape.low == shape.high) shape.center = shape.low;
   shape.scale = ScaleOf(sorted, shape.center);
-  shape.edges = QuantileEdges(sorted);
+  shape.boundaries = QuantileEdges(sorted);
   return shape;
 }
 

@@ -17,7 +17,7 @@ namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr uint32_t kBlockRows = 256;
-// Below it, a plain search per value is cheaper than laying out an EdgeTable.
+// With fewer rows, a plain search per value is cheaper than building a BoundaryTable.
 constexpr uint32_t kTableRowsMin = 8;
 
 bool IsSet(const uint64_t* bits, uint32_t row) { return (bits[row / 64] >> (row % 64) & 1) != 0; }
@@ -37,8 +37,8 @@ uint32_t CellOf(const Shape& shape, double value) {
   const uint32_t bins = shape.bins();
   if (bins == 0 || value > shape.high) return bins + 1;
   if (value < shape.low) return bins;
-  const auto above = std::upper_bound(shape.edges.begin(), shape.edges.end(), value);
-  return std::min(static_cast<uint32_t>(above - shape.edges.begin()), bins) - 1;
+  const auto above = std::upper_bound(shape.boundaries.begin(), shape.boundaries.end(), value);
+  return std::min(static_cast<uint32_t>(above - shape.boundaries.begin()), bins) - 1;
 }
 
 uint64_t HashOf(double value) {
@@ -51,7 +51,7 @@ uint32_t CategoryCell(const Shape& shape, uint64_t hash, const std::string& cate
   const auto at = std::lower_bound(cells.begin(), cells.end(), hash,
                                    [](const auto& cell, uint64_t h) { return cell.hash < h; });
   const uint32_t categories = static_cast<uint32_t>(shape.categories.size());
-  // A crafted hash collision must not pass for a known category.
+  // A crafted hash collision must not count as a known category.
   if (at != cells.end() && at->hash == hash && shape.categories[at->cell] == category) {
     return at->cell;
   }
@@ -61,6 +61,27 @@ uint32_t CategoryCell(const Shape& shape, uint64_t hash, const std::string& cate
 
 size_t CellCount(const Shape& shape) {
   return 4 + (shape.type == SignalType::kNumeric ? shape.bins() : shape.categories.size());
+}
+
+// Packs the selected rows side by side and calls count(values, nulls, range) for each full block.
+template <typename Value, typename Count>
+void CountPacked(std::span<const Value> values, const uint64_t* nulls, RowRange range,
+                 const SelectedRows& selection, const Count& count) {
+  std::array<Value, kBlockRows> packed;
+  std::array<uint64_t, kBlockRows / 64> packed_nulls{};
+  uint32_t rows = 0;
+  const auto flush = [&] {
+    count(std::span<const Value>(packed), nulls == nullptr ? nullptr : packed_nulls.data(),
+          RowRange{0, rows});
+    packed_nulls.fill(0);
+    rows = 0;
+  };
+  selection.ForEach(range, [&](uint32_t row) {
+    packed[rows] = values[row];
+    if (nulls != nullptr) packed_nulls[rows / 64] |= uint64_t{IsSet(nulls, row)} << (rows % 64);
+    if (++rows == kBlockRows) flush();
+  });
+  if (rows > 0) flush();
 }
 
 }  // namespace
@@ -83,7 +104,8 @@ Summary::Summary(const Shape* shape)
   if (shape->sketches.distinct) distinct_ = std::make_unique<DistinctSketch>();
 }
 
-void Summary::CountNumbers(std::span<const double> values, const uint64_t* nulls, RowRange range) {
+void Summary::CountNumbers(std::span<const double> values, const uint64_t* nulls, RowRange range,
+                           EveryRow) {
   FAULTLINE_CHECK(shape_->type == SignalType::kNumeric, "columns are typed before counting");
   FAULTLINE_CHECK(range.end <= values.size(), "ranges are cut from the batch");
   const uint32_t count = range.end - range.begin;
@@ -93,8 +115,8 @@ void Summary::CountNumbers(std::span<const double> values, const uint64_t* nulls
   }
   rows_ += count;
   const CountingKernel& kernel = BestCountingKernel();
-  const EdgeTable table(*shape_);
-  std::array<uint32_t, EdgeTable::kSlots + 1> hits{};
+  const BoundaryTable table(*shape_);
+  std::array<uint32_t, BoundaryTable::kSlots + 1> hits{};
   std::array<double, kBlockRows> usable;
   for (uint32_t begin = range.begin; begin < range.end; begin += kBlockRows) {
     const RowRange block = {begin, std::min(begin + kBlockRows, range.end)};
@@ -109,7 +131,16 @@ void Summary::CountNumbers(std::span<const double> values, const uint64_t* nulls
   for (uint32_t i = 0; i < hits.size(); ++i) cells_[table.cell[i]] += hits[i];
 }
 
-// Counts the missing and the invalid rows of a block; the others' values go to `usable`.
+void Summary::CountNumbers(std::span<const double> values, const uint64_t* nulls, RowRange range,
+                           const SelectedRows& selection) {
+  FAULTLINE_CHECK(range.end <= values.size(), "ranges are cut from the batch");
+  CountPacked(values, nulls, range, selection,
+              [&](std::span<const double> packed, const uint64_t* packed_nulls, RowRange rows) {
+                CountNumbers(packed, packed_nulls, rows);
+              });
+}
+
+// Counts the missing and invalid rows of a block and copies the values of the others to `usable`.
 uint32_t Summary::KeepUsable(std::span<const double> values, const uint64_t* nulls, RowRange block,
                              double* usable) {
   uint32_t used = 0;
@@ -124,9 +155,9 @@ uint32_t Summary::KeepUsable(std::span<const double> values, const uint64_t* nul
   return used;
 }
 
-void Summary::CountUsable(const CountingKernel& kernel, const EdgeTable& table,
+void Summary::CountUsable(const CountingKernel& kernel, const BoundaryTable& table,
                           std::span<const double> values, uint32_t* hits) {
-  // Cut where the sub-sums break, so that they depend on value ordinals alone.
+  // Split where the sub-sums break, so that they depend on value ordinals alone.
   for (std::span<const double> rest = values; !rest.empty();) {
     const uint32_t take = std::min<uint32_t>(static_cast<uint32_t>(rest.size()), sub_sums_.room());
     RunTotals totals{.least = least_, .largest = largest_};
@@ -142,7 +173,7 @@ void Summary::AddTotals(uint32_t count, const RunTotals& totals) {
   moments_.sum += totals.sum;
   moments_.sum_of_squares += totals.sum_of_squares;
   sub_sums_.Add(count, totals.sum, totals.sum_of_squares);
-  least_ = totals.least + 0.0;  // -0 becomes 0: which of the two came first must not show
+  least_ = totals.least + 0.0;  // -0 becomes 0, or the result would depend on which came first
   largest_ = totals.largest + 0.0;
 }
 
@@ -170,7 +201,7 @@ void Summary::CountFewNumbers(std::span<const double> values, const uint64_t* nu
 }
 
 void Summary::CountCategories(std::span<const uint32_t> codes, const CategoryMap& map,
-                              const uint64_t* nulls, RowRange range) {
+                              const uint64_t* nulls, RowRange range, EveryRow) {
   FAULTLINE_CHECK(shape_->type == SignalType::kCategorical, "columns are typed before counting");
   FAULTLINE_CHECK(range.end <= codes.size(), "ranges are cut from the batch");
   const uint32_t unseen = static_cast<uint32_t>(shape_->categories.size()) + 1;
@@ -186,6 +217,16 @@ void Summary::CountCategories(std::span<const uint32_t> codes, const CategoryMap
     if (cell == unseen) unseen_top_.Add(map.hashes()[code], map.dictionary()[code]);
     if (distinct_ != nullptr) distinct_->Add(map.hashes()[code]);
   }
+}
+
+void Summary::CountCategories(std::span<const uint32_t> codes, const CategoryMap& map,
+                              const uint64_t* nulls, RowRange range,
+                              const SelectedRows& selection) {
+  FAULTLINE_CHECK(range.end <= codes.size(), "ranges are cut from the batch");
+  CountPacked(codes, nulls, range, selection,
+              [&](std::span<const uint32_t> packed, const uint64_t* packed_nulls, RowRange rows) {
+                CountCategories(packed, map, packed_nulls, rows);
+              });
 }
 
 void Summary::CountMissing(uint64_t rows) {
@@ -219,22 +260,22 @@ Shape ShapeOfPanes(const Shape& before, const Summary& panes, uint32_t version,
   if (shape.type == SignalType::kCategorical || panes.values() == 0) return shape;
   shape.low = panes.least();
   shape.high = panes.largest();
-  shape.edges = {shape.low};
+  shape.boundaries = {shape.low};
   const uint32_t bins = before.bins();
   uint64_t open = panes.under();
   uint64_t left = panes.values() - open;
   for (uint32_t bin = 0; bin < bins; ++bin) {
-    const double edge = before.edges[bin];
-    const bool inside = bin > 0 && edge > shape.low && edge < shape.high;
+    const double boundary = before.boundaries[bin];
+    const bool inside = bin > 0 && boundary > shape.low && boundary < shape.high;
     if (inside && std::min(open, left) >= kBinRowsAim) {
-      shape.edges.push_back(edge);
+      shape.boundaries.push_back(boundary);
       open = 0;
     }
-    (*cell_of)[bin] = static_cast<uint32_t>(shape.edges.size()) - 1;
+    (*cell_of)[bin] = static_cast<uint32_t>(shape.boundaries.size()) - 1;
     open += cells[bin];
     left -= cells[bin];
   }
-  shape.edges.push_back(shape.high);
+  shape.boundaries.push_back(shape.high);
   const uint32_t made = shape.bins();
   (*cell_of)[bins] = 0;             // under
   (*cell_of)[bins + 1] = made - 1;  // over

@@ -13,20 +13,15 @@
 #include "detectors/summary/distinct.h"
 #include "detectors/summary/moments.h"
 #include "detectors/summary/quantiles.h"
+#include "detectors/summary/selection.h"
 #include "detectors/summary/shape.h"
 #include "detectors/summary/top_k.h"
 
 namespace faultline {
 
 struct CountingKernel;
-struct EdgeTable;
+struct BoundaryTable;
 struct RunTotals;
-
-// Rows of a column that a summary counts: a contiguous range.
-struct RowRange {
-  uint32_t begin = 0;
-  uint32_t end = 0;
-};
 
 // Maps the dictionary of one batch to the cells of one shape, so that counting a row is one load.
 // Reused from batch to batch.
@@ -44,14 +39,14 @@ class CategoryMap {
   std::span<const std::string> dictionary_;
 };
 
-// The bounded, mergeable digest of a signal's values over some rows: a pane's, a window's or a
-// reference's. Counts and moments are integers: exact, independent of order, batch size, merge
-// order and SIMD path, and can be subtracted. Sketches, top categories, least and largest value
-// cannot be subtracted: a window merges them again.
+// The bounded, mergeable digest of a signal's values over some rows: of a pane, a window or a
+// reference. Counts and moments are integers: exact, independent of the order of rows, batches and
+// merges and of the SIMD path, and they can be subtracted. Sketches, top categories, the least and
+// the largest value cannot be subtracted: a window merges them again.
 //
 // Cells, in order: bins (or categories); then for numbers "under", "over"; for categories "other",
-// "unseen"; then for both "missing", "invalid". invalid is NaN or infinite; always 0 for
-// categories.
+// "unseen"; then for both "missing", "invalid". invalid counts NaN and infinities; it is always 0
+// for categories.
 //
 // Operation:    one Summary per open pane, window and reference; all with the same Shape.
 // Concurrency:  not thread-safe.
@@ -61,38 +56,45 @@ class Summary {
   // `shape` must outlive the summary.
   explicit Summary(const Shape* shape);
 
-  // Counts rows [range.begin, range.end) of a numeric column. nulls: bit set = missing; nullptr =
-  // none. Exact for every finite value. Allocates nothing once warm.
-  void CountNumbers(std::span<const double> values, const uint64_t* nulls, RowRange range);
+  // Counts the selected rows of [range.begin, range.end) of a numeric column. nulls: bit set =
+  // missing; nullptr = no row is missing. Exact for every finite value. Allocates nothing once
+  // warm.
+  void CountNumbers(std::span<const double> values, const uint64_t* nulls, RowRange range,
+                    EveryRow = {});
+  void CountNumbers(std::span<const double> values, const uint64_t* nulls, RowRange range,
+                    const SelectedRows& selection);
 
-  // Counts rows of a categorical column given as codes into map's dictionary. Codes of rows that
-  // are not missing must lie in it; map must have been assigned this shape.
+  // Counts the selected rows of a categorical column given as codes into map's dictionary. Codes
+  // of rows that are not missing must lie in it; map must have been assigned this shape.
   void CountCategories(std::span<const uint32_t> codes, const CategoryMap& map,
-                       const uint64_t* nulls, RowRange range);
+                       const uint64_t* nulls, RowRange range, EveryRow = {});
+  void CountCategories(std::span<const uint32_t> codes, const CategoryMap& map,
+                       const uint64_t* nulls, RowRange range, const SelectedRows& selection);
 
-  // Counts rows that have no column at all.
+  // Counts rows whose batch lacks the column.
   void CountMissing(uint64_t rows);
 
   // Adds another summary of the same shape. Sub-sums are not merged: they belong to a pane.
   void Merge(const Summary& other);
 
-  // The same from a shape that ShapeOfPanes made this summary's from: cell i goes to cell_of[i].
+  // Merges a summary of the shape from which ShapeOfPanes made this summary's: cell i goes to
+  // cell_of[i].
   void MergeInto(const Summary& other, std::span<const uint32_t> cell_of);
 
-  // Takes the integer parts of an earlier Merge back out. Sketches, top categories, least and
-  // largest value go stale and must be rebuilt with MergeSketches.
+  // Undoes an earlier Merge of the integer parts. Sketches, top categories, the least and the
+  // largest value become stale: rebuild them with ClearSketches and MergeSketches.
   void Subtract(const Summary& other);
   void ClearSketches();
   void MergeSketches(const Summary& other);
 
-  // Back to no rows; keeps the memory.
+  // Resets to no rows; keeps the memory.
   void Clear();
 
   const Shape& shape() const { return *shape_; }
   uint64_t rows() const { return rows_; }
   uint64_t missing() const { return cells_[cells_.size() - 2]; }
   uint64_t invalid() const { return cells_[cells_.size() - 1]; }
-  // Rows with a usable value.
+  // Rows that have a usable value.
   uint64_t values() const { return rows_ - missing() - invalid(); }
   // All cells, in the order above.
   std::span<const uint64_t> cells() const { return cells_; }
@@ -104,7 +106,7 @@ class Summary {
   // Numeric only.
   const Moments& moments() const { return moments_; }
   double mean() const;                         // in the signal's unit; NaN without values
-  double variance() const;                     // in its square, with divisor n; NaN without values
+  double variance() const;                     // in its square, divisor n; NaN without values
   double least() const { return least_; }      // +inf without values
   double largest() const { return largest_; }  // -inf without values
   // Sums of consecutive runs of values in arrival order, for sequential detectors.
@@ -126,7 +128,7 @@ class Summary {
   void CountFewNumbers(std::span<const double> values, const uint64_t* nulls, RowRange range);
   uint32_t KeepUsable(std::span<const double> values, const uint64_t* nulls, RowRange block,
                       double* usable);
-  void CountUsable(const CountingKernel& kernel, const EdgeTable& table,
+  void CountUsable(const CountingKernel& kernel, const BoundaryTable& table,
                    std::span<const double> values, uint32_t* hits);
   void AddTotals(uint32_t count, const RunTotals& totals);
   void AddToSketches(std::span<const double> values);
@@ -143,10 +145,10 @@ class Summary {
   TopK unseen_top_;
 };
 
-// The shape for a reference made of the panes of an earlier one: the same categories; for numbers
-// the same fixed point and those bin edges that lie between the panes' least and largest value and
-// leave at least kBinRowsAim rows on either side; these two values are the outer edges. *cell_of:
-// for each cell of `before`, the cell that its rows are in.
+// The shape for a reference made from panes counted against an earlier one: the same categories;
+// for numbers the same fixed point, with the panes' least and largest value as outer boundaries
+// and, between them, those inner boundaries that leave at least kBinRowsAim rows on either side.
+// *cell_of: for each cell of `before`, the new cell of its rows.
 Shape ShapeOfPanes(const Shape& before, const Summary& panes, uint32_t version,
                    std::vector<uint32_t>* cell_of);
 

@@ -15,7 +15,7 @@ absl::Status Broken(const char* what) {
   return absl::InvalidArgumentError(absl::StrCat("not a summary of this shape: ", what));
 }
 
-// A count as varint; a run of zeros as 0 and its length less one.
+// A count as varint; a run of zeros as 0 and its length minus one.
 void EncodeCells(std::span<const uint64_t> cells, Encoder& encoder) {
   for (size_t i = 0; i < cells.size();) {
     encoder.Varint(cells[i]);
@@ -27,7 +27,7 @@ void EncodeCells(std::span<const uint64_t> cells, Encoder& encoder) {
   }
 }
 
-// Gives the sum, or fails the decoder.
+// Returns the sum; fails the decoder on overflow.
 uint64_t DecodeCells(Decoder& decoder, std::span<uint64_t> cells) {
   uint64_t total = 0;
   for (size_t i = 0; i < cells.size() && decoder.ok();) {
@@ -78,7 +78,7 @@ bool DecodeMoments(Decoder& decoder, uint64_t count, Moments* moments) {
   return true;
 }
 
-// All runs but the last are full.
+// All runs except the last are full.
 void EncodeSubSums(const SubSums& sub_sums, Encoder& encoder) {
   const std::span<const SubSum> runs = sub_sums.runs();
   encoder.Varint(runs.size());

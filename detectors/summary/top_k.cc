@@ -9,7 +9,7 @@ namespace {
 std::string_view Cut(std::string_view label) {
   if (label.size() <= TopK::kLabelBytesMax) return label;
   size_t size = TopK::kLabelBytesMax;
-  // A byte 10xxxxxx goes on with the character before it.
+  // A byte 10xxxxxx continues a character.
   while (size > 0 && (static_cast<unsigned char>(label[size]) & 0xc0) == 0x80) --size;
   return label.substr(0, size);
 }
@@ -104,7 +104,7 @@ bool TopK::Decode(Decoder& decoder) {
 size_t TopK::memory_bytes() const {
   size_t bytes = entries_.capacity() * sizeof(Entry);
   for (const Entry& entry : entries_) {
-    // Short strings live inside the entry.
+    // Short strings are stored inside the entry.
     if (entry.label.capacity() >= sizeof(std::string) / 2) bytes += entry.label.capacity() + 1;
   }
   return bytes;

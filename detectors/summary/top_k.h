@@ -13,8 +13,8 @@ namespace faultline {
 
 // The most frequent strings of a stream, in at most kEntriesMax counters: Misra and Gries,
 // "Finding repeated elements" (1982); merged as in Agarwal et al., "Mergeable summaries" (2012).
-// Every count is at most total() / (kEntriesMax + 1) below the truth and never above it, so what
-// is more frequent than that is there. Strings are told apart by their XXH3-64 hash.
+// Every count is at most total() / (kEntriesMax + 1) below the true one and never above it, so
+// every string more frequent than that is present. Strings are identified by their XXH3-64 hash.
 //
 // Operation:    Add one by one, Merge panes.
 // Concurrency:  not thread-safe.
@@ -34,18 +34,18 @@ class TopK {
   void Merge(const TopK& other);
   void Clear();
 
-  // How many were added.
+  // Number of strings added.
   uint64_t total() const { return total_; }
   // Most frequent first; ties by label, then by hash.
   std::vector<Entry> Ranked() const;
 
   void Encode(Encoder& encoder) const;
-  // False, and nothing kept, if the bytes are not of a TopK.
+  // Returns false and leaves it empty if the bytes are not a TopK.
   [[nodiscard]] bool Decode(Decoder& decoder);
   size_t memory_bytes() const;
 
  private:
-  // Ascending by hash, no count is 0.
+  // Ascending by hash; every count is above 0.
   std::vector<Entry> entries_;
   uint64_t total_ = 0;
 };

@@ -29,7 +29,7 @@ class Signal {
     }
   }
 
-  void Pane(double at_s, double deposit, double threshold, ArlCount* count) {
+  void Pane(double at_s, double increment, double threshold, ArlCount* count) {
     const auto rows = static_cast<uint32_t>(values_.size());
     for (double& value : values_) value = stream_.next(&past_);
     pane_->Clear();
@@ -37,7 +37,7 @@ class Signal {
     FollowInput input = {.reference = *reference_, .law = law_, .pane = *pane_};
     input.begin_s = at_s;
     input.end_s = at_s + rows;
-    input.deposit = deposit;
+    input.budget_increment = increment;
     input.threshold = threshold;
     for (size_t k = 0; k < kinds_.size(); ++k) {
       const Verdict verdict = kinds_[k].follow->Follow(input, states_[k]);

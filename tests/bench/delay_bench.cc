@@ -37,7 +37,7 @@ class Bank {
     }
   }
   void Step(double value) {
-    Deposit(DetectorForm::kShiryaevRoberts, weights_, 1, 0, states_);
+    AddIncrement(DetectorForm::kShiryaevRoberts, weights_, 1, 0, states_);
     for (size_t k = 0; k < bets_.size(); ++k) {
       log_values_[k] = bets_[k].rate * value - bets_[k].cost;
     }

@@ -131,7 +131,7 @@ void JudgeKinds(std::span<const double> reference, std::span<const double> value
     };
     const Signal& signal = judges(SignalType::kNumeric) ? *numbers : *words;
     FollowInput input = {.reference = signal.reference, .law = signal.law, .pane = signal.pane};
-    input.end_s = input.deposit = 10;
+    input.end_s = input.budget_increment = 10;
     input.threshold = 1e12;  // Never alarms: that is what is paid for.
     std::vector<std::byte> state(entry.state_bytes_max);
     if (made.follow != nullptr) made.follow->Start(state);
@@ -269,9 +269,9 @@ int Main() {
   std::vector<double> gaps = values;
   for (size_t i = 0; i < gaps.size(); i += 50) gaps[i] = __builtin_nan("");
   Print("count.numbers.256_rows.2_percent_nan", CountColumns(shape, gaps, kColumn), "ns/value");
-  const EdgeTable table(shape);
+  const BoundaryTable table(shape);
   for (const CountingKernel& kernel : CountingKernels()) {
-    uint32_t hits[EdgeTable::kSlots + 1] = {};
+    uint32_t hits[BoundaryTable::kSlots + 1] = {};
     RunTotals totals{.least = 0, .largest = 0};
     const std::string name = std::string("kernel.") + kernel.name;
     Print(name,

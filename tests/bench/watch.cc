@@ -52,7 +52,7 @@ void Watch::ClosePane(uint32_t index, std::vector<BenchAlarm>* alarms) {
   FollowInput input = {.reference = *column.reference, .law = column.law, .pane = *column.pane};
   input.end_s = kStart + static_cast<double>(rows_);
   input.begin_s = input.end_s - pane_rows_;
-  input.deposit = pane_rows_ / static_cast<double>(kinds_.size() * columns_.size());
+  input.budget_increment = pane_rows_ / static_cast<double>(kinds_.size() * columns_.size());
   input.threshold = budget_rows_;
   for (size_t k = 0; k < kinds_.size(); ++k) {
     const Verdict verdict = kinds_[k].follow->Follow(input, column.states[k]);

@@ -190,7 +190,7 @@ Verdict Play::Follow(const Summary& pane, double seconds) {
   at_s_ += seconds;
   input.end_s = at_s_;
   if (choices_.budget_rows > 0) {
-    input.deposit = static_cast<double>(pane.rows());
+    input.budget_increment = static_cast<double>(pane.rows());
     input.threshold = choices_.budget_rows;
   }
   return detector_.follow->Follow(input, state_);

@@ -98,7 +98,7 @@ std::string FollowPanes(const FollowDetector& detector, const Stream& stream, ui
                                .pane = summary,
                                .begin_s = 1e9 + pane * 10.0,
                                .end_s = 1e9 + pane * 10.0 + 10,
-                               .deposit = 50,
+                               .budget_increment = 50,
                                .threshold = 1000};
     said += Encoded(detector.Follow(input, *state));
     // As after a restart: nothing is remembered elsewhere.

@@ -72,7 +72,7 @@ std::shared_ptr<const SignalReference> SignalReference::OfPanes(const SignalRefe
 
 size_t SignalReference::memory_bytes() const {
   size_t bytes = sizeof *this - sizeof summary_ + summary_.memory_bytes() + law_.memory_bytes();
-  bytes += shape_.edges.capacity() * sizeof(double);
+  bytes += shape_.boundaries.capacity() * sizeof(double);
   for (const std::string& category : shape_.categories) {
     bytes += sizeof(std::string) + category.capacity();
   }

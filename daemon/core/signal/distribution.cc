@@ -30,12 +30,12 @@ struct Span {
 std::vector<Span> Spans(const Summary& summary) {
   const Shape& shape = summary.shape();
   std::vector<Span> spans;
-  if (shape.edges.empty()) return spans;
-  spans.push_back({summary.least(), shape.edges.front(), summary.under()});
+  if (shape.boundaries.empty()) return spans;
+  spans.push_back({summary.least(), shape.boundaries.front(), summary.under()});
   for (uint32_t i = 0; i < shape.bins(); ++i) {
-    spans.push_back({shape.edges[i], shape.edges[i + 1], summary.cells()[i]});
+    spans.push_back({shape.boundaries[i], shape.boundaries[i + 1], summary.cells()[i]});
   }
-  spans.push_back({shape.edges.back(), summary.largest(), summary.over()});
+  spans.push_back({shape.boundaries.back(), summary.largest(), summary.over()});
   return spans;
 }
 
@@ -70,10 +70,10 @@ void AddQuantiles(const Summary& summary, v1::Distribution* out) {
 void AddNumbers(const Summary& summary, v1::Distribution* out) {
   const Shape& shape = summary.shape();
   for (uint32_t i = 0; i < shape.bins(); ++i) {
-    AddBin(BinLabel(shape.edges[i], shape.edges[i + 1]), summary.cells()[i], out);
+    AddBin(BinLabel(shape.boundaries[i], shape.boundaries[i + 1]), summary.cells()[i], out);
     v1::DistributionBin* bin = out->mutable_bins(static_cast<int>(i));
-    bin->set_low(shape.edges[i]);
-    bin->set_high(shape.edges[i + 1]);
+    bin->set_low(shape.boundaries[i]);
+    bin->set_high(shape.boundaries[i + 1]);
   }
   AddBin("(under)", summary.under(), out);
   AddBin("(over)", summary.over(), out);

@@ -50,7 +50,7 @@ class CellWriter {
 void AddNumericCells(const Shape& shape, CellWriter* cells) {
   const uint32_t bins = shape.bins();
   for (uint32_t i = 0; i < bins; ++i) {
-    cells->Add(BinLabel(shape.edges[i], shape.edges[i + 1]), i);
+    cells->Add(BinLabel(shape.boundaries[i], shape.boundaries[i + 1]), i);
   }
   cells->Add("(under)", bins);
   cells->Add("(over)", bins + 1);

@@ -255,7 +255,7 @@ void RowCounter::CountSignal(uint32_t signal, RowRange run, OpenPane* pane, bool
   Summary& summary = pane->SummaryOf(signal, reference);
   if (column.sent) pane->MarkSent(signal);
   if (!column.valued) {
-    summary.CountMissing(run.end - run.begin);
+    summary.CountMissing(EveryRow::CountIn(run));
     return;
   }
   const CategoryMap* map = nullptr;
@@ -263,7 +263,7 @@ void RowCounter::CountSignal(uint32_t signal, RowRange run, OpenPane* pane, bool
     map = &shard.columns.MapOnto(column, reference.shape());
   }
   const CountingPart part = {&column, map, &summary};
-  helped ? shard.counting.push_back(part) : part.Count(run);
+  helped ? shard.counting.push_back(part) : part.Count(run, EveryRow());
 }
 
 // Signals share nothing while they count, so whoever counts them, the bytes are the same.
@@ -271,7 +271,7 @@ void RowCounter::CountParts(RowRange run) {
   ShardShare& shard = *stream_.model.shard;
   const size_t each = std::max<uint64_t>(1, kValuesOfPart / (run.end - run.begin));
   shard.helpers->ForEach(shard.counting.size(), each,
-                         [&](size_t i) { shard.counting[i].Count(run); });
+                         [&](size_t i) { shard.counting[i].Count(run, EveryRow()); });
   shard.counting.clear();
 }
 

@@ -17,11 +17,12 @@ struct CountingPart {
   const CategoryMap* map = nullptr;  // null: numbers
   Summary* summary = nullptr;
 
-  void Count(RowRange run) const {
+  template <typename Selection>
+  void Count(RowRange run, const Selection& selection) const {
     if (map == nullptr) {
-      summary->CountNumbers(column->numbers, column->nulls, run);
+      summary->CountNumbers(column->numbers, column->nulls, run, selection);
     } else {
-      summary->CountCategories(column->codes, *map, column->nulls, run);
+      summary->CountCategories(column->codes, *map, column->nulls, run, selection);
     }
   }
 };

@@ -42,10 +42,10 @@ int CellOf(const Shape& shape, const RecordedValue& value) {
     return static_cast<int>(known - shape.categories.begin());
   }
   if (!std::isfinite(value.number)) return kInvalid;
-  if (shape.edges.empty() || value.number > shape.edges.back()) return kOver;
-  if (value.number < shape.edges.front()) return kUnder;
-  const auto above = std::upper_bound(shape.edges.begin(), shape.edges.end(), value.number);
-  return static_cast<int>(std::min<int64_t>(above - shape.edges.begin(), shape.bins())) - 1;
+  if (shape.boundaries.empty() || value.number > shape.boundaries.back()) return kOver;
+  if (value.number < shape.boundaries.front()) return kUnder;
+  const auto above = std::upper_bound(shape.boundaries.begin(), shape.boundaries.end(), value.number);
+  return static_cast<int>(std::min<int64_t>(above - shape.boundaries.begin(), shape.bins())) - 1;
 }
 
 double ReferenceShare(const Summary& reference, int cell) {

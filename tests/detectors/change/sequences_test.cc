@@ -308,9 +308,9 @@ TEST(Cusum, RunsAsLongAsItsIntegralEquationSays) {
 }
 
 TEST(Sequences, RefuseOptionsByNameAndRange) {
-  EXPECT_EQ(MakeSequence("adwim").status().message(), "adwim: no such sequence kind");
+  EXPECT_EQ(MakeSequence("adwim").status().message(), "adwim: unknown sequence detector");
   const SequenceSetting unknown[] = {{"detla", 1}};
-  EXPECT_EQ(MakeSequence("adwin", unknown).status().message(), "adwin: no option detla");
+  EXPECT_EQ(MakeSequence("adwin", unknown).status().message(), "adwin: unknown option detla");
   const SequenceSetting wide[] = {{"clock", 0}};
   EXPECT_EQ(MakeSequence("adwin", wide).status().message(), "adwin.clock: 1 to 1e+09, whole");
   const SequenceSetting broken[] = {{"clock", 1.5}};

@@ -34,7 +34,7 @@ std::vector<double> Masses(DetectorForm form, const std::vector<double>& log_val
   std::vector<double> masses;
   double time_s = 0;
   for (const double value : log_values) {
-    Deposit(form, kOne, 1, time_s++, bet);
+    AddIncrement(form, kOne, 1, time_s++, bet);
     Multiply({&value, 1}, bet);
     masses.push_back(TotalMass(bet));
   }
@@ -54,7 +54,7 @@ TEST(EDetector, FollowsTheRecursionsOfItsForms) {
 }
 
 // Every sequence of twelve values, weighted with its probability where nothing has changed.
-TEST(EDetector, MeanMassIsTheDepositsWhileNothingChanges) {
+TEST(EDetector, MeanMassIsTheIncrementsWhileNothingChanges) {
   constexpr int kLength = 12;
   constexpr double kP = 0.3;
   constexpr double kQ = 0.45;
@@ -76,8 +76,8 @@ TEST(EDetector, MeanMassIsTheDepositsWhileNothingChanges) {
   EXPECT_GE(cusum, 1);
 }
 
-// One restart per alarm, exactly enumerated: alarms on average <= deposits / threshold.
-TEST(EDetector, MeanAlarmsAreAtMostDepositsOverThreshold) {
+// One restart per alarm, exactly enumerated: alarms on average <= increments / threshold.
+TEST(EDetector, MeanAlarmsAreAtMostIncrementsOverThreshold) {
   constexpr int kLength = 16;
   constexpr double kP = 0.5;
   constexpr double kThreshold = 8;
@@ -86,7 +86,7 @@ TEST(EDetector, MeanAlarmsAreAtMostDepositsOverThreshold) {
   for (int sequence = 0; sequence < 1 << kLength; ++sequence) {
     std::vector<BetState> bet(1);
     for (int i = 0; i < kLength; ++i) {
-      Deposit(DetectorForm::kShiryaevRoberts, kOne, 1, i, bet);
+      AddIncrement(DetectorForm::kShiryaevRoberts, kOne, 1, i, bet);
       Multiply({&logs[sequence >> i & 1], 1}, bet);
       if (TotalMass(bet) < kThreshold) continue;
       alarms += std::pow(0.5, kLength);
@@ -110,7 +110,7 @@ TEST(EDetector, ChangeTimeIsThePosteriorOfAllStarts) {
   for (int i = 0; i < 200; ++i) {
     const double time_s = 1e9 + 3 * i;
     const double value = random.Normal() + (i > 150 ? 1 : 0);
-    Deposit(DetectorForm::kShiryaevRoberts, weights, 2, time_s, bank);
+    AddIncrement(DetectorForm::kShiryaevRoberts, weights, 2, time_s, bank);
     std::vector<double> logs;
     for (int k = 0; k < 2; ++k) {
       starts.push_back({time_s, 2 * weights[k]});
@@ -142,7 +142,7 @@ TEST(EDetector, LogMixIsTheLogarithmOfTheMean) {
 TEST(EDetector, MassStaysFinite) {
   std::vector<BetState> bet(1);
   for (int i = 0; i < 1000; ++i) {
-    Deposit(DetectorForm::kShiryaevRoberts, kOne, 1, i, bet);
+    AddIncrement(DetectorForm::kShiryaevRoberts, kOne, 1, i, bet);
     const double huge = 1e6;
     Multiply({&huge, 1}, bet);
     EXPECT_LE(TotalMass(bet), 1e300);

@@ -62,7 +62,7 @@ class Panes {
     FollowInput input = {.reference = reference_, .law = law_, .pane = pane};
     input.begin_s = begin;
     input.end_s = at_s_;
-    input.deposit = kLength;
+    input.budget_increment = kLength;
     input.threshold = budget_s_;
     const Verdict verdict = detector_.follow->Follow(input, state_);
     const bool alarm = verdict.state == VerdictState::kAlarm;
@@ -147,7 +147,7 @@ TEST(RowRateDrop, SeesSilenceInFewPanesAndThatItEnds) {
   }
   EXPECT_LE(silent, 6u);
   EXPECT_GE(silent, 2u) << "no pane alone may decide";
-  EXPECT_EQ(verdict.detail.find("no row for "), 0u) << verdict.detail;
+  EXPECT_EQ(verdict.detail.find("no rows for "), 0u) << verdict.detail;
   EXPECT_LT(verdict.effect_high, 0);
   EXPECT_NEAR(verdict.effect_size, -1, 0.05);
   const double begin_s = panes.at_s() - silent * Panes::kLength;

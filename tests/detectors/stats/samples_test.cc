@@ -235,13 +235,13 @@ TEST(Samples, ValuesTooFarApartHaveNoScore) {
   std::vector<double> far = testing::Normals(3, 100);
   far[7] = 1.7e308;
   far[8] = -1.7e308;
-  EXPECT_TRUE(HistogramEdges(far, BinRule::kSturges).empty());
+  EXPECT_TRUE(HistogramBoundaries(far, BinRule::kSturges).empty());
   EXPECT_TRUE(std::isnan(evidently::Psi(far, far)));
   EXPECT_TRUE(std::isnan(evidently::JensenShannon(far, far)));
   EXPECT_TRUE(std::isnan(nannyml::JensenShannon(far, far)));
   std::vector<double> near(100, 0.0);
   for (size_t i = 0; i < near.size(); ++i) near[i] = static_cast<double>(i % 2) * 5e-324;
-  EXPECT_EQ(HistogramEdges(near, BinRule::kSturges).size(), 2u) << "one bin, as numpy has it";
+  EXPECT_EQ(HistogramBoundaries(near, BinRule::kSturges).size(), 2u) << "one bin, as numpy has it";
 }
 
 TEST(KolmogorovSmirnovExact, IsTheLawOfTheStatistic) {

@@ -178,8 +178,8 @@ TEST(NoiseFloor, IsWhatUnchangedTrafficScores) {
     const std::vector<uint64_t> p = AscendingCells(reference);
     const std::vector<uint64_t> q = AscendingCells(window);
     ks += KolmogorovSmirnov(p, q);
-    w1 += WassersteinOnBins(shape.edges, shape.scale, p, q);
-    w1_floor += WassersteinNoise(shape.edges, shape.scale, p, kReferenceRows, kRows);
+    w1 += WassersteinOnBins(shape.boundaries, shape.scale, p, q);
+    w1_floor += WassersteinNoise(shape.boundaries, shape.scale, p, kReferenceRows, kRows);
   }
   EXPECT_NEAR(psi / psi_floor, 1, 0.15);
   EXPECT_NEAR(js / js_floor, 1, 0.15);

@@ -23,8 +23,8 @@ std::string Bytes(const Shape& shape) {
 std::vector<uint64_t> BinCounts(const Shape& shape, std::span<const double> values) {
   std::vector<uint64_t> counts(shape.bins());
   for (const double x : values) {
-    const auto above = std::upper_bound(shape.edges.begin(), shape.edges.end(), x);
-    const size_t bin = static_cast<size_t>(above - shape.edges.begin()) - 1;
+    const auto above = std::upper_bound(shape.boundaries.begin(), shape.boundaries.end(), x);
+    const size_t bin = static_cast<size_t>(above - shape.boundaries.begin()) - 1;
     ++counts[std::min<size_t>(bin, counts.size() - 1)];
   }
   return counts;
@@ -44,10 +44,10 @@ TEST(NumericShape, CutsEqualShares) {
 TEST(NumericShape, TellsEveryFrequentValueApart) {
   // Flags, small counts, and a heavy zero among continuous values.
   const std::vector<double> flags = {0, 1, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 1, 0, 0};
-  EXPECT_EQ(MakeNumericShape(flags, 1, {}).edges, (std::vector<double>{0, 0.5, 1}));
+  EXPECT_EQ(MakeNumericShape(flags, 1, {}).boundaries, (std::vector<double>{0, 0.5, 1}));
   std::vector<double> counts;
   for (int i = 0; i < 700; ++i) counts.push_back(i % 7);
-  EXPECT_EQ(MakeNumericShape(counts, 1, {}).edges,
+  EXPECT_EQ(MakeNumericShape(counts, 1, {}).boundaries,
             (std::vector<double>{0, 0.5, 1.5, 2.5, 3.5, 4.5, 5.5, 6}));
   std::vector<double> mixed = Normals(3, 1000, 10);
   mixed.resize(4000, 0.0);
@@ -72,7 +72,7 @@ TEST(NumericShape, DoesNotDependOnTheOrder) {
 TEST(NumericShape, ConstantReferenceIsOnePoint) {
   const std::vector<double> values(50, 0.00347);
   const Shape shape = MakeNumericShape(values, 1, {});
-  EXPECT_EQ(shape.edges, (std::vector<double>{0.00347, 0.00347}));
+  EXPECT_EQ(shape.boundaries, (std::vector<double>{0.00347, 0.00347}));
   EXPECT_TRUE(shape.constant());
   EXPECT_EQ(shape.center, 0.00347);
   EXPECT_EQ(shape.scale, 1);
@@ -125,7 +125,7 @@ TEST(ShapeCodec, ReadsBackWhatItWrote) {
     const auto read = Shape::Decode(Bytes(shape));
     ASSERT_TRUE(read.ok()) << read.status();
     EXPECT_EQ(Bytes(*read), Bytes(shape));
-    EXPECT_EQ(read->edges, shape.edges);
+    EXPECT_EQ(read->boundaries, shape.boundaries);
     EXPECT_EQ(read->low, shape.low);
     EXPECT_EQ(read->high, shape.high);
     EXPECT_EQ(read->categories, shape.categories);
@@ -149,7 +149,7 @@ TEST(ShapeCodec, RefusesWhatIsCutOrBreaksARule) {
     }
   }
   Shape shape = MakeNumericShape(Normals(1, 500), 1, {});
-  std::swap(shape.edges[3], shape.edges[4]);
+  std::swap(shape.boundaries[3], shape.boundaries[4]);
   EXPECT_FALSE(Shape::Decode(Bytes(shape)).ok());
   shape = MakeNumericShape(Normals(1, 500), 1, {});
   shape.scale = 0;

@@ -32,18 +32,18 @@ Summary Counted(const Shape& shape, std::span<const double> values) {
   return summary;
 }
 
-// The contract in its plainest words: where a value belongs, from the edges alone.
+// The contract in its plainest words: where a value belongs, from the boundaries alone.
 size_t CellByWords(const Shape& shape, double x) {
-  const size_t bins = shape.edges.empty() ? 0 : shape.edges.size() - 1;
+  const size_t bins = shape.boundaries.empty() ? 0 : shape.boundaries.size() - 1;
   if (std::isnan(x) || std::isinf(x)) return bins + 3;
-  if (bins == 0 || x > shape.edges.back()) return bins + 1;
-  if (x < shape.edges.front()) return bins;
-  if (x == shape.edges.back()) return bins - 1;
-  const auto above = std::upper_bound(shape.edges.begin(), shape.edges.end(), x);
-  return static_cast<size_t>(above - shape.edges.begin()) - 1;
+  if (bins == 0 || x > shape.boundaries.back()) return bins + 1;
+  if (x < shape.boundaries.front()) return bins;
+  if (x == shape.boundaries.back()) return bins - 1;
+  const auto above = std::upper_bound(shape.boundaries.begin(), shape.boundaries.end(), x);
+  return static_cast<size_t>(above - shape.boundaries.begin()) - 1;
 }
 
-// Shapes of 1 to 60 bins, each with values on, just beside and between its edges.
+// Shapes of 1 to 60 bins, each with values on, just beside and between its boundaries.
 std::vector<Shape> Shapes() {
   std::vector<Shape> shapes;
   for (const size_t rows : {0, 1, 2, 20, 37, 150, 299, 300, 5000}) {
@@ -64,9 +64,9 @@ std::vector<double> ProbesOf(const Shape& shape, uint64_t seed) {
   for (const testing::HostileStream& stream : HostileStreams(64)) {
     probes.insert(probes.end(), stream.values.begin(), stream.values.end());
   }
-  for (const double edge : shape.edges) {
-    for (const double x :
-         {edge, std::nextafter(edge, kInfinity), std::nextafter(edge, -kInfinity), -edge}) {
+  for (const double boundary : shape.boundaries) {
+    for (const double x : {boundary, std::nextafter(boundary, kInfinity),
+                           std::nextafter(boundary, -kInfinity), -boundary}) {
       probes.push_back(x);
     }
   }
@@ -96,11 +96,11 @@ TEST(CountNumbers, EveryKernelGivesTheSameBits) {
   for (const Shape& shape : Shapes()) {
     std::vector<double> probes = ProbesOf(shape, 6);
     std::erase_if(probes, [](double x) { return !std::isfinite(x); });
-    const EdgeTable table(shape);
+    const BoundaryTable table(shape);
     for (uint32_t count = 0; count < 70; ++count) {
       std::vector<std::string> results;
       for (const CountingKernel& kernel : CountingKernels()) {
-        std::vector<uint32_t> hits(EdgeTable::kSlots + 1);
+        std::vector<uint32_t> hits(BoundaryTable::kSlots + 1);
         RunTotals totals{.least = 1e308, .largest = -1e308};
         kernel.count(table, probes.data() + count, count, hits.data(), &totals);
         std::string bytes(reinterpret_cast<const char*>(hits.data()), hits.size() * 4);

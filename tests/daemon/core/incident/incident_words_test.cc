@@ -151,7 +151,7 @@ std::vector<std::string> Labels(const v1::SignalEvidence& evidence) {
 
 TEST(MakeEvidence, Numbers) {
   Shape shape;
-  shape.edges = {0, 1, 1.0000001, 5};
+  shape.boundaries = {0, 1, 1.0000001, 5};
   shape.high = 5;
   Summary reference(&shape);
   Summary window(&shape);
@@ -173,7 +173,7 @@ TEST(MakeEvidence, Numbers) {
 
 TEST(MakeEvidence, NothingYet) {
   Shape shape;
-  shape.edges = {5, 5};
+  shape.boundaries = {5, 5};
   shape.low = shape.high = 5;
   const Summary empty(&shape);
   const v1::SignalEvidence evidence = MakeEvidence("x", empty, empty);

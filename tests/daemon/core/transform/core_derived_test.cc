@@ -58,7 +58,7 @@ TEST(CoreRowRateTest, SilenceIsSeenWhileNoRowComesAndEndsWithThem) {
   }
   EXPECT_LT(now_s, 760);
   const SignalReading signal = run.Signal("row_rate");
-  EXPECT_EQ(Only(signal).verdict.detail.find("no row for "), 0u) << Only(signal).verdict.detail;
+  EXPECT_EQ(Only(signal).verdict.detail.find("no rows for "), 0u) << Only(signal).verdict.detail;
   EXPECT_LE(run.Snapshot()->totals.panes_closed, panes + 2) << "silent panes are none";
   EXPECT_LE(run.Snapshot()->totals.budget_deposited, 760 / (30 * 86'400.0));
   ASSERT_EQ(run.incidents().size(), 1u);
@@ -66,7 +66,7 @@ TEST(CoreRowRateTest, SilenceIsSeenWhileNoRowComesAndEndsWithThem) {
   EXPECT_EQ(incident.failure_mode(), v1::FAILURE_MODE_OPERATIONAL);
   ASSERT_GE(incident.triage().hypotheses_size(), 1);
   EXPECT_EQ(incident.triage().hypotheses(0).cause(), v1::CAUSE_TRAFFIC_STOPPED);
-  EXPECT_NE(incident.triage().sentence().find("no row for "), std::string::npos)
+  EXPECT_NE(incident.triage().sentence().find("no rows for "), std::string::npos)
       << incident.triage().sentence();
 
   // Rows of the silent panes that were held back are not late.
