@@ -7,6 +7,7 @@
 #include <span>
 #include <string_view>
 
+#include "detectors/contract/cause.h"
 #include "detectors/contract/detector.h"
 #include "faultline/v1/detector.pb.h"
 
@@ -42,6 +43,7 @@ struct CatalogEntry {
   v1::DetectorSpec::KindCase kind;
   std::string_view name;
   Concern concern;
+  FailureMode failure_mode;  // of an alarm on an input
   Subject subject;
   uint32_t state_version;
   uint32_t state_bytes_max;  // per signal; 0 for compare detectors
@@ -52,8 +54,12 @@ struct CatalogEntry {
   bool budgeted;
   // It compares the rolling reference with the one in use, not the window.
   bool on_rolling;
+  // It judges the distribution as a whole, not rare values: the dispersion that it finds is that of
+  // the signal's rows.
+  bool whole;
   // INVALID_ARGUMENT naming the option and its range.
   absl::StatusOr<Detector> (*make)(const v1::DetectorSpec& spec);
+  const DetectorCause* cause = nullptr;  // null: its alarms speak for no cause by themselves
   uint32_t memory_bytes = 0;  // that its row detector keeps from row to row, per derived signal
 };
 
