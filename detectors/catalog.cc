@@ -45,8 +45,8 @@ constexpr Subject R = Subject::kRowRate;
 constexpr Subject O = Subject::kOwn;
 constexpr CatalogEntry kCatalog[] = {
   // kind, name,
-  // concern, failure mode, what it looks at, state version, most state bytes, replay; Y or N: in the
-  // default suite, on the alarm budget, on the rolling reference, of the whole distribution;
+  // concern, failure mode, what it looks at, state version, most state bytes, replay; Y or N: in
+  // the default suite, on the alarm budget, on the rolling reference, of the whole distribution;
   // factory, cause, bytes from row to row
   {kPsi, "psi", kShift, I, C, 1, 0, kPanes, Y, N, N, N, MakePsi},
   {kJensenShannon, "jensen_shannon", kShift, I, C, 1, 0, kPanes, Y, N, N, N, MakeJensenShannon},

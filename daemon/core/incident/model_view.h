@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "daemon/core/contract/snapshot.h"
-#include "daemon/core/settings/alarm_budget.h"
+#include "daemon/core/signal/alarm_budget.h"
 #include "daemon/core/settings/settings.h"
 #include "daemon/core/signal/schema.h"
 #include "daemon/core/signal/signal_state.h"
