@@ -7,6 +7,7 @@
 #include <span>
 #include <string_view>
 
+#include "detectors/contract/cause.h"
 #include "detectors/contract/detector.h"
 #include "detectors/contract/transform.h"
 
@@ -44,6 +45,7 @@ struct CatalogEntry {
   int kind;  // number of its field in v1::DetectorSpec
   std::string_view name;
   Concern concern;
+  FailureMode failure_mode;  // of an alarm on an input
   Subject subject;
   uint32_t state_version;
   uint32_t state_bytes_max;  // per signal; 0 for compare detectors
@@ -54,9 +56,13 @@ struct CatalogEntry {
   bool budgeted;
   // It compares the rolling reference, instead of the window, with the reference in use.
   bool on_rolling;
+  // It judges the distribution as a whole, not rare values: the dispersion that it finds is that of
+  // the signal's rows.
+  bool whole;
   // INVALID_ARGUMENT naming the option and its range.
   absl::StatusOr<Detector> (*make)(const v1::DetectorSpec& spec);
-  uint32_t memory_bytes = 0;  // that its transform keeps from row to row, per signal
+  const DetectorCause* cause = nullptr;  // null: its alarms speak for no cause by themselves
+  uint32_t memory_bytes = 0;             // that its transform keeps from row to row, per signal
 };
 
 // The table.

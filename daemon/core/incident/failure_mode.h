@@ -1,14 +1,14 @@
 #pragma once
 
-#include "detectors/catalog.h"
+#include "detectors/contract/cause.h"
 #include "faultline/v1/event.pb.h"
 #include "faultline/v1/incident.pb.h"
 
 namespace faultline {
 
-// What kind of failure an alarm points to: from what the detector looks for and what the signal
-// means to the model.
-v1::FailureMode FailureModeOf(Concern concern, v1::ColumnRole role);
+// What kind of failure an alarm on a column points to: what it points to on an input, and what the
+// column means to the model.
+v1::FailureMode FailureModeOf(FailureMode on_input, v1::ColumnRole role);
 
 // The one to name when an incident's alerts point to both: the cause before what follows from it.
 // Data quality, input drift, unusual input, prediction drift, operational, not known.

@@ -171,10 +171,9 @@ void IncidentBook::Fire(const AlertEdge& edge, const EdgeContext& context,
   belongs_[edge.key] = open_id_;
   ++held->live;
   const v1::Alert alert = AlertMessage(edge.key, edge.alert);
-  const v1::FailureMode mode = FailureModeOf(context.concern, context.role);
   incident.set_alerts_total(incident.alerts_total() + 1);
   incident.set_severity(std::max(incident.severity(), alert.severity()));
-  incident.set_failure_mode(LeadingFailureMode(incident.failure_mode(), mode));
+  incident.set_failure_mode(LeadingFailureMode(incident.failure_mode(), context.failure_mode));
   incident.set_unbudgeted(incident.unbudgeted() || edge.alert.unbudgeted);
   if (edge.alert.start_ns < TimeUtil::TimestampToNanoseconds(incident.start_time())) {
     *incident.mutable_start_time() = alert.start_time();
@@ -276,9 +275,7 @@ uint64_t IncidentBook::OpenTest(const ModelSettings& settings, int64_t fire_ns, 
   edge.alert.newest.state = VerdictState::kAlarm;
   edge.alert.peak = edge.alert.newest;
   Fire(edge, {}, settings, now_ns);
-  v1::Incident& incident = held_.at(open_id_).incident;
-  incident.set_test(true);
-  incident.set_failure_mode(v1::FAILURE_MODE_UNSPECIFIED);
+  held_.at(open_id_).incident.set_test(true);
   return open_id_;
 }
 

@@ -13,8 +13,6 @@
 #include "daemon/core/contract/effects.h"
 #include "daemon/core/contract/person.h"
 #include "daemon/core/settings/settings.h"
-#include "detectors/catalog.h"
-#include "faultline/v1/event.pb.h"
 #include "faultline/v1/incident.pb.h"
 
 namespace faultline {
@@ -30,8 +28,7 @@ inline constexpr size_t kIncidentsRememberedMax = 16'384;
 
 // What an edge's alert is about.
 struct EdgeContext {
-  Concern concern = Concern::kShift;
-  v1::ColumnRole role = v1::COLUMN_ROLE_FEATURE;
+  v1::FailureMode failure_mode = v1::FAILURE_MODE_UNSPECIFIED;  // that it points to by itself
   // For kFired and kRenewed: reference against window at this verdict. May be null.
   const v1::SignalEvidence* evidence = nullptr;
 };

@@ -9,6 +9,7 @@
 
 #include "daemon/core/incident/change_time.h"
 #include "daemon/core/incident/incident_words.h"
+#include "detectors/catalog.h"
 
 namespace faultline {
 namespace {
@@ -44,11 +45,12 @@ std::vector<TimedPane> TimedPanesOf(const SignalView& signal) {
 std::optional<ChangeInterval> WindowChangeOf(const SignalView& signal) {
   if (!signal.compared()) return std::nullopt;
   const SignalState& state = signal.state();
-  // Of what moves with the whole distribution; rare events are another matter. NaN: not known.
+  // NaN: not known.
   double dispersion = 1;
   for (const FollowState& follow : state.follow) {
-    const bool whole = follow.detector == "distribution_change" || follow.detector == "mean_change";
-    if (whole && follow.newest.dispersion > dispersion) dispersion = follow.newest.dispersion;
+    const CatalogEntry* entry = FindKind(follow.detector);
+    if (entry != nullptr && entry->whole && follow.newest.dispersion > dispersion)
+      dispersion = follow.newest.dispersion;
   }
   return EstimateChange(state.reference->summary(), TimedPanesOf(signal), dispersion);
 }

@@ -1,5 +1,6 @@
 #include "daemon/core/incident/incident_look.h"
 
+#include <absl/strings/str_cat.h>
 #include <google/protobuf/util/time_util.h>
 
 #include <algorithm>
@@ -42,26 +43,14 @@ const v1::SignalEvidence* EvidenceOf(const v1::Incident& incident, const std::st
   return nullptr;
 }
 
-// Copies the detail of detectors that identify a cause directly.
-void NoteDetail(const CatalogEntry& entry, const v1::Alert& alert, SignalFinding* finding) {
-  const std::string detail = CleanText(alert.peak().detail(), kDetailBytesMax);
-  switch (entry.kind) {
-    case v1::DetectorSpec::kUnitChange:
-      finding->unit = detail;
-      break;
-    case v1::DetectorSpec::kRowRateDrop:
-      finding->silence = detail;
-      break;
-    case v1::DetectorSpec::kRepeatChange:
-      finding->repeats = detail;
-      break;
-    case v1::DetectorSpec::kDependencyChange:
-    case v1::DetectorSpec::kCorrelationChange:
-      finding->relation = detail;
-      break;
-    default:
-      break;
-  }
+// What the alert says of the cause that its detector identifies by itself.
+void AddCause(const CatalogEntry& entry, const v1::Alert& alert, const SignalFacts& facts,
+              SignalFinding* finding) {
+  std::string text = CleanText(alert.peak().detail(), kDetailBytesMax);
+  if (entry.cause == nullptr || text.empty()) return;
+  // The rate of rows is the model's, not a signal's.
+  if (facts.derivation != Derivation::kRows) text = absl::StrCat(finding->name, ": ", text);
+  finding->causes.push_back({static_cast<v1::Cause>(entry.cause->cause), std::move(text)});
 }
 
 SignalFinding FindingOf(const Look& look, const SignalView& signal, const v1::Alert& alert) {
@@ -86,7 +75,7 @@ void TakeAlert(const v1::Alert& alert, const SignalFacts& facts, SignalFinding* 
   const CatalogEntry* entry = FindKind(std::string_view(alert.detector()));
   const Concern concern = entry == nullptr ? Concern::kShift : entry->concern;
   const bool anomaly = entry != nullptr && ConcernOf(*entry, facts) == Concern::kAnomaly;
-  if (entry != nullptr) NoteDetail(*entry, alert, finding);
+  if (entry != nullptr) AddCause(*entry, alert, facts, finding);
   finding->anomaly |= anomaly;
   finding->quality |= concern == Concern::kQuality;
   finding->shift |= !anomaly && concern != Concern::kQuality;

@@ -44,11 +44,6 @@ const char* SpecialWords(std::string_view label) {
 
 std::string NumberWords(double value) { return absl::StrFormat("%.4g", value); }
 
-Concern ConcernOf(const std::string& detector) {
-  const CatalogEntry* entry = FindKind(detector);
-  return entry == nullptr ? Concern::kShift : entry->concern;
-}
-
 std::string Shares(const v1::DistributionCell& cell) {
   return absl::StrCat(" in ", ShareWords(cell.window_share()), " of rows (reference ",
                       ShareWords(cell.reference_share()), ")");
@@ -134,13 +129,12 @@ std::string ScoreWords(const v1::Verdict& verdict) {
 
 // The alert to begin with: the strongest one that stands for the incident's failure mode.
 const v1::Alert& LeadingAlert(const v1::Incident& incident) {
-  const bool quality = incident.failure_mode() == v1::FAILURE_MODE_DATA_QUALITY;
-  const bool unusual = incident.failure_mode() == v1::FAILURE_MODE_UNUSUAL_INPUT;
+  // Drift shows in alerts of every kind.
+  if (incident.failure_mode() == v1::FAILURE_MODE_INPUT_DRIFT) return incident.alerts(0);
   for (const v1::Alert& alert : incident.alerts()) {
-    const Concern concern = ConcernOf(alert.detector());
-    if ((quality && concern == Concern::kQuality) || (unusual && concern == Concern::kAnomaly)) {
-      return alert;
-    }
+    const CatalogEntry* entry = FindKind(std::string_view(alert.detector()));
+    if (entry == nullptr) continue;
+    if (static_cast<v1::FailureMode>(entry->failure_mode) == incident.failure_mode()) return alert;
   }
   return incident.alerts(0);
 }
@@ -208,8 +202,9 @@ bool ComesBefore(const v1::Alert& a, const v1::Alert& b) {
 std::string Finding(const v1::Alert& alert, const v1::SignalEvidence* evidence) {
   std::string finding;
   if (evidence != nullptr) {
-    const Concern concern = ConcernOf(alert.detector());
-    if (concern == Concern::kQuality) finding = QualityFinding(*evidence);
+    const CatalogEntry* entry = FindKind(std::string_view(alert.detector()));
+    const bool quality = entry != nullptr && entry->concern == Concern::kQuality;
+    if (quality) finding = QualityFinding(*evidence);
     if (finding.empty()) finding = MeanFinding(*evidence);
     if (finding.empty()) finding = ShapeFinding(*evidence);
   }

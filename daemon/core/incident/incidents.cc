@@ -3,12 +3,39 @@
 #include <algorithm>
 #include <utility>
 
+#include "daemon/core/incident/failure_mode.h"
 #include "daemon/core/incident/incident_look.h"
 #include "daemon/core/record/record_set.h"
 #include "daemon/core/signal/signal_evidence.h"
 #include "detectors/catalog.h"
 
 namespace faultline {
+namespace {
+
+// The context points to `evidence`, if there is any.
+EdgeContext ContextOf(const ModelView& model, const AlertEdge& edge, v1::SignalEvidence* evidence) {
+  const CatalogEntry* entry = FindKind(std::string_view(edge.key.detector));
+  FailureMode mode = entry == nullptr ? FailureMode::kInputDrift : entry->failure_mode;
+  const std::optional<SignalView> signal = FindSignal(model, edge.key.signal);
+  if (!signal.has_value()) return {.failure_mode = static_cast<v1::FailureMode>(mode)};
+  // Scores of rows that moved mean rows unlike the reference's, whichever detector sees it.
+  const bool anomaly =
+      entry != nullptr && ConcernOf(*entry, signal->facts()) == Concern::kAnomaly;
+  if (anomaly) mode = FailureMode::kUnusualInput;
+  EdgeContext context = {.failure_mode = FailureModeOf(mode, signal->facts().role)};
+  const SignalState& state = signal->state();
+  const bool values = state.reference != nullptr && !state.reference->empty();
+  if (edge.kind != AlertEdge::Kind::kResolved && values) {
+    const RollingReference* rolling = signal->rolling();
+    const bool on_rolling = entry != nullptr && entry->on_rolling && rolling != nullptr;
+    *evidence = MakeEvidence(edge.key.signal, state.reference->summary(),
+                             on_rolling ? rolling->merged() : state.window->merged());
+    context.evidence = evidence;
+  }
+  return context;
+}
+
+}  // namespace
 
 Incidents::Incidents(uint64_t model_hash, std::string model, std::string version)
     : model_hash_(model_hash), book_(std::move(model), std::move(version)), bundles_(model_hash) {}
@@ -29,24 +56,8 @@ void Incidents::TakeEdges(const ModelView& model, const std::vector<AlertEdge>& 
 void Incidents::Apply(const ModelView& model, const JudgedPane* pane,
                       const std::vector<AlertEdge>& edges, int64_t now_ns, Effects* effects) {
   for (const AlertEdge& edge : edges) {
-    const std::optional<SignalView> signal = FindSignal(model, edge.key.signal);
-    const CatalogEntry* entry = FindKind(std::string_view(edge.key.detector));
-    EdgeContext context;
     v1::SignalEvidence evidence;
-    if (entry != nullptr) context.concern = entry->concern;
-    if (signal.has_value()) {
-      if (entry != nullptr) context.concern = ConcernOf(*entry, signal->facts());
-      const SignalState& state = signal->state();
-      context.role = signal->facts().role;
-      const bool values = state.reference != nullptr && !state.reference->empty();
-      if (edge.kind != AlertEdge::Kind::kResolved && values) {
-        const RollingReference* rolling = signal->rolling();
-        const bool on_rolling = entry != nullptr && entry->on_rolling && rolling != nullptr;
-        evidence = MakeEvidence(edge.key.signal, state.reference->summary(),
-                                on_rolling ? rolling->merged() : state.window->merged());
-        context.evidence = &evidence;
-      }
-    }
+    const EdgeContext context = ContextOf(model, edge, &evidence);
     book_.Apply(edge, context, model.settings, now_ns);
   }
   LookAtOpenIncident(model, pane, edges, &book_);

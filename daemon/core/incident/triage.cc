@@ -13,6 +13,7 @@
 #include "base/clean_text.h"
 #include "daemon/core/incident/incident_words.h"
 #include "daemon/core/incident/triage_rules.h"
+#include "detectors/catalog.h"
 
 namespace faultline {
 namespace {
@@ -114,16 +115,24 @@ void FindRewritten(const Summary& reference, const Summary& window, SignalFindin
 }
 
 struct Scored {
-  v1::Cause cause;
   double score = 0;
   v1::Hypothesis hypothesis;
 };
 
-void AddArgument(const TriageRule& rule, const SignalFinding* signal, double weight,
-                 std::string text, Scored* scored) {
-  scored->score += rule.speaks_for ? weight : -weight;
-  auto* list = rule.speaks_for ? scored->hypothesis.mutable_arguments_for()
-                               : scored->hypothesis.mutable_arguments_against();
+Scored Unscored(v1::Cause cause, v1::FailureMode mode, const char* title, const char* next_step) {
+  Scored scored;
+  scored.hypothesis.set_cause(cause);
+  scored.hypothesis.set_failure_mode(mode);
+  scored.hypothesis.set_title(title);
+  scored.hypothesis.set_next_step(next_step);
+  return scored;
+}
+
+void AddArgument(bool speaks_for, const SignalFinding* signal, double weight, std::string text,
+                 Scored* scored) {
+  scored->score += speaks_for ? weight : -weight;
+  auto* list = speaks_for ? scored->hypothesis.mutable_arguments_for()
+                          : scored->hypothesis.mutable_arguments_against();
   if (list->size() >= kArgumentsMax) return;
   v1::Argument* argument = list->Add();
   argument->set_text(std::move(text));
@@ -131,36 +140,71 @@ void AddArgument(const TriageRule& rule, const SignalFinding* signal, double wei
   argument->set_weight(weight);
 }
 
-void ApplyRule(const TriageRule& rule, const TriageFacts& facts, Scored* scored) {
-  if (!rule.per_signal) {
-    std::string text = rule.finds(facts, nullptr);
-    if (!text.empty()) AddArgument(rule, nullptr, rule.weight, std::move(text), scored);
-    return;
-  }
+// `finds`: of a signal, in words, or nothing.
+template <typename Finds>
+void AskSignals(const TriageFacts& facts, bool speaks_for, double weight, const Finds& finds,
+                Scored* scored) {
   int found = 0;
   for (const SignalFinding& signal : facts.signals) {
-    std::string text = rule.finds(facts, &signal);
+    std::string text = finds(signal);
     if (text.empty()) continue;
-    const double weight = found == 0 ? rule.weight : rule.weight * kRepeated;
-    if (found <= kRepeatedMax) AddArgument(rule, &signal, weight, std::move(text), scored);
+    const double part = found == 0 ? weight : weight * kRepeated;
+    if (found <= kRepeatedMax) AddArgument(speaks_for, &signal, part, std::move(text), scored);
     ++found;
   }
 }
 
+void ApplyRule(const TriageRule& rule, const TriageFacts& facts, Scored* scored) {
+  if (rule.per_signal) {
+    const auto finds = [&](const SignalFinding& signal) { return rule.finds(facts, &signal); };
+    return AskSignals(facts, rule.speaks_for, rule.weight, finds, scored);
+  }
+  std::string text = rule.finds(facts, nullptr);
+  if (!text.empty()) AddArgument(rule.speaks_for, nullptr, rule.weight, std::move(text), scored);
+}
+
+// Causes that detectors bring, each once, in the order of the catalog.
+std::vector<const DetectorCause*> BroughtCauses() {
+  std::vector<const DetectorCause*> causes;
+  for (const CatalogEntry& entry : Catalog()) {
+    const bool known = std::find(causes.begin(), causes.end(), entry.cause) != causes.end();
+    if (entry.cause == nullptr || entry.cause->title == nullptr || known) continue;
+    causes.push_back(entry.cause);
+  }
+  return causes;
+}
+
+std::vector<Scored> ScoreCauses(const TriageFacts& facts) {
+  std::vector<Scored> scores;
+  for (const CauseRow& row : CauseTable()) {
+    Scored& scored =
+        scores.emplace_back(Unscored(row.cause, row.failure_mode, row.title, row.next_step));
+    for (const TriageRule& rule : row.rules) ApplyRule(rule, facts, &scored);
+  }
+  for (const DetectorCause* brought : BroughtCauses()) {
+    const auto cause = static_cast<v1::Cause>(brought->cause);
+    Scored& scored =
+        scores.emplace_back(Unscored(cause, static_cast<v1::FailureMode>(brought->failure_mode),
+                                     brought->title, brought->next_step));
+    const auto finds = [&](const SignalFinding& signal) { return SaidOf(cause, signal); };
+    AskSignals(facts, true, brought->weight, finds, &scored);
+  }
+  return scores;
+}
+
+// Of equal scores a deployment comes last: it may explain anything.
+bool RanksBefore(const Scored& a, const Scored& b) {
+  if (a.score != b.score) return a.score > b.score;
+  return a.hypothesis.cause() != v1::CAUSE_DEPLOYMENT &&
+         b.hypothesis.cause() == v1::CAUSE_DEPLOYMENT;
+}
+
 // What speaks against a cause only counts once something speaks for it.
 std::vector<Scored> Rank(const TriageFacts& facts) {
-  std::vector<Scored> ranked;
-  for (const CauseWords& words : AllCauseWords()) {
-    Scored scored{.cause = words.cause, .score = 0, .hypothesis = {}};
-    for (const TriageRule& rule : TriageRules()) {
-      if (rule.cause == words.cause) ApplyRule(rule, facts, &scored);
-    }
-    if (scored.hypothesis.arguments_for().empty()) continue;
-    scored.score = std::max(scored.score, 0.5);
-    ranked.push_back(std::move(scored));
-  }
-  std::stable_sort(ranked.begin(), ranked.end(),
-                   [](const Scored& a, const Scored& b) { return a.score > b.score; });
+  std::vector<Scored> ranked = ScoreCauses(facts);
+  std::erase_if(ranked, [](const Scored& each) { return each.hypothesis.arguments_for().empty(); });
+  for (Scored& scored : ranked) scored.score = std::max(scored.score, 0.5);
+  std::stable_sort(ranked.begin(), ranked.end(), RanksBefore);
   if (ranked.size() > kHypothesesMax) ranked.resize(kHypothesesMax);
   return ranked;
 }
@@ -220,14 +264,8 @@ v1::Triage RankCauses(const TriageFacts& facts) {
   double total = 0;
   for (const Scored& scored : ranked) total += scored.score;
   for (Scored& scored : ranked) {
-    const CauseWords* words = WordsOf(scored.cause);
-    v1::Hypothesis* hypothesis = triage.add_hypotheses();
-    *hypothesis = std::move(scored.hypothesis);
-    hypothesis->set_cause(scored.cause);
-    hypothesis->set_failure_mode(words->mode);
-    hypothesis->set_title(words->title);
-    hypothesis->set_share(scored.score / total);
-    hypothesis->set_next_step(words->next_step);
+    scored.hypothesis.set_share(scored.score / total);
+    *triage.add_hypotheses() = std::move(scored.hypothesis);
   }
   triage.set_certainty(CertaintyOf(triage));
   return triage;

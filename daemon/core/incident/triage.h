@@ -10,6 +10,12 @@
 
 namespace faultline {
 
+// What a detector in alarm says of a cause that it identifies by itself.
+struct CauseFinding {
+  v1::Cause cause = v1::CAUSE_UNSPECIFIED;
+  std::string text;
+};
+
 // What triage knows of one signal with an alert. Shares are of rows, 0 to 1; `was` is the
 // reference, `is` the window, `now` the newest pane with at least 20 of its rows (or, for want of
 // one, the window).
@@ -28,10 +34,8 @@ struct SignalFinding {
   double unseen_is = 0;                 // categories the reference does not have
   std::string stuck_at;                 // one value in all of `now`, where it used to vary
   double factor = 0;                    // `now` is the reference times this; 0: it is not
-  std::string unit;                     // what unit_change, in alarm, says of it
   std::string written_was, written_is;  // a category that is now written otherwise
-  // What row_rate_drop, repeat_change, and dependency_change or correlation_change, in alarm, say.
-  std::string silence, repeats, relation;
+  std::vector<CauseFinding> causes;     // from its alerts, the strongest first
 };
 
 // Everything triage knows. A plain value, so that rules can be tried on any.
@@ -55,8 +59,8 @@ struct TriageFacts {
 void LookAt(const Summary& reference, const Summary& window, const Summary* newest,
             SignalFinding* finding);
 
-// Ranks the hypotheses by the table of rules in triage_rules.cc; the sentence is still to be set.
-// Pure; equal facts give equal bytes.
+// Ranks the hypotheses by the rules of triage_rules.cc and the causes that detectors of the catalog
+// bring; the sentence is still to be set. Pure; equal facts give equal bytes.
 v1::Triage RankCauses(const TriageFacts& facts);
 // The sentence of a triage, from the incident's SummarySentence and change time. Pure.
 std::string TriageSentence(const std::string& summary, const v1::TimeEstimate& change,

@@ -40,7 +40,7 @@ bool HasInvalid(const SignalFinding& signal) {
   return signal.invalid_is - signal.invalid_was >= kInvalidGrowth;
 }
 bool IsInAnotherUnit(const SignalFinding& signal) {
-  return signal.factor != 0 || !signal.unit.empty();
+  return signal.factor != 0 || !SaidOf(v1::CAUSE_UNIT_CHANGE, signal).empty();
 }
 // Something is wrong with how the values get here, whatever their distribution.
 bool IsBroken(const SignalFinding& signal) {
@@ -83,7 +83,7 @@ std::string ValueStuck(const TriageFacts& facts, const SignalFinding* signal) {
 std::string UnitChanged(const TriageFacts&, const SignalFinding* signal) {
   // Load makes a latency many times as long; it has no unit that others would mistake.
   if (!IsInAnotherUnit(*signal) || IsService(*signal)) return {};
-  if (signal->factor == 0) return absl::StrCat(signal->name, ": ", signal->unit);
+  if (signal->factor == 0) return SaidOf(v1::CAUSE_UNIT_CHANGE, *signal);
   return absl::StrFormat("%s is about %.3g times what it was, middle and spread alike",
                          signal->name, signal->factor);
 }
@@ -189,20 +189,8 @@ std::string OnlyOutputsMoved(const TriageFacts& facts, const SignalFinding*) {
   return absl::StrCat("none of the ", facts.inputs, " inputs moved");
 }
 
-std::string RowsStopped(const TriageFacts&, const SignalFinding* signal) { return signal->silence; }
-
-std::string RowsRepeat(const TriageFacts&, const SignalFinding* signal) {
-  return signal->repeats.empty() ? std::string()
-                                 : absl::StrCat(signal->name, ": ", signal->repeats);
-}
-
-std::string RelationBroken(const TriageFacts&, const SignalFinding* signal) {
-  return signal->relation.empty() ? std::string()
-                                  : absl::StrCat(signal->name, ": ", signal->relation);
-}
-
 std::string ServiceChanged(const TriageFacts&, const SignalFinding* signal) {
-  if (!IsService(*signal) || !signal->silence.empty()) return {};
+  if (!IsService(*signal) || !SaidOf(v1::CAUSE_TRAFFIC_STOPPED, *signal).empty()) return {};
   return Says(signal);
 }
 
@@ -248,84 +236,108 @@ constexpr bool kAgainst = false;
 constexpr bool kSignal = true;
 constexpr bool kModel = false;
 
+// speaks, weight, about, what it finds
 // clang-format off
-constexpr TriageRule kRules[] = {
-  // cause,                    speaks,   weight, about,  what it finds
-  {v1::CAUSE_MISSING_VALUES,   kFor,     4,      kSignal, ValuesMissing},
-  {v1::CAUSE_INVALID_VALUES,   kFor,     4,      kSignal, ValuesInvalid},
-  {v1::CAUSE_STUCK_VALUE,      kFor,     5,      kSignal, ValueStuck},
-  {v1::CAUSE_UNIT_CHANGE,      kFor,     5,      kSignal, UnitChanged},
-  {v1::CAUSE_UNIT_CHANGE,      kAgainst, 4,      kModel,  OthersMovedOtherwise},
-  {v1::CAUSE_SCHEMA_CHANGE,    kFor,     5,      kSignal, ColumnGone},
-  {v1::CAUSE_SCHEMA_CHANGE,    kFor,     5,      kSignal, WrittenOtherwise},
-  {v1::CAUSE_SCHEMA_CHANGE,    kFor,     3,      kSignal, NewCategories},
-  {v1::CAUSE_TRAFFIC_MIX,      kFor,     4,      kSignal, TagMoved},
-  {v1::CAUSE_TRAFFIC_MIX,      kFor,     2,      kSignal, CategoriesMoved},
-  {v1::CAUSE_TRAFFIC_MIX,      kFor,     2,      kModel,  ManyInputsMoved},
-  {v1::CAUSE_TRAFFIC_MIX,      kAgainst, 2,      kModel,  NoTagMoved},
-  {v1::CAUSE_TRAFFIC_MIX,      kAgainst, 2,      kModel,  InputsBroken},
-  {v1::CAUSE_COVARIATE_SHIFT,  kFor,     3,      kSignal, InputMoved},
-  {v1::CAUSE_COVARIATE_SHIFT,  kAgainst, 2,      kModel,  InputsBroken},
-  {v1::CAUSE_COVARIATE_SHIFT,  kAgainst, 2,      kModel,  SomeTagMoved},
-  {v1::CAUSE_UNUSUAL_INPUT,    kFor,     3,      kSignal, RowsUnusual},
-  {v1::CAUSE_UNUSUAL_INPUT,    kAgainst, 2,      kModel,  InputsMovedToo},
-  {v1::CAUSE_PREDICTION_SHIFT, kFor,     3,      kSignal, OutputMoved},
-  {v1::CAUSE_PREDICTION_SHIFT, kFor,     2,      kModel,  OnlyOutputsMoved},
-  {v1::CAUSE_PREDICTION_SHIFT, kAgainst, 2,      kModel,  InputsMovedToo},
-  {v1::CAUSE_OPERATIONAL,      kFor,     3,      kSignal, ServiceChanged},
-  {v1::CAUSE_OPERATIONAL,      kFor,     2,      kModel,  OnlyService},
-  {v1::CAUSE_MONITOR_BLIND,    kFor,     4,      kModel,  RowsLost},
-  {v1::CAUSE_MONITOR_BLIND,    kFor,     2,      kModel,  ManyUnsent},
-  {v1::CAUSE_TRAFFIC_STOPPED,  kFor,     4,      kSignal, RowsStopped},
-  {v1::CAUSE_REPEATED_ROWS,    kFor,     5,      kSignal, RowsRepeat},
-  {v1::CAUSE_RELATION_BROKEN,  kFor,     4,      kSignal, RelationBroken},
-  {v1::CAUSE_DEPLOYMENT,       kFor,     2,      kModel,  Deployed},
-  {v1::CAUSE_DEPLOYMENT,       kFor,     3,      kModel,  DeployedAndOutputs},
+constexpr TriageRule kMissingValues[] = {
+  {kFor,     4, kSignal, ValuesMissing},
+};
+constexpr TriageRule kInvalidValues[] = {
+  {kFor,     4, kSignal, ValuesInvalid},
+};
+constexpr TriageRule kStuckValue[] = {
+  {kFor,     5, kSignal, ValueStuck},
+};
+constexpr TriageRule kUnitChange[] = {
+  {kFor,     5, kSignal, UnitChanged},
+  {kAgainst, 4, kModel,  OthersMovedOtherwise},
+};
+constexpr TriageRule kSchemaChange[] = {
+  {kFor,     5, kSignal, ColumnGone},
+  {kFor,     5, kSignal, WrittenOtherwise},
+  {kFor,     3, kSignal, NewCategories},
+};
+constexpr TriageRule kTrafficMix[] = {
+  {kFor,     4, kSignal, TagMoved},
+  {kFor,     2, kSignal, CategoriesMoved},
+  {kFor,     2, kModel,  ManyInputsMoved},
+  {kAgainst, 2, kModel,  NoTagMoved},
+  {kAgainst, 2, kModel,  InputsBroken},
+};
+constexpr TriageRule kCovariateShift[] = {
+  {kFor,     3, kSignal, InputMoved},
+  {kAgainst, 2, kModel,  InputsBroken},
+  {kAgainst, 2, kModel,  SomeTagMoved},
+};
+constexpr TriageRule kUnusualInput[] = {
+  {kFor,     3, kSignal, RowsUnusual},
+  {kAgainst, 2, kModel,  InputsMovedToo},
+};
+constexpr TriageRule kPredictionShift[] = {
+  {kFor,     3, kSignal, OutputMoved},
+  {kFor,     2, kModel,  OnlyOutputsMoved},
+  {kAgainst, 2, kModel,  InputsMovedToo},
+};
+constexpr TriageRule kOperational[] = {
+  {kFor,     3, kSignal, ServiceChanged},
+  {kFor,     2, kModel,  OnlyService},
+};
+constexpr TriageRule kMonitorBlind[] = {
+  {kFor,     4, kModel,  RowsLost},
+  {kFor,     2, kModel,  ManyUnsent},
+};
+constexpr TriageRule kDeployment[] = {
+  {kFor,     2, kModel,  Deployed},
+  {kFor,     3, kModel,  DeployedAndOutputs},
 };
 
-constexpr CauseWords kWords[] = {
+constexpr CauseRow kCauses[] = {
   {v1::CAUSE_MISSING_VALUES, v1::FAILURE_MODE_DATA_QUALITY, "values are missing",
-   "ask what fills it: the join, the feature store or the caller that stopped sending it"},
+   "ask what fills it: the join, the feature store or the caller that stopped sending it",
+   kMissingValues},
   {v1::CAUSE_INVALID_VALUES, v1::FAILURE_MODE_DATA_QUALITY, "values are NaN or infinite",
-   "look for a division or a logarithm in the step that computes it"},
+   "look for a division or a logarithm in the step that computes it",
+   kInvalidValues},
   {v1::CAUSE_STUCK_VALUE, v1::FAILURE_MODE_DATA_QUALITY, "a value is stuck",
-   "look at the age of what feeds it: a cache, a default or a sensor that stopped"},
+   "look at the age of what feeds it: a cache, a default or a sensor that stopped",
+   kStuckValue},
   {v1::CAUSE_UNIT_CHANGE, v1::FAILURE_MODE_DATA_QUALITY, "a number is in another unit or scale",
-   "compare the unit at the source with the one the model was trained on"},
+   "compare the unit at the source with the one the model was trained on",
+   kUnitChange},
   {v1::CAUSE_SCHEMA_CHANGE, v1::FAILURE_MODE_DATA_QUALITY, "the schema changed",
-   "compare the columns and categories that are sent with those of the training data"},
+   "compare the columns and categories that are sent with those of the training data",
+   kSchemaChange},
   {v1::CAUSE_TRAFFIC_MIX, v1::FAILURE_MODE_TRAFFIC_MIX, "the mix of traffic changed",
-   "see which callers or segments grew, and whether the model was trained for them"},
+   "see which callers or segments grew, and whether the model was trained for them",
+   kTrafficMix},
   {v1::CAUSE_COVARIATE_SHIFT, v1::FAILURE_MODE_INPUT_DRIFT, "the inputs moved",
-   "compare reference and window of the signal, and check accuracy on the newest labels"},
+   "compare reference and window of the signal, and check accuracy on the newest labels",
+   kCovariateShift},
   {v1::CAUSE_UNUSUAL_INPUT, v1::FAILURE_MODE_UNUSUAL_INPUT, "rows are unlike the reference's",
-   "read the extreme examples and who sent them"},
+   "read the extreme examples and who sent them",
+   kUnusualInput},
   {v1::CAUSE_PREDICTION_SHIFT, v1::FAILURE_MODE_PREDICTION_DRIFT, "the outputs moved",
-   "check the model's version and the code behind it, then accuracy on the newest labels"},
+   "check the model's version and the code behind it, then accuracy on the newest labels",
+   kPredictionShift},
   {v1::CAUSE_OPERATIONAL, v1::FAILURE_MODE_OPERATIONAL, "latency or status changed",
-   "look at the model server: its load, its errors, its last restart"},
+   "look at the model server: its load, its errors, its last restart",
+   kOperational},
   {v1::CAUSE_MONITOR_BLIND, v1::FAILURE_MODE_MONITOR_BLIND, "the monitor lacks what it needs",
-   "look at the senders: their clocks, their buffers and their errors"},
-  {v1::CAUSE_TRAFFIC_STOPPED, v1::FAILURE_MODE_OPERATIONAL, "rows come more slowly, or no more",
-   "look at the callers, at what routes to the model server, and at the sender of its rows"},
-  {v1::CAUSE_REPEATED_ROWS, v1::FAILURE_MODE_DATA_QUALITY, "the same rows come again",
-   "see who sends them twice: retries, a log that is replayed, or a caller that probes the model"},
-  {v1::CAUSE_RELATION_BROKEN, v1::FAILURE_MODE_DATA_QUALITY, "columns no longer go together",
-   "look at the join or the mapping that brings the two together"},
+   "look at the senders: their clocks, their buffers and their errors",
+   kMonitorBlind},
   {v1::CAUSE_DEPLOYMENT, v1::FAILURE_MODE_PREDICTION_DRIFT, "a new version was deployed",
-   "compare with the version before it, or roll back"},
+   "compare with the version before it, or roll back",
+   kDeployment},
 };
 // clang-format on
 
 }  // namespace
 
-std::span<const TriageRule> TriageRules() { return kRules; }
-std::span<const CauseWords> AllCauseWords() { return kWords; }
+std::span<const CauseRow> CauseTable() { return kCauses; }
 
-const CauseWords* WordsOf(v1::Cause cause) {
-  const auto* words = std::find_if(std::begin(kWords), std::end(kWords),
-                                   [&](const CauseWords& each) { return each.cause == cause; });
-  return words == std::end(kWords) ? nullptr : words;
+std::string SaidOf(v1::Cause cause, const SignalFinding& signal) {
+  const auto said = std::find_if(signal.causes.begin(), signal.causes.end(),
+                                 [&](const CauseFinding& each) { return each.cause == cause; });
+  return said == signal.causes.end() ? std::string() : said->text;
 }
 
 }  // namespace faultline

@@ -204,9 +204,9 @@ TEST(DemoActs, ShowEveryFailureMode) {
   std::set<int> shown;
   for (const DemoAct& act : DemoActs()) shown.insert(act.failure_mode);
   for (int role = 0; role <= v1::ColumnRole_MAX; ++role) {
-    for (const Concern concern :
-         {Concern::kQuality, Concern::kShift, Concern::kChange, Concern::kAnomaly}) {
-      const v1::FailureMode mode = FailureModeOf(concern, static_cast<v1::ColumnRole>(role));
+    for (const CatalogEntry& entry : Catalog()) {
+      const v1::FailureMode mode =
+          FailureModeOf(entry.failure_mode, static_cast<v1::ColumnRole>(role));
       EXPECT_TRUE(mode == 0 || shown.contains(mode)) << v1::FailureMode_Name(mode);
     }
   }

@@ -59,7 +59,8 @@ class IncidentBookTest : public testing::Test {
     settings_.runbook_url = "https://runbooks/credit";
   }
 
-  void Apply(const AlertEdge& edge, const EdgeContext& context = {}) {
+  void Apply(const AlertEdge& edge,
+             const EdgeContext& context = {.failure_mode = v1::FAILURE_MODE_INPUT_DRIFT}) {
     book_.Apply(edge, context, settings_, now_ += kSecond);
   }
   void Fire(const std::string& signal, double score = 0.4) {
@@ -289,15 +290,33 @@ TEST_F(IncidentBookTest, RenewedAlertsRenewEvidence) {
   EXPECT_EQ(change.incident.evidence(0).cells(1).window_share(), 0.6);
 }
 
+TEST(FailureMode, HasTheValuesOfTheContract) {
+  EXPECT_EQ(static_cast<int>(FailureMode::kDataQuality), v1::FAILURE_MODE_DATA_QUALITY);
+  EXPECT_EQ(static_cast<int>(FailureMode::kInputDrift), v1::FAILURE_MODE_INPUT_DRIFT);
+  EXPECT_EQ(static_cast<int>(FailureMode::kPredictionDrift), v1::FAILURE_MODE_PREDICTION_DRIFT);
+  EXPECT_EQ(static_cast<int>(FailureMode::kUnusualInput), v1::FAILURE_MODE_UNUSUAL_INPUT);
+  EXPECT_EQ(static_cast<int>(FailureMode::kOperational), v1::FAILURE_MODE_OPERATIONAL);
+  EXPECT_EQ(static_cast<int>(FailureMode::kTrafficMix), v1::FAILURE_MODE_TRAFFIC_MIX);
+  EXPECT_EQ(static_cast<int>(FailureMode::kMonitorBlind), v1::FAILURE_MODE_MONITOR_BLIND);
+  EXPECT_EQ(static_cast<int>(Cause::kUnitChange), v1::CAUSE_UNIT_CHANGE);
+  EXPECT_EQ(static_cast<int>(Cause::kTrafficStopped), v1::CAUSE_TRAFFIC_STOPPED);
+  EXPECT_EQ(static_cast<int>(Cause::kRepeatedRows), v1::CAUSE_REPEATED_ROWS);
+  EXPECT_EQ(static_cast<int>(Cause::kRelationBroken), v1::CAUSE_RELATION_BROKEN);
+}
+
 TEST(FailureMode, FollowsTheTable) {
-  EXPECT_EQ(FailureModeOf(Concern::kQuality, v1::COLUMN_ROLE_UNSPECIFIED),
+  EXPECT_EQ(FailureModeOf(FailureMode::kDataQuality, v1::COLUMN_ROLE_UNSPECIFIED),
             v1::FAILURE_MODE_DATA_QUALITY);
-  EXPECT_EQ(FailureModeOf(Concern::kShift, v1::COLUMN_ROLE_TAG), v1::FAILURE_MODE_INPUT_DRIFT);
-  EXPECT_EQ(FailureModeOf(Concern::kChange, v1::COLUMN_ROLE_PREDICTION_SCORE),
+  EXPECT_EQ(FailureModeOf(FailureMode::kInputDrift, v1::COLUMN_ROLE_TAG),
+            v1::FAILURE_MODE_INPUT_DRIFT);
+  EXPECT_EQ(FailureModeOf(FailureMode::kInputDrift, v1::COLUMN_ROLE_PREDICTION_SCORE),
             v1::FAILURE_MODE_PREDICTION_DRIFT);
-  EXPECT_EQ(FailureModeOf(Concern::kAnomaly, v1::COLUMN_ROLE_FEATURE),
+  EXPECT_EQ(FailureModeOf(FailureMode::kDataQuality, v1::COLUMN_ROLE_PREDICTION),
+            v1::FAILURE_MODE_DATA_QUALITY);
+  EXPECT_EQ(FailureModeOf(FailureMode::kUnusualInput, v1::COLUMN_ROLE_FEATURE),
             v1::FAILURE_MODE_UNUSUAL_INPUT);
-  EXPECT_EQ(FailureModeOf(Concern::kQuality, v1::COLUMN_ROLE_STATUS), v1::FAILURE_MODE_OPERATIONAL);
+  EXPECT_EQ(FailureModeOf(FailureMode::kDataQuality, v1::COLUMN_ROLE_STATUS),
+            v1::FAILURE_MODE_OPERATIONAL);
   EXPECT_EQ(LeadingFailureMode(v1::FAILURE_MODE_OPERATIONAL, v1::FAILURE_MODE_DATA_QUALITY),
             v1::FAILURE_MODE_DATA_QUALITY);
   EXPECT_EQ(LeadingFailureMode(v1::FAILURE_MODE_UNSPECIFIED, v1::FAILURE_MODE_OPERATIONAL),

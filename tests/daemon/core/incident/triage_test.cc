@@ -7,6 +7,7 @@
 #include <string>
 
 #include "daemon/core/incident/triage_rules.h"
+#include "detectors/catalog.h"
 #include "tests/daemon/core/core_run.h"
 
 namespace faultline {
@@ -109,7 +110,7 @@ TEST(TriageTest, ABrokenInputExplainsWhatFollowsFromIt) {
 // A pane in which only some rows are in another unit: its middle and spread fit no factor.
 TEST(TriageTest, WhatUnitChangeSaysCountsToo) {
   SignalFinding amount = Shifted("amount");
-  amount.unit = "values look like the reference's times 100";
+  amount.causes = {{v1::CAUSE_UNIT_CHANGE, "amount: values look like the reference's times 100"}};
   const v1::Triage triage = RankCauses(Facts({amount}));
   EXPECT_EQ(triage.hypotheses(0).cause(), v1::CAUSE_UNIT_CHANGE);
   EXPECT_EQ(triage.hypotheses(0).arguments_for(0).text(),
@@ -173,15 +174,15 @@ TEST(TriageTest, NewCategoriesExplainWhatTheyMove) {
 
 TEST(TriageTest, KindsThatSeeACauseNameIt) {
   SignalFinding silent = Shifted("row_rate", v1::COLUMN_ROLE_STATUS);
-  silent.silence = "no row for 90 seconds";
+  silent.causes = {{v1::CAUSE_TRAFFIC_STOPPED, "no row for 90 seconds"}};
   EXPECT_EQ(Leading(Facts({silent})), v1::CAUSE_TRAFFIC_STOPPED);
   SignalFinding repeats = Finding("repeats");
   repeats.quality = true;
-  repeats.repeats = "rows that came before: 40 %";
+  repeats.causes = {{v1::CAUSE_REPEATED_ROWS, "repeats: rows that came before: 40 %"}};
   EXPECT_EQ(Leading(Facts({repeats, Shifted("income")})), v1::CAUSE_REPEATED_ROWS);
   SignalFinding relation = Finding("zip decides city");
   relation.quality = true;
-  relation.relation = "broken in 12 % of rows";
+  relation.causes = {{v1::CAUSE_RELATION_BROKEN, "zip decides city: broken in 12 % of rows"}};
   const v1::Triage triage = RankCauses(Facts({relation}));
   EXPECT_EQ(triage.hypotheses(0).cause(), v1::CAUSE_RELATION_BROKEN);
   EXPECT_EQ(triage.hypotheses(0).arguments_for(0).text(),
@@ -249,12 +250,29 @@ TEST(TriageTest, TheSentenceSaysWhatHowSureAndWhatNext) {
   EXPECT_NEAR(shares, 1, 1e-12);
 }
 
-TEST(TriageTest, EveryCauseOfTheTableHasWordsAndSomethingThatSpeaksForIt) {
+TEST(TriageTest, EveryCauseHasWordsAndSomethingThatSpeaksForIt) {
   std::set<v1::Cause> spoken_for;
-  for (const TriageRule& rule : TriageRules()) {
-    ASSERT_NE(WordsOf(rule.cause), nullptr) << v1::Cause_Name(rule.cause);
-    EXPECT_GT(rule.weight, 0);
-    if (rule.speaks_for) spoken_for.insert(rule.cause);
+  for (const CauseRow& row : CauseTable()) {
+    EXPECT_STRNE(row.title, "");
+    EXPECT_STRNE(row.next_step, "");
+    EXPECT_NE(row.failure_mode, v1::FAILURE_MODE_UNSPECIFIED) << row.title;
+    for (const TriageRule& rule : row.rules) {
+      EXPECT_GT(rule.weight, 0);
+      if (rule.speaks_for) spoken_for.insert(row.cause);
+    }
+  }
+  for (const CatalogEntry& entry : Catalog()) {
+    if (entry.cause == nullptr) continue;
+    const auto cause = static_cast<v1::Cause>(entry.cause->cause);
+    EXPECT_TRUE(v1::Cause_IsValid(cause)) << entry.name;
+    if (entry.cause->title == nullptr) {
+      EXPECT_TRUE(spoken_for.contains(cause)) << entry.name << ": triage has no rules for it";
+      continue;
+    }
+    EXPECT_GT(entry.cause->weight, 0) << entry.name;
+    EXPECT_NE(entry.cause->next_step, nullptr) << entry.name;
+    EXPECT_NE(entry.cause->failure_mode, FailureMode::kUnspecified) << entry.name;
+    spoken_for.insert(cause);
   }
   for (int cause = v1::Cause_MIN + 1; cause <= v1::Cause_MAX; ++cause) {
     EXPECT_TRUE(spoken_for.contains(static_cast<v1::Cause>(cause))) << cause;

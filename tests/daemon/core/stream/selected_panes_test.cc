@@ -101,7 +101,9 @@ TEST(SelectedPanesTest, AreThoseOfTheSelectedRowsAlone) {
     ASSERT_EQ(selected.verdict.state, alone.verdict.state) << number;
     ASSERT_EQ(selected.verdict.score, alone.verdict.score) << number;
     ASSERT_EQ(selected.verdict.rows, alone.verdict.rows) << number;
-    if (number == kPanes / 2 - 1) EXPECT_EQ(selected.verdict.state, VerdictState::kQuiet);
+    if (number == kPanes / 2 - 1) {
+      EXPECT_EQ(selected.verdict.state, VerdictState::kQuiet);
+    }
   }
   EXPECT_EQ(selected.verdict.state, VerdictState::kAlarm);
 }
