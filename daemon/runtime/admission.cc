@@ -67,6 +67,7 @@ Admission AdmissionGate::Submit(std::unique_ptr<EventBatch>* batch, const BatchN
       batch->reset();
     } else {
       if (marked) marks_.Admit(name, now_ns);
+      (*batch)->principal = Principal::Producer(name.producer_id);
       ShardThread& shard = ShardFor((*batch)->model);
       shard.PushBatch(std::shared_ptr<const EventBatch>(std::move(*batch)), next_ticket_++,
                       std::move(done));
@@ -130,7 +131,7 @@ void AdmissionGate::CountShed(uint64_t rows) {
   wake_();
 }
 
-absl::Status AdmissionGate::Run(const std::string& model, CommandAction action,
+absl::Status AdmissionGate::Run(const std::string& model, const Principal& by, CommandAction action,
                                 Pipeline::CommandDone done) {
   {
     std::lock_guard lock(mutex_);
@@ -148,10 +149,11 @@ absl::Status AdmissionGate::Run(const std::string& model, CommandAction action,
       memory_max_ = apply->settings->memory_bytes_max;
       marks_.set_producers_max(apply->settings->producers_max);
       for (size_t i = 0; i < shards_.size(); ++i) {
-        shards_[i]->PushCommand({clock_.wall_ns(), *apply}, ticket, i == 0 ? done : nullptr);
+        shards_[i]->PushCommand({clock_.wall_ns(), by, *apply}, ticket, i == 0 ? done : nullptr);
       }
     } else {
-      ShardFor(model).PushCommand({clock_.wall_ns(), std::move(action)}, ticket, std::move(done));
+      ShardFor(model).PushCommand({clock_.wall_ns(), by, std::move(action)}, ticket,
+                                  std::move(done));
     }
   }
   wake_();

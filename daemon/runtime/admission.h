@@ -75,7 +75,8 @@ class AdmissionGate {
   void CountShed(uint64_t rows);
   // UNAVAILABLE if it is closed, RESOURCE_EXHAUSTED if there are too many; `done` is then not
   // called. Settings always get in.
-  absl::Status Run(const std::string& model, CommandAction action, Pipeline::CommandDone done);
+  absl::Status Run(const std::string& model, const Principal& by, CommandAction action,
+                   Pipeline::CommandDone done);
 
   // What the core made of a batch stays in memory until a commit as well; it may be more than the
   // batch was.

@@ -230,8 +230,8 @@ void Committer::Compose() {
                           std::make_move_iterator(cut.effects.writes.end()));
     cut.effects.writes.clear();
     if (Planted(PlantedBug::kLosesAWrite) && commit_.writes.size() > 8) commit_.writes.pop_back();
-    for (const std::string& note : cut.effects.notes) {
-      Log(LogLevel::kInfo, "state changed", {{"what", note}});
+    for (const Note& note : cut.effects.notes) {
+      Log(LogLevel::kInfo, "state changed", {{"what", note.text}, {"by", NameOf(note.by)}});
     }
   }
   AddIncidents();

@@ -1,6 +1,7 @@
 #include <absl/strings/str_cat.h>
 
 #include <memory>
+#include <string>
 
 #include "daemon/cli/commands/commands.h"
 #include "daemon/cli/console/console.h"
@@ -13,12 +14,14 @@ namespace {
 struct AlertOptions {
   ClientOptions client;
   uint32_t seconds = 300;
+  std::string actor = Actor();
 };
 
 int Test(const AlertOptions& options) {
   const auto admin = v1::AdminService::NewStub(Connect(options.client));
   v1::TestAlertRequest request;
   request.set_seconds(options.seconds);
+  request.set_actor(options.actor);
   v1::TestAlertResponse response;
   const grpc::Status status =
       Call(options.client, admin.get(), &v1::AdminService::Stub::TestAlert, request, &response);
@@ -43,6 +46,7 @@ void AddAlert(CLI::App* app, int* exit_code) {
   test->add_option("--seconds", options->seconds, "How long it fires")
       ->check(CLI::Range(1u, 3'600u))
       ->capture_default_str();
+  test->add_option("--actor", options->actor, "Who you are")->capture_default_str();
   test->callback([options, exit_code] { *exit_code = Test(*options); });
 }
 
