@@ -139,7 +139,7 @@ struct Daemon::Parts {
   std::unique_ptr<GrpcServer> grpc;
   std::unique_ptr<HttpEdge> http;
   std::unique_ptr<ReportEdge> reports;  // null: off
-  std::function<absl::StatusOr<std::vector<std::string>>()> reload;
+  std::function<absl::StatusOr<std::vector<std::string>>(const Principal& by)> reload;
   // One reload at a time, and none before all parts exist: clients may ask for one early.
   std::mutex reload_mutex;
   bool stopped = false;
@@ -286,7 +286,7 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const ServeOptions& option
   ApplyLog(parts->config.process.log);
   auto daemon = std::unique_ptr<Daemon>(new Daemon(std::move(parts)));
   Parts& built = *daemon->parts_;
-  built.reload = [raw = daemon.get()] { return raw->Reload(); };
+  built.reload = [raw = daemon.get()](const Principal& by) { return raw->Reload(by); };
   absl::Status status = CheckProcessLimits();
   if (status.ok()) status = built.OpenState();
   if (status.ok()) {
@@ -306,7 +306,7 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const ServeOptions& option
   return daemon;
 }
 
-absl::StatusOr<std::vector<std::string>> Daemon::Reload() {
+absl::StatusOr<std::vector<std::string>> Daemon::Reload(const Principal& by) {
   std::lock_guard lock(parts_->reload_mutex);
   if (parts_->http == nullptr)
     return absl::UnavailableError("the daemon has not started yet; try again later");
@@ -319,9 +319,9 @@ absl::StatusOr<std::vector<std::string>> Daemon::Reload() {
   }
   const std::vector<std::string> names = NeedRestart(parts_->config, *config);
   ApplyLog(config->process.log);
-  parts_->pipeline->Run("", ApplySettings{config->settings}, nullptr);
+  parts_->pipeline->Run("", by, ApplySettings{config->settings}, nullptr);
   Log(LogLevel::kInfo, "configuration reloaded",
-      {{"fields_that_need_a_restart", static_cast<int64_t>(names.size())}});
+      {{"by", NameOf(by)}, {"fields_that_need_a_restart", static_cast<int64_t>(names.size())}});
   return names;
 }
 
@@ -421,7 +421,7 @@ int Serve(const ServeOptions& options) {
   int received = 0;
   while (sigwait(&signals, &received) == 0 && received == SIGHUP) {
     // A rejected configuration is logged; the previous one stays.
-    (void)(*daemon)->Reload();
+    (void)(*daemon)->Reload(Principal::Configuration());
   }
   Log(LogLevel::kInfo, "stopping");
   {

@@ -39,8 +39,8 @@ class Daemon {
   Daemon& operator=(const Daemon&) = delete;
 
   // Reads the configuration again and takes it over as a whole or not at all. The names of fields
-  // that changed but need a restart.
-  absl::StatusOr<std::vector<std::string>> Reload();
+  // that changed but need a restart. `by`: who asked.
+  absl::StatusOr<std::vector<std::string>> Reload(const Principal& by);
   void Stop();
 
  private:

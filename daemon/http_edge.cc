@@ -109,7 +109,9 @@ HttpRoutes HttpEdge::Impl::Routes() {
   routes.metrics = [this] { return Page(); };
   routes.healthy = parts.healthy;
   routes.ready = [this] { return Ready(); };
-  routes.reload = [this](const HttpReply& reply) { reply(ReloadAnswer(parts.reload())); };
+  routes.reload = [this](const HttpReply& reply) {
+    reply(ReloadAnswer(parts.reload(Principal::Person(""))));
+  };
   routes.events = [this](const HttpRequest& request, const HttpReply& reply) {
     PostEvents(parts.desk, request.body, [reply](int code, std::string body) {
       reply({static_cast<unsigned>(code), "application/json", std::move(body)});

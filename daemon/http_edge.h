@@ -28,7 +28,7 @@ struct HttpEdgeParts {
   std::function<ConnectionCounts()> connections;  // of gRPC
   std::function<uint32_t()> watchers;
   std::function<absl::Status()> healthy;
-  std::function<absl::StatusOr<std::vector<std::string>>()> reload;
+  std::function<absl::StatusOr<std::vector<std::string>>(const Principal& by)> reload;
   std::string grpc_address;
 };
 

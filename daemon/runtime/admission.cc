@@ -77,6 +77,7 @@ Admission AdmissionGate::Submit(std::unique_ptr<EventBatch>* batch, const BatchN
       batch->reset();
     } else {
       if (sequenced) sequences_.Admit(name, now_ns);
+      (*batch)->principal = Principal::Producer(name.producer_id);
       ShardThread& shard = ShardFor((*batch)->model);
       shard.PushBatch(std::shared_ptr<const EventBatch>(std::move(*batch)), next_ticket_++,
                       std::move(done));
@@ -140,7 +141,8 @@ void AdmissionGate::CountShed(uint64_t rows) {
   wake_();
 }
 
-absl::Status AdmissionGate::Run(const std::string& model, CommandAction action, CommandDone done) {
+absl::Status AdmissionGate::Run(const std::string& model, const Principal& by, CommandAction action,
+                                CommandDone done) {
   {
     std::lock_guard lock(mutex_);
     if (closed_) return absl::UnavailableError("the daemon is stopping");
@@ -157,10 +159,11 @@ absl::Status AdmissionGate::Run(const std::string& model, CommandAction action, 
       memory_max_ = apply->settings->limits.memory_bytes;
       sequences_.set_producers_max(apply->settings->limits.producers);
       for (size_t i = 0; i < shards_.size(); ++i) {
-        shards_[i]->PushCommand({clock_.wall_ns(), *apply}, ticket, i == 0 ? done : nullptr);
+        shards_[i]->PushCommand({clock_.wall_ns(), by, *apply}, ticket, i == 0 ? done : nullptr);
       }
     } else {
-      ShardFor(model).PushCommand({clock_.wall_ns(), std::move(action)}, ticket, std::move(done));
+      ShardFor(model).PushCommand({clock_.wall_ns(), by, std::move(action)}, ticket,
+                                  std::move(done));
     }
   }
   wake_();

@@ -86,7 +86,8 @@ class AdmissionGate {
   void CountShed(uint64_t rows);
   // UNAVAILABLE if the gate is closed, RESOURCE_EXHAUSTED if too many commands wait; `done` is then
   // not called. Settings are always admitted.
-  absl::Status Run(const std::string& model, CommandAction action, CommandDone done);
+  absl::Status Run(const std::string& model, const Principal& by, CommandAction action,
+                   CommandDone done);
 
   // Charges what the core made of a batch, which also stays in memory until the commit and may be
   // larger than the batch.

@@ -36,8 +36,8 @@ void CommitComposer::Compose(Commit* commit) {
                           std::make_move_iterator(shard.effects.writes.end()));
     shard.effects.writes.clear();
     if (Planted(PlantedBug::kLosesAWrite) && commit->writes.size() > 8) commit->writes.pop_back();
-    for (const std::string& note : shard.effects.notes) {
-      Log(LogLevel::kInfo, "state changed", {{"what", note}});
+    for (const Note& note : shard.effects.notes) {
+      Log(LogLevel::kInfo, "state changed", {{"what", note.text}, {"by", NameOf(note.by)}});
     }
   }
   AddIncidents(commit);

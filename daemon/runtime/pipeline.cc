@@ -225,7 +225,8 @@ void Pipeline::CountRejected(v1::RejectReason reason, uint64_t rows) {
 
 void Pipeline::CountShed(uint64_t rows) { impl_->gate->CountShed(rows); }
 
-void Pipeline::Run(const std::string& model, CommandAction action, const CommandDone& done) {
+void Pipeline::Run(const std::string& model, const Principal& by, CommandAction action,
+                   const CommandDone& done) {
   std::unique_lock lock(impl_->mutex, std::defer_lock);
   if (auto* apply = std::get_if<faultline::ApplySettings>(&action)) {
     // The number of shards does not change at run time, and limits are divided by it.
@@ -238,7 +239,7 @@ void Pipeline::Run(const std::string& model, CommandAction action, const Command
     impl_->committer->ApplySettings(apply->settings);
   }
   CommandResult result;
-  result.status = impl_->gate->Run(model, std::move(action), done);
+  result.status = impl_->gate->Run(model, by, std::move(action), done);
   if (lock.owns_lock()) lock.unlock();
   if (!result.status.ok() && done) done(result);
 }

@@ -73,8 +73,10 @@ class Pipeline {
   // Rows dropped because their sender could not wait.
   void CountShed(uint64_t rows);
 
-  // Runs a command. For commands that concern one incident, `model` is the incident's model.
-  void Run(const std::string& model, CommandAction action, const CommandDone& done);
+  // Runs a command of `by`. For commands that concern one incident, `model` is the incident's
+  // model.
+  void Run(const std::string& model, const Principal& by, CommandAction action,
+           const CommandDone& done);
 
   PipelineReading Read() const;
   // One model, or null.

@@ -93,7 +93,7 @@ BatchResult CoreState::Apply(std::unique_ptr<EventBatch> batch) {
 
 CommandResult CoreState::Run(CommandAction action, int64_t now_ns) {
   CommandResult result;
-  shard_->Apply(Command{now_ns, std::move(action)}, &result, &effects_);
+  shard_->Apply(Command{now_ns, Principal::Person("fuzz"), std::move(action)}, &result, &effects_);
   return result;
 }
 

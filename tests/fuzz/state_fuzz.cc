@@ -40,8 +40,8 @@ void GoOn(CoreState* core) {
                              i % 2 == 1));
   }
   core->Run(RelearnReference{"credit", "1"}, kNow + 700 * kSecond);
-  core->Run(RollbackReference{"credit", "1", {}, "back"}, kNow + 700 * kSecond);
-  core->Run(PromoteReference{"credit", "1", {}, "on"}, kNow + 701 * kSecond);
+  core->Run(RollbackReference{"credit", "1", "back"}, kNow + 700 * kSecond);
+  core->Run(PromoteReference{"credit", "1", "on"}, kNow + 701 * kSecond);
   core->Apply(DecodedBatch(99, 12, kNow + 720 * kSecond, false));
   core->Tick(kNow + 900 * kSecond);
   core->Cut();
@@ -64,8 +64,8 @@ Stored SeedOf(bool in_time, int batches) {
     core.Cut();
   }
   if (batches > 10) {
-    core.Run(CommentIncident{1, {}, "looking"}, kNow + 200 * kSecond);
-    core.Run(SilenceModel{"credit", kNow + 300 * kSecond, {}, "quiet"}, kNow + 200 * kSecond);
+    core.Run(CommentIncident{1, "looking"}, kNow + 200 * kSecond);
+    core.Run(SilenceModel{"credit", kNow + 300 * kSecond, "quiet"}, kNow + 200 * kSecond);
     core.Cut();
   }
   return core.stored();

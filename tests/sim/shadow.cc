@@ -69,12 +69,14 @@ std::string Shadow::Fold(const Input& input, uint32_t shard, BatchResult* result
       if (const auto* gone = std::get_if<DeleteModel>(&action)) {
         clocks_.erase({gone->name, gone->version});
       }
-      core.shard->Apply({input.now_ns, std::move(action)}, &ignored, &core.effects);
+      core.shard->Apply({input.now_ns, input.principal, std::move(action)}, &ignored,
+                        &core.effects);
       return {};
     }
     case Input::Kind::kSettings:
       settings_ = input.settings;
-      core.shard->Apply({input.now_ns, ApplySettings{input.settings}}, &ignored, &core.effects);
+      core.shard->Apply({input.now_ns, Principal::Configuration(), ApplySettings{input.settings}},
+                        &ignored, &core.effects);
       return {};
     case Input::Kind::kTick:
       if (input.now_ns - std::exchange(core.last_tick_ns, input.now_ns) > kUnwatchedNs) {

@@ -26,6 +26,7 @@ struct Input {
   uint64_t epoch = 0;
   uint64_t sequence = 0;
   std::shared_ptr<bool> there;            // set once it is committed
+  Principal principal;                    // of kCommand
   std::function<CommandAction()> action;  // of kCommand; commands cannot be copied
   std::shared_ptr<const Settings> settings;
 };

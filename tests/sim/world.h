@@ -84,7 +84,8 @@ class World {
   void RetryWaiting();
 
   void Order();
-  void Run(const std::string& model, const std::function<CommandAction()>& action);
+  void Run(const std::string& model, const std::string& person,
+           const std::function<CommandAction()>& action);
   void Reload();
   void TryDamaged();
 

@@ -122,11 +122,13 @@ void World::Submit(const Packet& packet, std::unique_ptr<EventBatch> batch) {
   input.kind = Input::Kind::kBatch;
   input.model = batch->model;
   input.now_ns = batch->received_ns;
-  input.batch = std::make_shared<EventBatch>(*batch);
   input.epoch = packet.epoch;
   input.sequence = packet.sequence;
   input.there = std::make_shared<bool>(false);
   if (packet.producer != kNobody) input.producer = ProducerId(packet.producer);
+  const auto copy = std::make_shared<EventBatch>(*batch);
+  copy->principal = Principal::Producer(input.producer);
+  input.batch = copy;
   const uint64_t bytes = batch->bytes;
   uint64_t expected = 0;
   const Admission admission = pipeline_->Submit(
@@ -180,17 +182,20 @@ void World::RetryWaiting() {
   }
 }
 
-void World::Run(const std::string& model, const std::function<CommandAction()>& action) {
+void World::Run(const std::string& model, const std::string& person,
+                const std::function<CommandAction()>& action) {
   ++happened_.commands;
   Input input;
   input.kind = Input::Kind::kCommand;
   input.model = model;
   input.now_ns = kStartNs + steady_ns_ + wall_shift_ns_;
+  input.principal = Principal::Person(person);
   input.action = action;
   bool refused = false;
-  pipeline_->Run(model, action(), [&refused, this, life = life_](const CommandResult& result) {
-    if (life == life_ && absl::IsResourceExhausted(result.status)) refused = true;
-  });
+  pipeline_->Run(model, input.principal, action(),
+                 [&refused, this, life = life_](const CommandResult& result) {
+                   if (life == life_ && absl::IsResourceExhausted(result.status)) refused = true;
+                 });
   if (!refused) oracle_.Commanded(std::move(input));
 }
 
@@ -198,7 +203,7 @@ void World::Reload() {
   ++happened_.reloads;
   settings_ = plan_.MakeSettings(++revision_);
   const int64_t now_ns = kStartNs + steady_ns_ + wall_shift_ns_;
-  pipeline_->Run("", ApplySettings{settings_}, nullptr);
+  pipeline_->Run("", Principal::Configuration(), ApplySettings{settings_}, nullptr);
   oracle_.Reloaded(settings_, now_ns);
 }
 
@@ -218,24 +223,24 @@ void World::Order() {
   }
   switch (random_.Below(10)) {
     case 0:
-      return Run(owner, [=] { return AcknowledgeIncident{id, "ann", "seen"}; });
+      return Run(owner, "ann", [=] { return AcknowledgeIncident{id, "seen"}; });
     case 1:
-      return Run(owner, [=] { return ResolveIncident{id, "bob", ""}; });
+      return Run(owner, "bob", [=] { return ResolveIncident{id, ""}; });
     case 2:
-      return Run(owner, [=] { return CommentIncident{id, "cid", "hm"}; });
+      return Run(owner, "cid", [=] { return CommentIncident{id, "hm"}; });
     case 3:
-      return Run(model, [=] { return RecordDeploy{model, version, "note"}; });
+      return Run(model, "dan", [=] { return RecordDeploy{model, version, "note"}; });
     case 4:
-      return Run(model, [=] { return SilenceModel{model, now_ns + 5 * kSecond, "ann", "work"}; });
+      return Run(model, "ann", [=] { return SilenceModel{model, now_ns + 5 * kSecond, "work"}; });
     case 5:
-      return Run(model, [=] { return RelearnReference{model, version}; });
+      return Run(model, "dan", [=] { return RelearnReference{model, version}; });
     case 6:
-      return Run(std::string(kTestModelName), [] { return TestAlert{3 * kSecond}; });
+      return Run(std::string(kTestModelName), "dan", [] { return TestAlert{3 * kSecond}; });
     case 7:
       if (random_.Below(4) != 0) return;
-      return Run(model, [=] { return DeleteModel{model, version}; });
+      return Run(model, "dan", [=] { return DeleteModel{model, version}; });
     case 8:
-      return Run(model, [=] {
+      return Run(model, "dan", [=] {
         CreateModel create;
         create.model.set_name(model);
         create.model.set_version(version);
@@ -243,7 +248,7 @@ void World::Order() {
       });
     default: {
       const uint64_t seed = random_.Bits();
-      return Run(model, [=] {
+      return Run(model, "dan", [=] {
         InstallReference install{model, version, {}};
         testing::Random random(seed);
         for (int i = 0; i < 10; ++i) {

@@ -17,7 +17,8 @@ absl::Status CoreTrial::Import(const std::string& model, const std::string& vers
   for (const auto& batch : rows) install.rows.push_back(std::make_unique<EventBatch>(*batch));
   const int64_t now_ns = rows.empty() ? 0 : rows.back()->received_ns;
   CommandResult result;
-  shard_.Apply(Command{now_ns, std::move(install)}, &result, &effects_);
+  shard_.Apply(Command{now_ns, Principal::Person("backtest"), std::move(install)}, &result,
+               &effects_);
   return result.status;
 }
 

@@ -1,6 +1,7 @@
 #include <absl/strings/str_cat.h>
 
 #include <memory>
+#include <string>
 
 #include "daemon/cli/commands/client_command.h"
 #include "daemon/cli/args/command_line.h"
@@ -17,12 +18,14 @@ namespace {
 struct AlertOptions {
   ClientOptions client;
   uint32_t seconds = 300;
+  std::string actor = Actor();
 };
 
 int Test(const AlertOptions& options) {
   const auto admin = v1::AdminService::NewStub(Connect(options.client));
   v1::TestAlertRequest request;
   request.set_seconds(options.seconds);
+  request.set_actor(options.actor);
   v1::TestAlertResponse response;
   const grpc::Status status =
       Call(options.client, admin.get(), &v1::AdminService::Stub::TestAlert, request, &response);
@@ -47,6 +50,7 @@ void AddAlert(Command root) {
   test.AddOption("--seconds", &options->seconds, "How long it fires")
       .InRange(1u, 3'600u)
       .ShowDefault();
+  test.AddOption("--actor", &options->actor, "Who you are").ShowDefault();
   test.OnRun([options] { return Test(*options); });
 }
 

@@ -111,6 +111,7 @@ bool ParseSignal(const std::string& text, v1::Signal* signal) {
 
 int Create(const ModelsOptions& options) {
   v1::CreateModelRequest request;
+  request.set_actor(options.actor);
   v1::Model* model = request.mutable_model();
   model->set_name(options.model.name);
   model->set_version(options.model.version.value_or(""));
@@ -134,6 +135,7 @@ int Deploy(const ModelsOptions& options) {
   request.set_name(options.model.name);
   request.set_version(options.model.version.value_or(""));
   request.set_note(options.note);
+  request.set_actor(options.actor);
   v1::RecordDeployResponse response;
   const grpc::Status status =
       Call(options.client, Models(options).get(), &Stub::RecordDeploy, request, &response);
@@ -190,6 +192,7 @@ int DeleteModel(const ClientOptions& client, ModelChoice model) {
   v1::DeleteModelRequest request;
   request.set_name(model.name);
   request.set_version(*model.version);
+  request.set_actor(Actor());
   v1::DeleteModelResponse response;
   status = Call(client, models.get(), &Stub::DeleteModel, request, &response);
   if (!status.ok()) return Report(status, client);
@@ -217,6 +220,9 @@ void AddModels(Command root) {
       AddOne(models, "deploy", "Marks a deployment on the model's timeline", options, Deploy);
   AddModelChoice(deploy, &options->model);
   deploy.AddOption("--note", &options->note, "A remark");
+  for (Command command : {create, deploy}) {
+    command.AddOption("--actor", &options->actor, "Who you are").ShowDefault();
+  }
   Command silence =
       AddOne(models, "silence", "Lets no alert of a model open an incident", options, Silence);
   silence.AddOption("name", &options->model.name, "Name of the model; all its versions").Required();

@@ -70,6 +70,7 @@ absl::StatusOr<v1::Reference> ImportReference(const std::shared_ptr<grpc::Channe
   v1::ImportReferenceRequest request;
   request.mutable_header()->set_model(model);
   request.mutable_header()->set_version(version);
+  request.mutable_header()->set_actor(Actor());
   bool open = writer->Write(request);
   uint64_t sent = 0;
   absl::Status read;

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "daemon/core/contract/event.h"
-#include "daemon/core/contract/person.h"
+#include "daemon/core/contract/principal.h"
 #include "daemon/core/settings/settings.h"
 #include "faultline/v1/incident.pb.h"
 #include "faultline/v1/model.pb.h"
@@ -19,31 +19,26 @@ namespace faultline {
 
 // What people and programs may ask of the core. Commands go through the same queue as events, so
 // the state is a function of the one sequence. Each names its model, which decides the shard, or
-// concerns all shards.
+// concerns all shards. Who gave it and when stands once, on Command.
 
 struct AcknowledgeIncident {
   uint64_t incident = 0;
-  Person actor;
   std::string comment;
 };
 struct ResolveIncident {
   uint64_t incident = 0;
-  Person actor;
   std::string comment;
 };
 struct CommentIncident {
   uint64_t incident = 0;
-  Person actor;
   std::string comment;
 };
 struct ReopenIncident {
   uint64_t incident = 0;
-  Person actor;
   std::string comment;
 };
 struct SuppressIncident {
   uint64_t incident = 0;
-  Person actor;
   std::string comment;
   int64_t until_ns = 0;  // not in the future: it ends
 };
@@ -59,7 +54,6 @@ struct RecordDeploy {
 struct SilenceModel {
   std::string name;
   int64_t until_ns = 0;
-  Person actor;
   std::string reason;
 };
 // Reference rows, all of them, as batches with equal columns; replaces the reference in use.
@@ -73,13 +67,11 @@ struct RelearnReference {
 // The rolling reference comes into use.
 struct PromoteReference {
   std::string name, version;
-  Person actor;
   std::string comment;
 };
 // The last import, promotion or relearning is taken back.
 struct RollbackReference {
   std::string name, version;
-  Person actor;
   std::string comment;
 };
 // Opens a test incident under the model name "faultline_test" that resolves by a tick.
@@ -97,6 +89,7 @@ using CommandAction = std::variant<AcknowledgeIncident, ResolveIncident, Comment
 
 struct Command {
   int64_t now_ns = 0;  // the daemon's clock at admission
+  Principal principal;
   CommandAction action;
 };
 

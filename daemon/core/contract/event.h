@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "daemon/core/contract/principal.h"
 #include "daemon/core/contract/streams.h"
 #include "faultline/v1/event.pb.h"
 #include "faultline/v1/ingestion.pb.h"
@@ -47,6 +48,7 @@ struct EventBatch {
   std::vector<Column> columns;
   std::vector<std::pair<std::string, std::string>> tags;
   Source source = Source::kGrpc;
+  Principal principal = Principal::Producer("");  // admission knows its id
   uint8_t stream = kInferenceStream;  // of its model's streams of panes, the one it belongs to
   int64_t received_ns = 0;            // the daemon's clock at admission
   uint64_t client_dropped_rows = 0;

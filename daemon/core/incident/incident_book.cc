@@ -90,6 +90,10 @@ void Refresh(v1::Incident* incident) {
   incident->set_summary(SummarySentence(*incident));
 }
 
+bool WrittenByPerson(const v1::IncidentEvent& event) {
+  return event.who().kind() == v1::ACTOR_KIND_PERSON;
+}
+
 // Takes one entry out of the timeline's middle; the first time it turns into the entry that says
 // how many are left out.
 void LeaveOneOut(uint32_t* left_out, v1::Incident* incident) {
@@ -97,7 +101,7 @@ void LeaveOneOut(uint32_t* left_out, v1::Incident* incident) {
   const int first = kTimelineHead + (*left_out > 0 ? 1 : 0);
   int victim = first;
   for (int i = first; i < timeline.size(); ++i) {
-    if (timeline[i].actor().empty()) {
+    if (!WrittenByPerson(timeline[i])) {
       victim = i;
       break;
     }
@@ -225,14 +229,14 @@ void IncidentBook::End(const AlertEdge& edge, int64_t now_ns) {
   }
 }
 
-void IncidentBook::Close(uint64_t id, std::string_view why, const Person* actor, int64_t now_ns) {
+void IncidentBook::Close(uint64_t id, std::string_view why, const Principal* by, int64_t now_ns) {
   Held& held = held_.at(id);
   held.incident.set_state(v1::INCIDENT_STATE_RESOLVED);
   *held.incident.mutable_resolve_time() = TimeUtil::NanosecondsToTimestamp(now_ns);
   held.incident.clear_suppressed_until();
   AddEvent(&held, std::string(why),
-           actor == nullptr ? v1::INCIDENT_EVENT_KIND_RESOLVED : v1::INCIDENT_EVENT_KIND_REVIEW,
-           actor, now_ns);
+           by == nullptr ? v1::INCIDENT_EVENT_KIND_RESOLVED : v1::INCIDENT_EVENT_KIND_REVIEW, by,
+           now_ns);
   Changed(id, "resolved");
   open_id_ = 0;
   test_until_ns_ = 0;
@@ -250,20 +254,21 @@ v1::Incident* IncidentBook::Explain() {
   return incident;
 }
 
-void IncidentBook::Note(std::string_view text, const Person& actor, int64_t now_ns) {
+void IncidentBook::Note(std::string_view text, const Principal& by, int64_t now_ns) {
   if (open_id_ == 0) return;
   std::string words = CleanText(text, kNoteBytesMax);
   AddEvent(&held_.at(open_id_), words, v1::INCIDENT_EVENT_KIND_CONTEXT,
-           actor.empty() ? nullptr : &actor, now_ns);
+           by.kind == Principal::Kind::kDaemon ? nullptr : &by, now_ns);
   Changed(open_id_, std::move(words));
 }
 
-uint64_t IncidentBook::OpenTest(const ModelSettings& settings, int64_t fire_ns, int64_t now_ns) {
+uint64_t IncidentBook::OpenTest(const ModelSettings& settings, int64_t fire_ns, const Principal& by,
+                                int64_t now_ns) {
   FAULTLINE_CHECK(model_ == kTestModelName, "only the reserved model has test incidents");
   test_until_ns_ = now_ns + fire_ns;
   ++revision_;
   if (open_id_ != 0) {
-    Note("test alert prolonged", "", now_ns);
+    Note("test alert prolonged", by, now_ns);
     return open_id_;
   }
   AlertEdge edge;
@@ -304,7 +309,7 @@ void IncidentBook::Retain(uint32_t resolved_max) {
     const uint64_t id = resolved_.front();
     resolved_.pop_front();
     Changed(id, "removed: more resolved incidents than are kept");
-    pending_[id].removed = true;
+    pending_[id].removed = pending_[id].expired = true;
     held_.erase(id);
   }
 }
@@ -323,7 +328,7 @@ void IncidentBook::Clear() {
 }
 
 void IncidentBook::AddEvent(Held* held, std::string text, v1::IncidentEventKind kind,
-                            const Person* actor, int64_t now_ns) {
+                            const Principal* by, int64_t now_ns) {
   while (held->incident.timeline_size() >= static_cast<int>(kIncidentTimelineMax)) {
     LeaveOneOut(&held->left_out, &held->incident);
   }
@@ -331,8 +336,8 @@ void IncidentBook::AddEvent(Held* held, std::string text, v1::IncidentEventKind 
   *event->mutable_time() = TimeUtil::NanosecondsToTimestamp(now_ns);
   event->set_text(std::move(text));
   event->set_kind(kind);
-  if (actor == nullptr) return;
-  *event->mutable_who() = ActorMessage(*actor);
+  if (by == nullptr) return;
+  *event->mutable_who() = ActorMessage(*by);
   event->set_actor(event->who().name());
 }
 
@@ -343,11 +348,12 @@ void IncidentBook::Changed(uint64_t id, std::string words) {
   if (pending.words.size() < kWordsMax) pending.words.push_back(std::move(words));
 }
 
-void IncidentBook::TakeChanges(std::vector<IncidentChange>* changes) {
+void IncidentBook::TakeChanges(const Principal& by, std::vector<IncidentChange>* changes) {
   for (auto& [id, pending] : pending_) {
     IncidentChange change;
     change.id = id;
     change.removed = pending.removed;
+    change.by = pending.expired ? Principal::Daemon() : by;
     for (const std::string& words : pending.words) {
       absl::StrAppend(&change.change, change.change.empty() ? "" : "; ", words);
     }

@@ -11,13 +11,12 @@
 
 #include "daemon/core/alert/alert_book.h"
 #include "daemon/core/contract/effects.h"
-#include "daemon/core/contract/person.h"
+#include "daemon/core/contract/principal.h"
 #include "daemon/core/settings/settings.h"
 #include "faultline/v1/incident.pb.h"
 
 namespace faultline {
 
-inline constexpr size_t kActorBytesMax = 128;
 inline constexpr size_t kCommentBytesMax = 4'096;
 inline constexpr int64_t kSuppressMaxNs = 30LL * 86'400 * 1'000'000'000;
 // Resolved incidents whose content stays in memory, so that they can still be commented and their
@@ -56,8 +55,8 @@ class IncidentBook {
              int64_t now_ns);
 
   // Puts a line on the timeline of the open incident, if there is one: a deploy, a version change,
-  // a silence. Empty actor: the daemon.
-  void Note(std::string_view text, const Person& actor, int64_t now_ns);
+  // a silence.
+  void Note(std::string_view text, const Principal& by, int64_t now_ns);
 
   // Whether an incident is open and has a change that is still to be taken.
   bool OpenChanged() const { return pending_.contains(open_id_); }
@@ -67,18 +66,18 @@ class IncidentBook {
 
   // A person's decisions. NOT_FOUND if this model never had, or no longer has, the incident;
   // FAILED_PRECONDITION saying why if it is resolved (to acknowledge, to resolve) or no longer in
-  // memory (to comment); INVALID_ARGUMENT if actor or comment are too long, or a comment is empty.
+  // memory (to comment); INVALID_ARGUMENT if name or comment are too long, or a comment is empty.
   // Acknowledging again as the same person without a comment changes nothing. Control characters
   // and invalid UTF-8 in what they wrote are replaced.
-  absl::Status Acknowledge(uint64_t id, const Person& actor, std::string_view comment,
+  absl::Status Acknowledge(uint64_t id, const Principal& by, std::string_view comment,
                            int64_t now_ns);
-  absl::Status Resolve(uint64_t id, const Person& actor, std::string_view comment, int64_t now_ns);
-  absl::Status Comment(uint64_t id, const Person& actor, std::string_view comment, int64_t now_ns);
+  absl::Status Resolve(uint64_t id, const Principal& by, std::string_view comment, int64_t now_ns);
+  absl::Status Comment(uint64_t id, const Principal& by, std::string_view comment, int64_t now_ns);
   // Opens a resolved one again; FAILED_PRECONDITION as well if another one is open. It resolves
   // when alerts that fired meanwhile have, or by a person's decision.
-  absl::Status Reopen(uint64_t id, const Person& actor, std::string_view comment, int64_t now_ns);
+  absl::Status Reopen(uint64_t id, const Principal& by, std::string_view comment, int64_t now_ns);
   // Its alerts count as silenced until then, at most kSuppressMaxNs ahead; not ahead: no longer.
-  absl::Status Suppress(uint64_t id, int64_t until_ns, const Person& actor,
+  absl::Status Suppress(uint64_t id, int64_t until_ns, const Principal& by,
                         std::string_view comment, int64_t now_ns);
   bool suppressed() const;
   // The alert belongs to an incident that is suppressed.
@@ -86,7 +85,8 @@ class IncidentBook {
 
   // Opens a test incident that Tick resolves at now_ns + fire_ns, or prolongs the one that is open.
   // Only on the book of kTestModelName. Returns its id.
-  uint64_t OpenTest(const ModelSettings& settings, int64_t fire_ns, int64_t now_ns);
+  uint64_t OpenTest(const ModelSettings& settings, int64_t fire_ns, const Principal& by,
+                    int64_t now_ns);
   // Resolves a test incident, or ends a suppression, whose time has come.
   void Tick(int64_t now_ns);
 
@@ -95,8 +95,9 @@ class IncidentBook {
   // Removes all incidents: the model is deleted.
   void Clear();
 
-  // Appends what changed since the last call, in order of ids.
-  void TakeChanges(std::vector<IncidentChange>* changes);
+  // Appends what changed since the last call, in order of ids. `by`: who gave the input that
+  // changed it; what retention removed, the daemon did.
+  void TakeChanges(const Principal& by, std::vector<IncidentChange>* changes);
 
   // An incident whose content is in memory as of the last TakeChanges, or null.
   const v1::Incident* Find(uint64_t id) const;
@@ -134,6 +135,7 @@ class IncidentBook {
     std::vector<std::string> words;  // the first few
     size_t count = 0;                // of all
     bool removed = false;
+    bool expired = false;  // removed by retention, not with its model
   };
 
   uint64_t NewId(int64_t event_ns) const;
@@ -142,13 +144,13 @@ class IncidentBook {
             int64_t now_ns);
   void Renew(const AlertEdge& edge, const EdgeContext& context);
   void End(const AlertEdge& edge, int64_t now_ns);
-  // `actor`: null if nobody did it.
-  void Close(uint64_t id, std::string_view why, const Person* actor, int64_t now_ns);
-  absl::Status CheckCommand(uint64_t id, const Person& actor, std::string_view comment) const;
+  // `by`: null if nobody decided it.
+  void Close(uint64_t id, std::string_view why, const Principal* by, int64_t now_ns);
+  absl::Status CheckCommand(uint64_t id, const Principal& by, std::string_view comment) const;
   static absl::Status NoLongerHeld(uint64_t id, const char* what);
   void EndSuppression(int64_t now_ns);
-  void AddReview(Held* held, std::string text, const Person& actor, int64_t now_ns);
-  void AddEvent(Held* held, std::string text, v1::IncidentEventKind kind, const Person* actor,
+  void AddReview(Held* held, std::string text, const Principal& by, int64_t now_ns);
+  void AddEvent(Held* held, std::string text, v1::IncidentEventKind kind, const Principal* by,
                 int64_t now_ns);
   void Changed(uint64_t id, std::string words);
 

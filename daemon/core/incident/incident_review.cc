@@ -14,8 +14,6 @@ namespace {
 
 using google::protobuf::util::TimeUtil;
 
-constexpr const char* kNobody = "somebody";
-
 std::string WithComment(std::string what, std::string_view comment) {
   if (!comment.empty()) absl::StrAppend(&what, ": ", CleanText(comment, kCommentBytesMax));
   return what;
@@ -28,26 +26,11 @@ absl::Status ResolvedAlready(uint64_t id) {
 
 }  // namespace
 
-v1::Actor ActorMessage(const Person& person) {
-  v1::Actor actor;
-  const std::string claimed = CleanText(person.claimed, kActorBytesMax);
-  if (!person.uid.has_value()) {
-    actor.set_name(claimed.empty() ? kNobody : claimed);
-    return actor;
-  }
-  actor.set_authenticated(true);
-  actor.set_uid(*person.uid);
-  actor.set_name(person.account.empty() ? absl::StrCat("uid ", *person.uid)
-                                        : CleanText(person.account, kActorBytesMax));
-  if (claimed != actor.name()) actor.set_claimed_name(claimed);
-  return actor;
-}
-
-absl::Status IncidentBook::CheckCommand(uint64_t id, const Person& actor,
+absl::Status IncidentBook::CheckCommand(uint64_t id, const Principal& by,
                                         std::string_view comment) const {
-  if (actor.claimed.size() > kActorBytesMax) {
+  if (by.name.size() > kActorBytesMax) {
     return absl::InvalidArgumentError(
-        absl::StrCat("actor: ", actor.claimed.size(), " bytes: expected at most ", kActorBytesMax));
+        absl::StrCat("actor: ", by.name.size(), " bytes: expected at most ", kActorBytesMax));
   }
   if (comment.size() > kCommentBytesMax) {
     return absl::InvalidArgumentError(
@@ -65,17 +48,17 @@ absl::Status IncidentBook::NoLongerHeld(uint64_t id, const char* what) {
                                                     " newer ones are too: ", what));
 }
 
-void IncidentBook::AddReview(Held* held, std::string text, const Person& actor, int64_t now_ns) {
-  AddEvent(held, std::move(text), v1::INCIDENT_EVENT_KIND_REVIEW, &actor, now_ns);
+void IncidentBook::AddReview(Held* held, std::string text, const Principal& by, int64_t now_ns) {
+  AddEvent(held, std::move(text), v1::INCIDENT_EVENT_KIND_REVIEW, &by, now_ns);
 }
 
-absl::Status IncidentBook::Acknowledge(uint64_t id, const Person& actor, std::string_view comment,
+absl::Status IncidentBook::Acknowledge(uint64_t id, const Principal& by, std::string_view comment,
                                        int64_t now_ns) {
-  if (absl::Status status = CheckCommand(id, actor, comment); !status.ok()) return status;
+  if (absl::Status status = CheckCommand(id, by, comment); !status.ok()) return status;
   if (id != open_id_) return ResolvedAlready(id);
   Held& held = held_.at(id);
   v1::Incident& incident = held.incident;
-  const std::string name = ActorMessage(actor).name();
+  const std::string name = NameOf(by);
   const bool again = incident.state() == v1::INCIDENT_STATE_ACKNOWLEDGED;
   if (again && comment.empty()) {
     for (const v1::IncidentEvent& event : incident.timeline()) {
@@ -85,35 +68,35 @@ absl::Status IncidentBook::Acknowledge(uint64_t id, const Person& actor, std::st
     }
   }
   incident.set_state(v1::INCIDENT_STATE_ACKNOWLEDGED);
-  AddReview(&held, WithComment("acknowledged", comment), actor, now_ns);
+  AddReview(&held, WithComment("acknowledged", comment), by, now_ns);
   Changed(id, absl::StrCat("acknowledged by ", name));
   return absl::OkStatus();
 }
 
-absl::Status IncidentBook::Resolve(uint64_t id, const Person& actor, std::string_view comment,
+absl::Status IncidentBook::Resolve(uint64_t id, const Principal& by, std::string_view comment,
                                    int64_t now_ns) {
-  if (absl::Status status = CheckCommand(id, actor, comment); !status.ok()) return status;
+  if (absl::Status status = CheckCommand(id, by, comment); !status.ok()) return status;
   if (id != open_id_) return ResolvedAlready(id);
-  Close(id, WithComment("resolved", comment), &actor, now_ns);
+  Close(id, WithComment("resolved", comment), &by, now_ns);
   return absl::OkStatus();
 }
 
-absl::Status IncidentBook::Comment(uint64_t id, const Person& actor, std::string_view comment,
+absl::Status IncidentBook::Comment(uint64_t id, const Principal& by, std::string_view comment,
                                    int64_t now_ns) {
-  if (absl::Status status = CheckCommand(id, actor, comment); !status.ok()) return status;
+  if (absl::Status status = CheckCommand(id, by, comment); !status.ok()) return status;
   if (comment.empty()) {
     return absl::InvalidArgumentError("comment: empty: expected 1 to 4096 bytes");
   }
   const auto held = held_.find(id);
   if (held == held_.end()) return NoLongerHeld(id, "it takes no more comments");
-  AddReview(&held->second, CleanText(comment, kCommentBytesMax), actor, now_ns);
-  Changed(id, absl::StrCat("comment by ", ActorMessage(actor).name()));
+  AddReview(&held->second, CleanText(comment, kCommentBytesMax), by, now_ns);
+  Changed(id, absl::StrCat("comment by ", NameOf(by)));
   return absl::OkStatus();
 }
 
-absl::Status IncidentBook::Reopen(uint64_t id, const Person& actor, std::string_view comment,
+absl::Status IncidentBook::Reopen(uint64_t id, const Principal& by, std::string_view comment,
                                   int64_t now_ns) {
-  if (absl::Status status = CheckCommand(id, actor, comment); !status.ok()) return status;
+  if (absl::Status status = CheckCommand(id, by, comment); !status.ok()) return status;
   if (id == open_id_) {
     return absl::FailedPreconditionError(
         absl::StrCat("incident ", FormatIncidentId(id), " is not resolved"));
@@ -131,14 +114,14 @@ absl::Status IncidentBook::Reopen(uint64_t id, const Person& actor, std::string_
   open_id_ = id;
   held->second.incident.set_state(v1::INCIDENT_STATE_OPEN);
   held->second.incident.clear_resolve_time();
-  AddReview(&held->second, WithComment("opened again", comment), actor, now_ns);
-  Changed(id, absl::StrCat("opened again by ", ActorMessage(actor).name()));
+  AddReview(&held->second, WithComment("opened again", comment), by, now_ns);
+  Changed(id, absl::StrCat("opened again by ", NameOf(by)));
   return absl::OkStatus();
 }
 
-absl::Status IncidentBook::Suppress(uint64_t id, int64_t until_ns, const Person& actor,
+absl::Status IncidentBook::Suppress(uint64_t id, int64_t until_ns, const Principal& by,
                                     std::string_view comment, int64_t now_ns) {
-  if (absl::Status status = CheckCommand(id, actor, comment); !status.ok()) return status;
+  if (absl::Status status = CheckCommand(id, by, comment); !status.ok()) return status;
   if (id != open_id_) return ResolvedAlready(id);
   if (until_ns > now_ns + kSuppressMaxNs) {
     return absl::InvalidArgumentError("until: expected at most 30 days ahead");
@@ -151,8 +134,8 @@ absl::Status IncidentBook::Suppress(uint64_t id, int64_t until_ns, const Person&
   } else {
     held.incident.clear_suppressed_until();
   }
-  AddReview(&held, WithComment(words, comment), actor, now_ns);
-  Changed(id, absl::StrCat(words, " by ", ActorMessage(actor).name()));
+  AddReview(&held, WithComment(words, comment), by, now_ns);
+  Changed(id, absl::StrCat(words, " by ", NameOf(by)));
   return absl::OkStatus();
 }
 

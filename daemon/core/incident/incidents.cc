@@ -68,7 +68,7 @@ void Incidents::Apply(const ModelView& model, const JudgedPane* pane,
 void Incidents::TakeChanges(uint32_t resolved_max, Effects* effects) {
   book_.Retain(resolved_max);
   const size_t before = effects->incidents.size();
-  book_.TakeChanges(&effects->incidents);
+  book_.TakeChanges(effects->by, &effects->incidents);
   if (bundles_.open() != 0 && bundles_.open() != book_.open_id()) bundles_.Close();
   for (size_t i = before; i < effects->incidents.size(); ++i) {
     if (effects->incidents[i].removed) bundles_.Remove(effects->incidents[i].id, effects);

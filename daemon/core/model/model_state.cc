@@ -201,8 +201,8 @@ void ModelState::ApplySettings(int64_t now_ns, Effects* effects) {
   changed_ = true;
 }
 
-void ModelState::Silence(int64_t until_ns, const Person& actor, std::string_view reason,
-                         int64_t now_ns) {
+void ModelState::Silence(int64_t until_ns, std::string_view reason, int64_t now_ns,
+                         Effects* effects) {
   share_.decisions.SilenceUntil(until_ns > now_ns ? until_ns : 0);
   std::string text =
       !share_.decisions.silenced()
@@ -210,7 +210,9 @@ void ModelState::Silence(int64_t until_ns, const Person& actor, std::string_view
           : absl::StrCat("silenced until ",
                          TimeUtil::ToString(TimeUtil::NanosecondsToTimestamp(until_ns)));
   if (!reason.empty()) text.append(": ").append(reason);
-  book().Note(text, actor, now_ns);
+  book().Note(text, effects->by, now_ns);
+  TakeIncidents(effects);
+  effects->AddNote(share_.Title() + text);
 }
 
 void ModelState::TakeIncidents(Effects* effects) {
@@ -220,28 +222,33 @@ void ModelState::TakeIncidents(Effects* effects) {
 absl::Status ModelState::InstallReference(const faultline::InstallReference& command,
                                           int64_t now_ns, v1::Reference* reference,
                                           Effects* effects) {
-  return StreamOf(streams_, *command.rows.front())
-      .ChangeReferences()
-      .Install(command.rows, {}, now_ns, reference, effects);
+  absl::Status status =
+      StreamOf(streams_, *command.rows.front())
+          .ChangeReferences()
+          .Install(command.rows, {NameOf(effects->by), ""}, now_ns, reference, effects);
+  if (!status.ok()) return status;
+  effects->AddNote(absl::StrCat(share_.Title(), "reference ", reference->version(), " imported, ",
+                                reference->signals(), " signals"));
+  return absl::OkStatus();
 }
 
 void ModelState::RelearnReference(Effects* effects) {
-  for (const auto& stream : streams_) stream->ChangeReferences().Relearn();
-  effects->notes.push_back(share_.Title() + "learns its reference again");
+  for (const auto& stream : streams_) stream->ChangeReferences().Relearn(NameOf(effects->by));
+  effects->AddNote(share_.Title() + "learns its reference again");
 }
 
 absl::Status ModelState::PromoteReference(const faultline::PromoteReference& command,
                                           int64_t now_ns, v1::Reference* reference,
                                           Effects* effects) {
   PaneStream& stream = *streams_[kInferenceStream];
-  absl::Status status = stream.ChangeReferences().Promote(
-      {ActorMessage(command.actor).name(), command.comment}, now_ns, reference);
+  absl::Status status =
+      stream.ChangeReferences().Promote({NameOf(effects->by), command.comment}, now_ns, reference);
   if (!status.ok()) return status;
   book().Note(absl::StrCat("reference ", reference->version(), " promoted from quiet panes"),
-              command.actor, now_ns);
+              effects->by, now_ns);
   TakeIncidents(effects);
-  effects->notes.push_back(absl::StrCat(share_.Title(), "reference ", reference->version(),
-                                        " promoted, ", reference->signals(), " signals"));
+  effects->AddNote(absl::StrCat(share_.Title(), "reference ", reference->version(), " promoted, ",
+                                reference->signals(), " signals"));
   return absl::OkStatus();
 }
 
@@ -249,13 +256,12 @@ absl::Status ModelState::RollbackReference(const faultline::RollbackReference& c
                                            int64_t now_ns, v1::Reference* reference,
                                            Effects* effects) {
   PaneStream& stream = *streams_[kInferenceStream];
-  absl::Status status = stream.ChangeReferences().Rollback(
-      {ActorMessage(command.actor).name(), command.comment}, now_ns, reference);
+  absl::Status status =
+      stream.ChangeReferences().Rollback({NameOf(effects->by), command.comment}, now_ns, reference);
   if (!status.ok()) return status;
-  book().Note(absl::StrCat("back to reference ", reference->version()), command.actor, now_ns);
+  book().Note(absl::StrCat("back to reference ", reference->version()), effects->by, now_ns);
   TakeIncidents(effects);
-  effects->notes.push_back(
-      absl::StrCat(share_.Title(), "back to reference ", reference->version()));
+  effects->AddNote(absl::StrCat(share_.Title(), "back to reference ", reference->version()));
   return absl::OkStatus();
 }
 

@@ -66,7 +66,7 @@ class ModelState : public StreamHost {
   // Follows the shard's settings; changes nothing if they say the same as before.
   void ApplySettings(int64_t now_ns, Effects* effects);
   // Alerts open no incident until then.
-  void Silence(int64_t until_ns, const Person& actor, std::string_view reason, int64_t now_ns);
+  void Silence(int64_t until_ns, std::string_view reason, int64_t now_ns, Effects* effects);
   // Each changes nothing unless OK.
   absl::Status InstallReference(const faultline::InstallReference& command, int64_t now_ns,
                                 v1::Reference* reference, Effects* effects);

@@ -82,13 +82,14 @@ absl::StatusOr<std::unique_ptr<ModelState>> ShardState::NewModel(const std::stri
 
 ModelState* ShardState::Register(std::unique_ptr<ModelState> model, int64_t now_ns,
                                  Effects* effects) {
-  effects->notes.push_back(
+  effects->AddNote(
       absl::StrCat("model ", model->name(), " version ", model->version(), ": registered"));
   const std::vector<ModelState*> versions = VersionsOf(model->name());
   if (!versions.empty()) {
     model->SetDeployed(now_ns);
     for (ModelState* other : versions) {
-      other->book().Note(absl::StrCat("version ", model->version(), " deployed"), "", now_ns);
+      other->book().Note(absl::StrCat("version ", model->version(), " deployed"), effects->by,
+                         now_ns);
       other->TakeIncidents(effects);
     }
   }
@@ -98,6 +99,7 @@ ModelState* ShardState::Register(std::unique_ptr<ModelState> model, int64_t now_
 void ShardState::Reconcile(int64_t now_ns, Effects* effects) {
   if (!restored) return;
   restored = false;
+  effects->by = Principal::Configuration();
   for (auto& [hash, model] : models) model->ApplySettings(now_ns, effects);
 }
 
@@ -154,6 +156,7 @@ absl::Status Shard::FinishRestore() {
 void Shard::Apply(const std::shared_ptr<const EventBatch>& batch, BatchResult* result,
                   Effects* effects) {
   impl_->Reconcile(batch->received_ns, effects);
+  effects->by = batch->principal;
   const bool reserved = batch->model == kTestModelName;
   ModelState* model = reserved ? nullptr : impl_->Find(batch->model, batch->version);
   if (model != nullptr) {
@@ -191,6 +194,7 @@ void Shard::Resume() {
 
 void Shard::Tick(int64_t now_ns, Effects* effects) {
   impl_->Reconcile(now_ns, effects);
+  effects->by = Principal::Daemon();
   for (auto& [hash, model] : impl_->models) model->Tick(now_ns, effects);
 }
 

@@ -29,33 +29,33 @@ absl::Status CheckName(const std::string& name, const std::string& version) {
 struct Runner {
   ShardState& shard;
   int64_t now_ns;
+  const Principal& by;
   CommandResult* result;
   Effects* effects;
 
   void operator()(AcknowledgeIncident& command) {
     result->status = Review(command.incident, [&](IncidentBook& book) {
-      return book.Acknowledge(command.incident, command.actor, command.comment, now_ns);
+      return book.Acknowledge(command.incident, by, command.comment, now_ns);
     });
   }
   void operator()(ResolveIncident& command) {
     result->status = Review(command.incident, [&](IncidentBook& book) {
-      return book.Resolve(command.incident, command.actor, command.comment, now_ns);
+      return book.Resolve(command.incident, by, command.comment, now_ns);
     });
   }
   void operator()(CommentIncident& command) {
     result->status = Review(command.incident, [&](IncidentBook& book) {
-      return book.Comment(command.incident, command.actor, command.comment, now_ns);
+      return book.Comment(command.incident, by, command.comment, now_ns);
     });
   }
   void operator()(ReopenIncident& command) {
     result->status = Review(command.incident, [&](IncidentBook& book) {
-      return book.Reopen(command.incident, command.actor, command.comment, now_ns);
+      return book.Reopen(command.incident, by, command.comment, now_ns);
     });
   }
   void operator()(SuppressIncident& command) {
     result->status = Review(command.incident, [&](IncidentBook& book) {
-      return book.Suppress(command.incident, command.until_ns, command.actor, command.comment,
-                           now_ns);
+      return book.Suppress(command.incident, command.until_ns, by, command.comment, now_ns);
     });
   }
   void operator()(CreateModel& command) { result->status = Create(command.model); }
@@ -90,7 +90,8 @@ struct Runner {
           std::make_unique<ModelState>(&shard.share, std::string(kTestModelName), ""), now_ns,
           effects);
     }
-    const uint64_t id = model->book().OpenTest(*model->share().settings, command.fire_ns, now_ns);
+    const uint64_t id =
+        model->book().OpenTest(*model->share().settings, command.fire_ns, by, now_ns);
     model->TakeIncidents(effects);
     if (const v1::Incident* incident = model->book().Find(id)) result->incident = *incident;
   }
@@ -132,7 +133,7 @@ struct Runner {
     ModelState* model = shard.Find(command.name, command.version);
     if (model == nullptr) return NoModel(command.name, command.version);
     model->Delete(effects);
-    effects->notes.push_back(
+    effects->AddNote(
         absl::StrCat("model ", command.name, " version ", command.version, ": deleted"));
     shard.Remove(model);
     return absl::OkStatus();
@@ -148,9 +149,10 @@ struct Runner {
     std::string text = absl::StrCat("version ", command.version, " deployed");
     if (!command.note.empty()) text.append(": ").append(command.note);
     for (ModelState* version : versions) {
-      version->book().Note(text, "", now_ns);
+      version->book().Note(text, by, now_ns);
       version->TakeIncidents(effects);
     }
+    effects->AddNote(absl::StrCat("model ", command.name, ": ", text));
     return absl::OkStatus();
   }
 
@@ -160,8 +162,7 @@ struct Runner {
       return absl::NotFoundError(absl::StrCat("there is no model ", command.name));
     }
     for (ModelState* version : versions) {
-      version->Silence(command.until_ns, command.actor, command.reason, now_ns);
-      version->TakeIncidents(effects);
+      version->Silence(command.until_ns, command.reason, now_ns, effects);
     }
     return absl::OkStatus();
   }
@@ -187,7 +188,8 @@ struct Runner {
 
 void ShardState::Apply(Command command, CommandResult* result, Effects* effects) {
   Reconcile(command.now_ns, effects);
-  std::visit(Runner{*this, command.now_ns, result, effects}, command.action);
+  effects->by = command.principal;
+  std::visit(Runner{*this, command.now_ns, command.principal, result, effects}, command.action);
 }
 
 void Shard::Apply(Command command, CommandResult* result, Effects* effects) {

@@ -116,7 +116,9 @@ void ReferenceChanges::TakeLearnt(const std::vector<uint32_t>& done, int64_t now
   Learners& learners = stream_.learners;
   const uint64_t rows = learners.RowsOf(done.front()).rows();
   const uint32_t version =
-      stream_.reference_list.Add(Described({}, rows, static_cast<uint32_t>(done.size())), now_ns);
+      stream_.reference_list.Add(Described({stream_.reference_list.TakeRelearner(), ""}, rows,
+                                           static_cast<uint32_t>(done.size())),
+                                 now_ns);
   // Those that began under another setting may end together, but are not the same rows.
   CommonRows together = {.rows = static_cast<uint32_t>(rows), .version = version};
   for (const uint32_t signal : done) {
@@ -131,8 +133,8 @@ void ReferenceChanges::TakeLearnt(const std::vector<uint32_t>& done, int64_t now
     Take(signal, learners.RowsOf(signal).MakeReference(version, sketches));
     StopLearning(signal);
   }
-  effects->notes.push_back(absl::StrCat(stream_.model.Title(), done.size(),
-                                        " signals learnt their reference from ", rows, " rows"));
+  effects->AddNote(absl::StrCat(stream_.model.Title(), done.size(),
+                                " signals learnt their reference from ", rows, " rows"));
   stream_.signals.Recount();
 }
 
@@ -155,7 +157,7 @@ void ReferenceChanges::Fit(const CommonRows& rows, bool again, Effects* effects)
     stream_.Refresh(signal);
   }
   for (const std::string& failure : failures) {
-    effects->notes.push_back(stream_.model.Title() + failure);
+    effects->AddNote(stream_.model.Title() + failure);
   }
 }
 
@@ -283,7 +285,7 @@ absl::Status ReferenceChanges::Install(const std::vector<std::unique_ptr<EventBa
   return absl::OkStatus();
 }
 
-void ReferenceChanges::Relearn() {
+void ReferenceChanges::Relearn(std::string actor) {
   ForgetPrevious();
   for (uint32_t signal = 0; signal < stream_.signals.size(); ++signal) {
     StopLearning(signal);
@@ -291,7 +293,7 @@ void ReferenceChanges::Relearn() {
     Drop(signal);
     stream_.learners.ForgetRefusal(signal);
   }
-  stream_.reference_list.Activate(0, "", "", 0);
+  stream_.reference_list.Relearn(std::move(actor));
   stream_.transforms.KeepPrevious(stream_.signals.schema());
   stream_.transforms.Clear();
   stream_.signals.Recount();

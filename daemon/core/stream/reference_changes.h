@@ -41,8 +41,8 @@ class ReferenceChanges {
                        Effects* effects);
   absl::Status Promote(const ReferenceNote& note, int64_t now_ns, v1::Reference* reference);
   absl::Status Rollback(const ReferenceNote& note, int64_t now_ns, v1::Reference* reference);
-  // Every signal drops its reference and learns anew.
-  void Relearn();
+  // Every signal drops its reference and learns anew. `actor`: the name of who asked.
+  void Relearn(std::string actor);
 
  private:
   void TakeLearnt(const std::vector<uint32_t>& done, int64_t now_ns, Effects* effects);

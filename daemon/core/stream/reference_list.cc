@@ -42,6 +42,7 @@ uint32_t ReferenceList::Add(v1::Reference reference, int64_t now_ns) {
   reference.set_comment(CleanText(reference.comment(), kReferenceCommentBytesMax));
   *reference.mutable_create_time() = TimeUtil::NanosecondsToTimestamp(now_ns);
   *reference.mutable_activate_time() = reference.create_time();
+  relearner_.clear();  // It learns no more, or what it learnt is this.
   all_.push_back(std::move(reference));
   if (all_.size() > kReferencesRememberedMax) all_.erase(all_.begin());
   changed_ = true;
@@ -57,8 +58,17 @@ void ReferenceList::Activate(uint64_t version, const std::string& actor, const s
     reference.set_actor(actor);
     reference.set_comment(CleanText(comment, kReferenceCommentBytesMax));
   }
+  relearner_.clear();
   changed_ = true;
 }
+
+void ReferenceList::Relearn(std::string actor) {
+  for (v1::Reference& reference : all_) reference.set_active(false);
+  relearner_ = std::move(actor);
+  changed_ = true;
+}
+
+std::string ReferenceList::TakeRelearner() { return std::exchange(relearner_, ""); }
 
 void ReferenceList::InheritFrom(const ReferenceList& older) {
   all_ = older.all_;
@@ -71,6 +81,7 @@ void ReferenceList::Cut(Effects* effects) {
   std::string payload;
   Encoder out(&payload);
   out.Varint(newest_version_);
+  out.String(relearner_);
   out.Varint(all_.size());
   for (const v1::Reference& reference : all_) {
     out.Varint(reference.version());
@@ -94,6 +105,7 @@ void ReferenceList::Erase(Effects* effects) const {
 absl::Status ReferenceList::Restore(std::string_view payload) {
   Decoder in(payload);
   const uint64_t newest = in.Varint();
+  relearner_ = in.String();
   const uint64_t count = in.Varint();
   if (!in.ok() || newest > UINT32_MAX || count > kReferencesRememberedMax) return Damaged();
   newest_version_ = static_cast<uint32_t>(newest);

@@ -30,9 +30,13 @@ class ReferenceList {
 
   // Gives a reference the next version; it is in use from now_ns on.
   uint32_t Add(v1::Reference reference, int64_t now_ns);
-  // A reference is taken into use again by a person. 0: none is in use any more.
+  // A reference is put into use again.
   void Activate(uint64_t version, const std::string& actor, const std::string& comment,
                 int64_t now_ns);
+  // None is in use until one is learnt, which `actor` asked for.
+  void Relearn(std::string actor);
+  // Who asked for what is being learnt, empty if nobody did; no longer known afterwards.
+  std::string TakeRelearner();
   void InheritFrom(const ReferenceList& older);
 
   void Cut(Effects* effects);
@@ -43,6 +47,7 @@ class ReferenceList {
   StreamId stream_;
   std::vector<v1::Reference> all_;
   uint32_t newest_version_ = 0;
+  std::string relearner_;  // the name of who asked for what is being learnt
   bool changed_ = false;
 };
 

@@ -131,18 +131,21 @@ class AdminService final : public v1::AdminService::Service {
               absl::StrCat("seconds: must be 1 to ", kTestSecondsMax)};
     }
     const CommandResult result =
-        RunCommand(parts_.pipeline, context, std::string(kTestModelName),
+        RunCommand(parts_.pipeline, context, std::string(kTestModelName), request->actor(),
                    faultline::TestAlert{.fire_ns = int64_t{seconds} * 1'000'000'000});
     if (result.status.ok()) response->set_incident_id(result.incident.id());
     return ToGrpcStatus(result.status);
   }
 
-  grpc::Status ReloadConfig(grpc::ServerContext*, const v1::ReloadConfigRequest*,
+  grpc::Status ReloadConfig(grpc::ServerContext* context, const v1::ReloadConfigRequest* request,
                             v1::ReloadConfigResponse* response) override {
     if (parts_.reload == nullptr) {
       return {grpc::StatusCode::FAILED_PRECONDITION, "the daemon has no configuration file"};
     }
-    const absl::StatusOr<std::vector<std::string>> fields = parts_.reload();
+    const absl::Status valid = CheckText("actor", request->actor(), 0, kActorBytesMax);
+    if (!valid.ok()) return ToGrpcStatus(valid);
+    const absl::StatusOr<std::vector<std::string>> fields =
+        parts_.reload(CallerOf(*context, request->actor()));
     if (!fields.ok()) return ToGrpcStatus(fields.status());
     for (const std::string& field : *fields) response->add_restart_needed(field);
     return grpc::Status::OK;

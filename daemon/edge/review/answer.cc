@@ -28,6 +28,12 @@ bool IsControl(std::string_view character) {
   return character.size() == 2 && first == 0xc2 && static_cast<unsigned char>(character[1]) < 0xa0;
 }
 
+CommandResult Refused(absl::Status status) {
+  CommandResult result;
+  result.status = std::move(status);
+  return result;
+}
+
 // Shared with the callback, which may come after the waiting has ended.
 struct Waiting {
   std::mutex mutex;
@@ -103,45 +109,42 @@ bool IsTime(const google::protobuf::Timestamp& time) {
          time.nanos() < 1'000'000'000;
 }
 
-Person PersonOf(const grpc::ServerContext& context, const std::string& claimed) {
-  Person person(claimed);
-  person.uid = PeerUid(context);
-  if (!person.uid.has_value()) return person;
+Principal CallerOf(const grpc::ServerContext& context, const std::string& claimed) {
+  Principal caller = Principal::Person(claimed);
+  caller.uid = PeerUid(context);
+  if (!caller.uid.has_value()) return caller;
   constexpr size_t kAccountBytesMax = 16'384;
   std::string bytes(kAccountBytesMax, '\0');
   passwd account{};
   passwd* found = nullptr;
-  getpwuid_r(*person.uid, &account, bytes.data(), bytes.size(), &found);
-  if (found != nullptr) person.account = found->pw_name;
-  return person;
+  getpwuid_r(*caller.uid, &account, bytes.data(), bytes.size(), &found);
+  if (found != nullptr) caller.account = found->pw_name;
+  return caller;
 }
 
 CommandResult RunCommand(Pipeline* pipeline, grpc::ServerContext* context, const std::string& model,
-                         CommandAction action) {
+                         const std::string& claimed, CommandAction action) {
+  absl::Status valid = CheckText("actor", claimed, 0, kActorBytesMax);
+  if (!valid.ok()) return Refused(std::move(valid));
   const auto waiting = std::make_shared<Waiting>();
-  pipeline->Run(model, std::move(action), [waiting](const CommandResult& result) {
-    {
-      std::lock_guard lock(waiting->mutex);
-      waiting->result = result;
-    }
-    waiting->done.notify_one();
-  });
+  pipeline->Run(model, CallerOf(*context, claimed), std::move(action),
+                [waiting](const CommandResult& result) {
+                  {
+                    std::lock_guard lock(waiting->mutex);
+                    waiting->result = result;
+                  }
+                  waiting->done.notify_one();
+                });
   const int64_t deadline_ns = SteadyNowNs() + int64_t{kCommandSeconds} * 1'000'000'000;
   std::unique_lock lock(waiting->mutex);
   while (!waiting->done.wait_for(lock, kCancelCheck, [&] { return waiting->result.has_value(); })) {
     if (context->IsCancelled()) {
-      return {.status = absl::CancelledError("the call ended before the change was committed"),
-              .incident = {},
-              .model = {},
-              .reference = {}};
+      return Refused(absl::CancelledError("the call ended before the change was committed"));
     }
     if (SteadyNowNs() >= deadline_ns) {
-      return {.status = absl::UnavailableError(absl::StrCat(
-                  "not committed within ", kCommandSeconds,
-                  " s: the daemon cannot write its state; see GetStatus. It may still happen")),
-              .incident = {},
-              .model = {},
-              .reference = {}};
+      return Refused(absl::UnavailableError(absl::StrCat(
+          "not committed within ", kCommandSeconds,
+          " s: the daemon cannot write its state; see GetStatus. It may still happen")));
     }
   }
   return std::move(*waiting->result);

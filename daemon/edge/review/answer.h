@@ -36,12 +36,13 @@ google::protobuf::Timestamp ToTimestamp(int64_t ns);
 bool IsTime(const google::protobuf::Timestamp& time);
 
 // Who calls: the name they claim and, over a unix socket, the user id that the kernel gives.
-Person PersonOf(const grpc::ServerContext& context, const std::string& claimed);
+Principal CallerOf(const grpc::ServerContext& context, const std::string& claimed);
 
-// Runs a command and waits for the commit that holds it. CANCELLED if the caller goes away,
+// Runs a command of the caller, who claims this name, and waits for the commit that holds it.
+// INVALID_ARGUMENT if the name is too long or not plain text; CANCELLED if the caller goes away,
 // UNAVAILABLE if it is not committed within kCommandSeconds; either way it may still happen.
 inline constexpr int kCommandSeconds = 60;
 CommandResult RunCommand(Pipeline* pipeline, grpc::ServerContext* context, const std::string& model,
-                         CommandAction action);
+                         const std::string& claimed, CommandAction action);
 
 }  // namespace faultline::review

@@ -232,18 +232,15 @@ class IncidentService final : public v1::IncidentService::Service {
   template <typename Action, typename Request>
   grpc::Status Decide(grpc::ServerContext* context, const Request& request, size_t comment_min,
                       Action action, v1::Incident* incident) {
-    absl::Status valid = CheckText("actor", request.actor(), 0, kActorBytesMax);
-    if (valid.ok()) {
-      valid = CheckText("comment", request.comment(), comment_min, kCommentBytesMax, true);
-    }
+    const absl::Status valid =
+        CheckText("comment", request.comment(), comment_min, kCommentBytesMax, true);
     if (!valid.ok()) return ToGrpcStatus(valid);
     const absl::StatusOr<FoundIncident> found = FindIncident(*store_, request.id());
     if (!found.ok()) return ToGrpcStatus(found.status());
     action.incident = found->id;
-    action.actor = PersonOf(*context, request.actor());
     action.comment = request.comment();
     CommandResult result =
-        RunCommand(pipeline_, context, found->incident.model(), std::move(action));
+        RunCommand(pipeline_, context, found->incident.model(), request.actor(), std::move(action));
     if (result.status.ok()) {
       Renew(&result.incident);
       *incident = std::move(result.incident);

@@ -78,7 +78,7 @@ class ModelService final : public v1::ModelService::Service {
     model.set_name(asked.name());
     model.set_version(asked.version());
     *model.mutable_signals() = asked.signals();
-    CommandResult result = RunCommand(pipeline_, context, asked.name(),
+    CommandResult result = RunCommand(pipeline_, context, asked.name(), request->actor(),
                                       faultline::CreateModel{.model = std::move(model)});
     if (result.status.ok()) *response->mutable_model() = std::move(result.model);
     return ToGrpcStatus(result.status);
@@ -88,7 +88,7 @@ class ModelService final : public v1::ModelService::Service {
                            v1::DeleteModelResponse*) override {
     const absl::Status valid = CheckModel("name", request->name(), request->version());
     if (!valid.ok()) return ToGrpcStatus(valid);
-    return Run(context, request->name(),
+    return Run(context, request->name(), request->actor(),
                faultline::DeleteModel{.name = request->name(), .version = request->version()});
   }
 
@@ -113,7 +113,7 @@ class ModelService final : public v1::ModelService::Service {
     if (valid.ok()) valid = CheckText("note", request->note(), 0, kNoteBytesMax, true);
     if (!valid.ok()) return ToGrpcStatus(valid);
     return Run(
-        context, request->name(),
+        context, request->name(), request->actor(),
         faultline::RecordDeploy{
             .name = request->name(), .version = request->version(), .note = request->note()});
   }
@@ -121,7 +121,6 @@ class ModelService final : public v1::ModelService::Service {
   grpc::Status SilenceModel(grpc::ServerContext* context, const v1::SilenceModelRequest* request,
                             v1::SilenceModelResponse*) override {
     absl::Status valid = CheckModel("name", request->name(), "");
-    if (valid.ok()) valid = CheckText("actor", request->actor(), 0, kActorBytesMax);
     if (valid.ok()) valid = CheckText("reason", request->reason(), 0, kNoteBytesMax, true);
     const google::protobuf::Timestamp& until = request->until();
     if (valid.ok() &&
@@ -130,16 +129,15 @@ class ModelService final : public v1::ModelService::Service {
     }
     if (!valid.ok()) return ToGrpcStatus(valid);
     const int64_t until_ns = std::max<int64_t>(until.seconds(), 0) * 1'000'000'000 + until.nanos();
-    return Run(context, request->name(),
-               faultline::SilenceModel{.name = request->name(),
-                                       .until_ns = until_ns,
-                                       .actor = PersonOf(*context, request->actor()),
-                                       .reason = request->reason()});
+    return Run(context, request->name(), request->actor(),
+               faultline::SilenceModel{
+                   .name = request->name(), .until_ns = until_ns, .reason = request->reason()});
   }
 
  private:
-  grpc::Status Run(grpc::ServerContext* context, const std::string& model, CommandAction action) {
-    return ToGrpcStatus(RunCommand(pipeline_, context, model, std::move(action)).status);
+  grpc::Status Run(grpc::ServerContext* context, const std::string& model,
+                   const std::string& claimed, CommandAction action) {
+    return ToGrpcStatus(RunCommand(pipeline_, context, model, claimed, std::move(action)).status);
   }
 
   absl::Status List(const v1::ListModelsRequest& request, v1::ListModelsResponse* response) {

@@ -46,7 +46,10 @@ class Import {
   absl::Status Start(const v1::ImportReferenceHeader& header) {
     model_ = header.model();
     version_ = header.version();
-    return CheckModel("header.model", model_, version_);
+    actor_ = header.actor();
+    absl::Status valid = CheckModel("header.model", model_, version_);
+    if (valid.ok()) valid = CheckText("header.actor", actor_, 0, kActorBytesMax);
+    return valid;
   }
 
   absl::Status Add(v1::InferenceBatch* message) {
@@ -88,6 +91,7 @@ class Import {
   }
 
   const std::string& model() const { return model_; }
+  const std::string& actor() const { return actor_; }
 
  private:
   absl::Status Refuse(const std::string& why) const {
@@ -121,6 +125,7 @@ class Import {
   const uint64_t bytes_max_;
   std::string model_;
   std::string version_;
+  std::string actor_;
   std::vector<std::unique_ptr<EventBatch>> batches_;
   uint64_t bytes_ = 0;
   uint64_t rows_ = 0;
@@ -146,7 +151,8 @@ class ReferenceService final : public v1::ReferenceService::Service {
     }
     if (status.ok()) status = import.Finish(&install);
     if (!status.ok()) return ToGrpcStatus(status);
-    CommandResult result = RunCommand(pipeline_, context, import.model(), std::move(install));
+    CommandResult result =
+        RunCommand(pipeline_, context, import.model(), import.actor(), std::move(install));
     if (result.status.ok()) *response->mutable_reference() = std::move(result.reference);
     return ToGrpcStatus(result.status);
   }
@@ -171,7 +177,7 @@ class ReferenceService final : public v1::ReferenceService::Service {
                                 v1::RelearnReferenceResponse*) override {
     const absl::Status valid = CheckModel("model", request->model(), request->version());
     if (!valid.ok()) return ToGrpcStatus(valid);
-    return ToGrpcStatus(RunCommand(pipeline_, context, request->model(),
+    return ToGrpcStatus(RunCommand(pipeline_, context, request->model(), request->actor(),
                                    faultline::RelearnReference{.name = request->model(),
                                                                .version = request->version()})
                             .status);
@@ -194,16 +200,14 @@ class ReferenceService final : public v1::ReferenceService::Service {
   template <typename Action, typename Request, typename Response>
   grpc::Status Decide(grpc::ServerContext* context, const Request& request, Response* response) {
     absl::Status valid = CheckModel("model", request.model(), request.version());
-    if (valid.ok()) valid = CheckText("actor", request.actor(), 0, kActorBytesMax);
     if (valid.ok()) {
       valid = CheckText("comment", request.comment(), 0, kReferenceCommentBytesMax, true);
     }
     if (!valid.ok()) return ToGrpcStatus(valid);
-    CommandResult result = RunCommand(pipeline_, context, request.model(),
-                                      Action{.name = request.model(),
-                                             .version = request.version(),
-                                             .actor = PersonOf(*context, request.actor()),
-                                             .comment = request.comment()});
+    CommandResult result = RunCommand(
+        pipeline_, context, request.model(), request.actor(),
+        Action{
+            .name = request.model(), .version = request.version(), .comment = request.comment()});
     if (result.status.ok()) *response->mutable_reference() = std::move(result.reference);
     return ToGrpcStatus(result.status);
   }

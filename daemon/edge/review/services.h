@@ -26,8 +26,8 @@ struct ReviewParts {
   WatchHub* watch_hub = nullptr;
   std::string daemon_version;
   int64_t start_ns = 0;  // the daemon's clock when it started
-  // Reads the configuration again; the names of the fields that need a restart.
-  std::function<absl::StatusOr<std::vector<std::string>>()> reload;
+  // Reads the configuration again for the caller; the names of the fields that need a restart.
+  std::function<absl::StatusOr<std::vector<std::string>>(const Principal& by)> reload;
 };
 
 // ModelService, ReferenceService, IncidentService and AdminService: see their protos for what they

@@ -160,10 +160,10 @@ BatchResult CoreRun::Apply(std::unique_ptr<EventBatch> batch) {
   return result;
 }
 
-CommandResult CoreRun::Run(CommandAction action, int64_t now_ns) {
+CommandResult CoreRun::Run(CommandAction action, int64_t now_ns, const Principal& by) {
   if (const auto* apply = std::get_if<ApplySettings>(&action)) settings_ = apply->settings;
   CommandResult result;
-  shard_->Apply(Command{now_ns, std::move(action)}, &result, &effects_);
+  shard_->Apply(Command{now_ns, by, std::move(action)}, &result, &effects_);
   return result;
 }
 
@@ -182,6 +182,8 @@ void CoreRun::Cut() {
     } else {
       incidents_[change.id] = std::move(change.incident);
     }
+    change.incident.Clear();
+    changes_.push_back(std::move(change));
   }
   for (Effects::Publication& publication : effects_.publications) {
     snapshots_[{publication.name, publication.version}] = publication.snapshot;

@@ -58,7 +58,8 @@ class CoreRun {
   explicit CoreRun(std::shared_ptr<const Settings> settings);
 
   BatchResult Apply(std::unique_ptr<EventBatch> batch);
-  CommandResult Run(CommandAction action, int64_t now_ns = kStart);
+  CommandResult Run(CommandAction action, int64_t now_ns = kStart,
+                    const Principal& by = Principal::Person("ada"));
   void Tick(int64_t now_ns) { shard_->Tick(now_ns, &effects_); }
   void Resume() { shard_->Resume(); }
   void Cut();
@@ -79,7 +80,9 @@ class CoreRun {
   // A signal of it, by name; a failure if there is none.
   SignalReading Signal(const std::string& name, const std::string& model = "credit",
                        const std::string& version = "1") const;
-  const std::vector<std::string>& notes() const { return notes_; }
+  const std::vector<Note>& notes() const { return notes_; }
+  // Without their incidents.
+  const std::vector<IncidentChange>& changes() const { return changes_; }
   size_t recorded() const { return recorded_; }
 
  private:
@@ -89,7 +92,8 @@ class CoreRun {
   std::map<std::string, std::string> stored_;
   std::map<uint64_t, v1::Incident> incidents_;
   std::map<std::pair<std::string, std::string>, std::shared_ptr<const ModelSnapshot>> snapshots_;
-  std::vector<std::string> notes_;
+  std::vector<Note> notes_;
+  std::vector<IncidentChange> changes_;
   size_t recorded_ = 0;
 };
 

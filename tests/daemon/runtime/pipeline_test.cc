@@ -123,6 +123,25 @@ void ExpectRowsAddUp(const RowTotals& rows) {
             rows.applied + rows.duplicate + rows.late + rows.rejected + rows.shed + rows.in_flight);
 }
 
+TEST(Pipeline, WhatABatchCausesIsItsProducers) {
+  const std::unique_ptr<Store> store = NewMemoryStore();
+  std::mutex mutex;
+  std::vector<Principal> causes;
+  Collected collected;
+  Pipeline pipeline(MakeSettings(), store.get(), nullptr,
+                    [&](uint64_t, const IncidentChange& change) {
+                      std::lock_guard lock(mutex);
+                      causes.push_back(change.by);
+                    });
+  ASSERT_TRUE(pipeline.Start().ok());
+  for (uint64_t sequence = 1; sequence <= 100; ++sequence)
+    Send(&pipeline, "m", sequence, &collected);
+  ASSERT_TRUE(WaitUntil([&] { return collected.size() == 100; }));
+  pipeline.Stop();
+  ASSERT_FALSE(causes.empty()) << "the numbers moved";
+  for (const Principal& by : causes) EXPECT_EQ(by, Principal::Producer("p"));
+}
+
 TEST(Pipeline, AnswersInOrderAfterTheCommit) {
   const std::unique_ptr<Store> store = NewMemoryStore();
   Collected collected;
@@ -263,9 +282,10 @@ TEST(Pipeline, RetriesAndCommandsAreBoundedToo) {
   std::atomic<int> refused = 0;
   std::atomic<int> answered = 0;
   for (int i = 0; i < 1'000; ++i) {
-    pipeline.Run("m", DeleteModel{"other", "1"}, [&](const CommandResult& result) {
-      ++(absl::IsResourceExhausted(result.status) ? refused : answered);
-    });
+    pipeline.Run("m", Principal::Person("ada"), DeleteModel{"other", "1"},
+                 [&](const CommandResult& result) {
+                   ++(absl::IsResourceExhausted(result.status) ? refused : answered);
+                 });
   }
   EXPECT_EQ(refused, 1'000 - 256);
   Heal(&store);
@@ -344,7 +364,7 @@ TEST(Pipeline, ANewNumberOfShardsWaitsForARestart) {
   const std::unique_ptr<Store> store = NewMemoryStore();
   Pipeline pipeline(MakeSettings(2), store.get(), nullptr, nullptr);
   ASSERT_TRUE(pipeline.Start().ok());
-  pipeline.Run("", ApplySettings{MakeSettings(7, "8MiB")}, nullptr);
+  pipeline.Run("", Principal::Configuration(), ApplySettings{MakeSettings(7, "8MiB")}, nullptr);
   EXPECT_EQ(pipeline.settings()->shards, 2u);
   EXPECT_EQ(pipeline.settings()->limits.queue_bytes, 8u << 20);
 }

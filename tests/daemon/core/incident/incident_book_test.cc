@@ -19,6 +19,8 @@ using testing::HasSubstr;
 
 constexpr int64_t kSecond = 1'000'000'000;
 constexpr int64_t kStart = 1'790'000'000 * kSecond;  // 2026-09-21 14:13:20 UTC
+const Principal kAnn = Principal::Person("ann");
+const Principal kBob = Principal::Person("bob");
 
 AlertEdge Edge(Kind kind, const std::string& signal, double score,
                const std::string& detector = "psi", int64_t at_ns = kStart) {
@@ -70,7 +72,7 @@ class IncidentBookTest : public testing::Test {
 
   std::vector<IncidentChange> Take() {
     std::vector<IncidentChange> changes;
-    book_.TakeChanges(&changes);
+    book_.TakeChanges(Principal::Daemon(), &changes);
     return changes;
   }
   // The one incident that changed.
@@ -139,7 +141,7 @@ TEST_F(IncidentBookTest, NextAlertOpensAnotherEvenInTheSameSecond) {
 TEST_F(IncidentBookTest, WhatAPersonClosedStaysClosed) {
   Fire("income");
   const uint64_t id = TakeOne().id;
-  ASSERT_TRUE(book_.Resolve(id, "ann", "known", now_).ok());
+  ASSERT_TRUE(book_.Resolve(id, kAnn, "known", now_).ok());
   const IncidentChange closed = TakeOne();
   EXPECT_EQ(closed.incident.state(), v1::INCIDENT_STATE_RESOLVED);
   EXPECT_EQ(closed.incident.timeline().rbegin()->text(), "resolved: known");
@@ -168,38 +170,39 @@ TEST_F(IncidentBookTest, CommandsSayWhatIsWrong) {
   Fire("income");
   const uint64_t id = TakeOne().id;
   const std::string text = FormatIncidentId(id);
-  EXPECT_EQ(book_.Acknowledge(id + 1, "ann", "", now_).code(), absl::StatusCode::kNotFound);
-  EXPECT_EQ(book_.Comment(id, "ann", "", now_).code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_EQ(book_.Comment(id, std::string(129, 'a'), "x", now_).message(),
+  EXPECT_EQ(book_.Acknowledge(id + 1, kAnn, "", now_).code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(book_.Comment(id, kAnn, "", now_).code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(book_.Comment(id, Principal::Person(std::string(129, 'a')), "x", now_).message(),
             "actor: 129 bytes: expected at most 128");
-  EXPECT_EQ(book_.Resolve(id, "ann", std::string(4'097, 'a'), now_).message(),
+  EXPECT_EQ(book_.Resolve(id, kAnn, std::string(4'097, 'a'), now_).message(),
             "comment: 4097 bytes: expected at most 4096");
   EXPECT_TRUE(Take().empty());
-  ASSERT_TRUE(book_.Resolve(id, "", "", now_).ok());
+  ASSERT_TRUE(book_.Resolve(id, Principal::Person(""), "", now_).ok());
   EXPECT_EQ(TakeOne().incident.timeline().rbegin()->actor(), "somebody");
-  const absl::Status again = book_.Resolve(id, "ann", "", now_);
+  const absl::Status again = book_.Resolve(id, kAnn, "", now_);
   EXPECT_EQ(again.code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_EQ(again.message(), "incident " + text + " is resolved already");
-  EXPECT_EQ(book_.Acknowledge(id, "ann", "", now_).code(), absl::StatusCode::kFailedPrecondition);
-  EXPECT_TRUE(book_.Comment(id, "ann", "afterthought", now_).ok());
+  EXPECT_EQ(book_.Acknowledge(id, kAnn, "", now_).code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_TRUE(book_.Comment(id, kAnn, "afterthought", now_).ok());
   EXPECT_EQ(TakeOne().change, "comment by ann");
 }
 
 TEST_F(IncidentBookTest, AcknowledgingTwiceIsOnce) {
   Fire("income");
   const uint64_t id = TakeOne().id;
-  ASSERT_TRUE(book_.Acknowledge(id, "ann", "", now_).ok());
+  ASSERT_TRUE(book_.Acknowledge(id, kAnn, "", now_).ok());
   EXPECT_EQ(TakeOne().incident.state(), v1::INCIDENT_STATE_ACKNOWLEDGED);
-  ASSERT_TRUE(book_.Acknowledge(id, "ann", "", now_).ok());
+  ASSERT_TRUE(book_.Acknowledge(id, kAnn, "", now_).ok());
   EXPECT_TRUE(Take().empty());
-  ASSERT_TRUE(book_.Acknowledge(id, "bob", "me too", now_).ok());
+  ASSERT_TRUE(book_.Acknowledge(id, kBob, "me too", now_).ok());
   EXPECT_EQ(TakeOne().incident.timeline().rbegin()->text(), "acknowledged: me too");
 }
 
 TEST_F(IncidentBookTest, CleansWhatPeopleWrite) {
   Fire("income");
   const uint64_t id = TakeOne().id;
-  ASSERT_TRUE(book_.Comment(id, "a\x1b[31mn", "line\nnext\xff \u202eend", now_).ok());
+  ASSERT_TRUE(
+      book_.Comment(id, Principal::Person("a\x1b[31mn"), "line\nnext\xff \u202eend", now_).ok());
   const v1::IncidentEvent event = *TakeOne().incident.timeline().rbegin();
   EXPECT_EQ(event.actor(), "a [31mn");
   EXPECT_EQ(event.text(), "line next\uFFFD  end");
@@ -212,7 +215,7 @@ TEST_F(IncidentBookTest, OldOnesGoAndSayTheyWent) {
     End("income");
     ids.push_back(TakeOne().id);
   }
-  EXPECT_EQ(book_.Comment(ids[0], "ann", "late", now_).code(),
+  EXPECT_EQ(book_.Comment(ids[0], kAnn, "late", now_).code(),
             absl::StatusCode::kFailedPrecondition);
   Fire("income");
   TakeOne();
@@ -224,7 +227,7 @@ TEST_F(IncidentBookTest, OldOnesGoAndSayTheyWent) {
     EXPECT_TRUE(changes[i].removed);
     EXPECT_EQ(changes[i].incident.model(), "credit");
   }
-  EXPECT_EQ(book_.Comment(ids[0], "ann", "late", now_).code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(book_.Comment(ids[0], kAnn, "late", now_).code(), absl::StatusCode::kNotFound);
   EXPECT_EQ(book_.open(), 1u);
   book_.Clear();
   EXPECT_EQ(Take().size(), 6u);
@@ -257,9 +260,9 @@ TEST_F(IncidentBookTest, ManyAlertsStayBounded) {
 TEST_F(IncidentBookTest, TimelineKeepsWhatPeopleSaid) {
   Fire("income");
   const uint64_t id = TakeOne().id;
-  for (int i = 0; i < 50; ++i) book_.Note("deployed", "", now_);
-  ASSERT_TRUE(book_.Comment(id, "ann", "look here", now_).ok());
-  for (int i = 0; i < 1'000; ++i) book_.Note("deployed again", "", now_);
+  for (int i = 0; i < 50; ++i) book_.Note("deployed", Principal::Daemon(), now_);
+  ASSERT_TRUE(book_.Comment(id, kAnn, "look here", now_).ok());
+  for (int i = 0; i < 1'000; ++i) book_.Note("deployed again", Principal::Daemon(), now_);
   const v1::Incident incident = TakeOne().incident;
   ASSERT_EQ(incident.timeline_size(), 256);
   EXPECT_EQ(incident.timeline(16).text(), "... 798 entries left out");
@@ -267,7 +270,7 @@ TEST_F(IncidentBookTest, TimelineKeepsWhatPeopleSaid) {
 }
 
 TEST_F(IncidentBookTest, NotesNeedAnOpenIncident) {
-  book_.Note("deployed 8", "", now_);
+  book_.Note("deployed 8", Principal::Daemon(), now_);
   EXPECT_TRUE(Take().empty());
 }
 

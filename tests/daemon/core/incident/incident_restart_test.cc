@@ -84,17 +84,17 @@ void Step(uint64_t what, uint64_t which, uint64_t newest, int64_t now_ns, Incide
       return book->Apply(Edge(Kind::kRenewed, signal, 2 * score, now_ns), context, settings,
                          now_ns);
     case 6:
-      (void)book->Acknowledge(newest, "ann", "", now_ns);
+      (void)book->Acknowledge(newest, Principal::Person("ann"), "", now_ns);
       return;
     case 7:
-      if (which == 0) (void)book->Resolve(newest, "ann", "", now_ns);
+      if (which == 0) (void)book->Resolve(newest, Principal::Person("ann"), "", now_ns);
       return;
     case 8:
-      (void)book->Comment(newest, "bob", "hm", now_ns);
+      (void)book->Comment(newest, Principal::Person("bob"), "hm", now_ns);
       return;
     default:
       if (which == 1) book->Retain(10);
-      return book->Note("deployed", "", now_ns);
+      return book->Note("deployed", Principal::Daemon(), now_ns);
   }
 }
 
@@ -113,8 +113,8 @@ TEST(IncidentRestart, AnywhereChangesNothing) {
     Step(what, which, newest, now_ns, &restarted);
     std::vector<IncidentChange> first;
     std::vector<IncidentChange> second;
-    through.TakeChanges(&first);
-    restarted.TakeChanges(&second);
+    through.TakeChanges(Principal::Daemon(), &first);
+    restarted.TakeChanges(Principal::Daemon(), &second);
     ASSERT_EQ(first.size(), second.size()) << i;
     for (size_t k = 0; k < first.size(); ++k) {
       EXPECT_EQ(first[k].id, second[k].id);
@@ -157,7 +157,7 @@ TEST(IncidentRestart, RefusesDamage) {
       book.Apply(Edge(Kind::kResolved, "income", 2, kStart), {}, ModelSettings{}, kStart);
       book.Apply(Edge(Kind::kResolved, "age", 2, kStart), {}, ModelSettings{}, kStart);
     }
-    book.TakeChanges(&changes);
+    book.TakeChanges(Principal::Daemon(), &changes);
   }
   std::string bytes;
   book.Encode(&bytes);
@@ -184,26 +184,27 @@ TEST(TestIncident, ResolvesByATickAndCanBeProlonged) {
   IncidentBook book(std::string(kTestModelName), "");
   ModelSettings settings;
   settings.severity = v1::SEVERITY_CRITICAL;
-  const uint64_t id = book.OpenTest(settings, 10 * kSecond, kStart);
+  const uint64_t id = book.OpenTest(settings, 10 * kSecond, Principal::Person("ann"), kStart);
   std::vector<IncidentChange> changes;
-  book.TakeChanges(&changes);
+  book.TakeChanges(Principal::Daemon(), &changes);
   ASSERT_EQ(changes.size(), 1u);
   EXPECT_TRUE(changes[0].incident.test());
   EXPECT_FALSE(changes[0].incident.unbudgeted());
   EXPECT_EQ(changes[0].incident.severity(), v1::SEVERITY_CRITICAL);
   EXPECT_EQ(changes[0].incident.summary(), "test alert: nothing is wrong, it resolves by itself");
-  EXPECT_EQ(book.OpenTest(settings, 10 * kSecond, kStart + 5 * kSecond), id);
+  EXPECT_EQ(book.OpenTest(settings, 10 * kSecond, Principal::Person("ann"), kStart + 5 * kSecond),
+            id);
   book.Tick(kStart + 11 * kSecond);
   EXPECT_EQ(book.open(), 1u);
   book.Tick(kStart + 15 * kSecond);
   EXPECT_EQ(book.open(), 0u);
   changes.clear();
-  book.TakeChanges(&changes);
+  book.TakeChanges(Principal::Daemon(), &changes);
   ASSERT_EQ(changes.size(), 1u);
   EXPECT_EQ(changes[0].incident.state(), v1::INCIDENT_STATE_RESOLVED);
   EXPECT_EQ(changes[0].incident.alerts(0).state(), v1::ALERT_STATE_RESOLVED);
   book.Tick(kStart + 99 * kSecond);
-  EXPECT_NE(book.OpenTest(settings, kSecond, kStart + 100 * kSecond), id);
+  EXPECT_NE(book.OpenTest(settings, kSecond, Principal::Person("ann"), kStart + 100 * kSecond), id);
 }
 
 }  // namespace

@@ -76,7 +76,7 @@ TEST(TriageRestartTest, AnAlertOfAnOlderIncidentIsNotTheOpenOnes) {
     send(600, 1.5, 0);
     ASSERT_EQ(run.incidents().size(), 1u);
     const uint64_t older = run.incidents().begin()->first;
-    ASSERT_TRUE(run.Run(ResolveIncident{older, "ada", ""}).status.ok());
+    ASSERT_TRUE(run.Run(ResolveIncident{older, ""}).status.ok());
     send(2'000, 1.5, 9);
     ASSERT_EQ(run.incidents().size(), 2u);
     const uint64_t open = run.incidents().rbegin()->first;
@@ -85,7 +85,7 @@ TEST(TriageRestartTest, AnAlertOfAnOlderIncidentIsNotTheOpenOnes) {
     send(600, 9, 9);
     EXPECT_NE(run.incidents().at(older).alerts(0).ShortDebugString(), before);
     if (restart) run.Restart();
-    ASSERT_TRUE(run.Run(CommentIncident{open, "ada", "hm"}).status.ok());
+    ASSERT_TRUE(run.Run(CommentIncident{open, "hm"}).status.ok());
     run.Cut();
     said.push_back(run.incidents().at(open).triage().ShortDebugString());
   }

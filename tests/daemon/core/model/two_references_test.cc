@@ -125,7 +125,7 @@ TEST(TwoReferencesTest, ASlowDriftShowsAsDisagreement) {
   // Its own alarm keeps nothing out: a promotion is the answer to it.
   const uint64_t panes = Rolling(&run).panes();
   EXPECT_GE(panes, 35u);
-  ASSERT_TRUE(run.Run(PromoteReference{"credit", "1", "ada", "new normal"}).status.ok());
+  ASSERT_TRUE(run.Run(PromoteReference{"credit", "1", "new normal"}).status.ok());
   run.Apply(stream.Panes(16, 0.7));
   run.Cut();
   EXPECT_NE(run.Signal("age").state, VerdictState::kAlarm);
@@ -135,13 +135,13 @@ TEST(TwoReferencesTest, ASlowDriftShowsAsDisagreement) {
 TEST(TwoReferencesTest, PromotionNeedsRows) {
   CoreRun run(MakeSettings(Config()));
   Stream stream(4);
-  EXPECT_TRUE(absl::IsNotFound(run.Run(PromoteReference{"credit", "1", "", ""}).status));
+  EXPECT_TRUE(absl::IsNotFound(run.Run(PromoteReference{"credit", "1", ""}).status));
   run.Apply(stream.Panes(18, 0));
-  const absl::Status status = run.Run(PromoteReference{"credit", "1", "", ""}).status;
+  const absl::Status status = run.Run(PromoteReference{"credit", "1", ""}).status;
   EXPECT_TRUE(absl::IsFailedPrecondition(status));
   EXPECT_EQ(status.message(),
             "no signal has enough quiet panes: the most rows are 200, and 500 are needed");
-  EXPECT_TRUE(absl::IsFailedPrecondition(run.Run(RollbackReference{"credit", "1", "", ""}).status));
+  EXPECT_TRUE(absl::IsFailedPrecondition(run.Run(RollbackReference{"credit", "1", ""}).status));
   run.Cut();
   EXPECT_EQ(run.Snapshot()->signals->references.size(), 1u);
 }
@@ -153,8 +153,8 @@ TEST(TwoReferencesTest, PromotionChangesBinsAndLawAndRollbackBringsThemBack) {
   run.Cut();
   const auto before = OfTable(run, 'r');
   ASSERT_EQ(before.size(), 1u);
-  const CommandResult promoted =
-      run.Run(PromoteReference{"credit", "1", "ada\n", "new normal"}, kStart + 5 * kSecond);
+  const CommandResult promoted = run.Run(PromoteReference{"credit", "1", "new normal"},
+                                         kStart + 5 * kSecond, Principal::Person("ada\n"));
   ASSERT_TRUE(promoted.status.ok()) << promoted.status;
   EXPECT_EQ(promoted.reference.version(), 2u);
   EXPECT_EQ(promoted.reference.signals(), 2u);
@@ -170,8 +170,8 @@ TEST(TwoReferencesTest, PromotionChangesBinsAndLawAndRollbackBringsThemBack) {
   run.Apply(stream.Panes(12, 0));
   run.Cut();
   EXPECT_EQ(run.Signal("age").state, VerdictState::kQuiet);
-  const auto rolled =
-      run.Run(RollbackReference{"credit", "1", "bob", "not yet"}, kStart + 9 * kSecond);
+  const auto rolled = run.Run(RollbackReference{"credit", "1", "not yet"}, kStart + 9 * kSecond,
+                              Principal::Person("bob"));
   ASSERT_TRUE(rolled.status.ok()) << rolled.status;
   EXPECT_EQ(rolled.reference.version(), 1u);
   EXPECT_EQ(rolled.reference.actor(), "bob");
@@ -189,7 +189,7 @@ TEST(TwoReferencesTest, PromotionChangesBinsAndLawAndRollbackBringsThemBack) {
   EXPECT_EQ(run.Signal("age").reference_rows, 500u);
   EXPECT_EQ(run.Signal("age").missing, "no pane has closed yet")
       << "panes from before the promotion are not in its window";
-  ASSERT_TRUE(run.Run(RollbackReference{"credit", "1", "", ""}).status.ok());
+  ASSERT_TRUE(run.Run(RollbackReference{"credit", "1", ""}).status.ok());
   run.Restart();
   EXPECT_EQ(OfTable(run, 'r'), both);
 }
@@ -207,14 +207,14 @@ TEST(TwoReferencesTest, ImportsAndRelearningCanBeTakenBack) {
   ASSERT_TRUE(run.Run(std::move(install)).status.ok());
   run.Restart();
   EXPECT_NE(OfTable(run, 'f').begin()->second, score.begin()->second);
-  ASSERT_TRUE(run.Run(RollbackReference{"credit", "1", "ada", ""}).status.ok());
+  ASSERT_TRUE(run.Run(RollbackReference{"credit", "1", ""}).status.ok());
   run.Restart();
   EXPECT_EQ(OfTable(run, 'r').begin()->second, learnt.begin()->second);
   EXPECT_EQ(OfTable(run, 'f').begin()->second, score.begin()->second);
   ASSERT_TRUE(run.Run(RelearnReference{"credit", "1"}).status.ok());
   run.Apply(stream.Panes(3, 0));
   run.Restart();
-  ASSERT_TRUE(run.Run(RollbackReference{"credit", "1", "ada", ""}).status.ok());
+  ASSERT_TRUE(run.Run(RollbackReference{"credit", "1", ""}).status.ok());
   run.Restart();
   EXPECT_EQ(OfTable(run, 'r'), learnt);
   EXPECT_EQ(OfTable(run, 'f'), score);
@@ -234,9 +234,9 @@ TEST(TwoReferencesTest, CutsAndRestartsLeaveNoTrace) {
       const double shift = step > 40 && step < 50 ? 4 : 0;
       run->Apply(stream.Panes(2, shift));
       if (step == 30 || step == 80) {
-        EXPECT_TRUE(run->Run(PromoteReference{"credit", "1", "ada", ""}).status.ok()) << step;
+        EXPECT_TRUE(run->Run(PromoteReference{"credit", "1", ""}).status.ok()) << step;
       }
-      if (step == 35) run->Run(RollbackReference{"credit", "1", "ada", ""});
+      if (step == 35) run->Run(RollbackReference{"credit", "1", ""});
       if (seed == 0) continue;
       if (numbers.Next(2) == 0) run->Cut();
       if (numbers.Next(3) == 0) run->Restart();

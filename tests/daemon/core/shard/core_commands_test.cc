@@ -177,8 +177,8 @@ TEST(CoreCommandsTest, CreateModelDeclaresSignals) {
 TEST(CoreCommandsTest, SilencedAlertsOpenNoIncident) {
   CoreRun run(MakeSettings(Config()));
   run.Apply(Rows(80, 1));
-  EXPECT_TRUE(absl::IsNotFound(run.Run(SilenceModel{"other", kStart, "", ""}).status));
-  const SilenceModel silence{"credit", kStart + 3'600 * kSecond, "ada", "maintenance"};
+  EXPECT_TRUE(absl::IsNotFound(run.Run(SilenceModel{"other", kStart, ""}).status));
+  const SilenceModel silence{"credit", kStart + 3'600 * kSecond, "maintenance"};
   EXPECT_TRUE(run.Run(silence).status.ok());
   run.Apply(Rows(30, 2));
   run.Restart();
@@ -197,15 +197,15 @@ TEST(CoreCommandsTest, SilencedAlertsOpenNoIncident) {
 TEST(CoreCommandsTest, PeopleDecideOnIncidents) {
   CoreRun run = InAlarm();
   const uint64_t id = run.incidents().begin()->first;
-  EXPECT_TRUE(absl::IsNotFound(run.Run(AcknowledgeIncident{id + 1, "ada", ""}).status));
-  const CommandResult seen = run.Run(AcknowledgeIncident{id, "ada", "on it"});
+  EXPECT_TRUE(absl::IsNotFound(run.Run(AcknowledgeIncident{id + 1, ""}).status));
+  const CommandResult seen = run.Run(AcknowledgeIncident{id, "on it"});
   ASSERT_TRUE(seen.status.ok()) << seen.status;
   EXPECT_EQ(seen.incident.state(), v1::INCIDENT_STATE_ACKNOWLEDGED);
   run.Restart();
-  EXPECT_TRUE(run.Run(CommentIncident{id, "ada", "the feed is stuck"}).status.ok());
-  const CommandResult closed = run.Run(ResolveIncident{id, "ada", ""});
+  EXPECT_TRUE(run.Run(CommentIncident{id, "the feed is stuck"}).status.ok());
+  const CommandResult closed = run.Run(ResolveIncident{id, ""});
   EXPECT_EQ(closed.incident.state(), v1::INCIDENT_STATE_RESOLVED);
-  EXPECT_TRUE(absl::IsFailedPrecondition(run.Run(ResolveIncident{id, "ada", ""}).status));
+  EXPECT_TRUE(absl::IsFailedPrecondition(run.Run(ResolveIncident{id, ""}).status));
   run.Cut();
   EXPECT_EQ(run.Snapshot()->incidents_open, 0u);
 }

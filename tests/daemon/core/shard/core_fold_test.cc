@@ -172,7 +172,7 @@ TEST_P(CoreFoldTest, CommandsBetweenCuts) {
         EXPECT_TRUE(run->Run(RelearnReference{"credit", "1"}).status.ok());
       }
       if (step == 50) run->Run(RecordDeploy{"credit", "1", "note"});
-      if (step == 52) run->Run(SilenceModel{"credit", kStart + 10, "ada", "why"}, kStart);
+      if (step == 52) run->Run(SilenceModel{"credit", kStart + 10, "why"}, kStart);
       if (seed == 0) return;
       if (numbers.Next(2) == 0) run->Cut();
       if (numbers.Next(6) == 0 && row > 0) run->Restart();

@@ -204,13 +204,13 @@ TEST(CoreDerivedTest, WhatWasFittedToAReferenceGoesWithIt) {
   InstallReference install{"credit", "1", {}};
   install.rows.push_back(Shop(3'000, 0, 9, 1).Make());
   ASSERT_TRUE(run.Run(std::move(install)).status.ok());
-  ASSERT_TRUE(run.Run(RollbackReference{"credit", "1", "ada", ""}).status.ok());
+  ASSERT_TRUE(run.Run(RollbackReference{"credit", "1", ""}).status.ok());
   run.Restart();
   Send(Shop(1'000, 3'000, 10, 0), 1'000, 100, true, &run);
   EXPECT_EQ(run.Signal("zip -> region").state, VerdictState::kCannotTell);
   EXPECT_EQ(run.Signal("amount").state, VerdictState::kQuiet);
   EXPECT_EQ(CountKeys(run.stored(), 'f'), 0u);
-  ASSERT_TRUE(run.Run(RollbackReference{"credit", "1", "ada", ""}).status.ok());
+  ASSERT_TRUE(run.Run(RollbackReference{"credit", "1", ""}).status.ok());
   run.Restart();
   EXPECT_EQ(run.Signal("zip -> region").state, VerdictState::kCannotTell);
 }
@@ -249,12 +249,12 @@ TEST(CoreDerivedTest, WhatCannotBeFittedIsSaidAndHarmsNothing) {
   const BatchMaker one =
       BatchMaker(3'000).Number("amount", std::vector<double>(3'000, 1.0)).Model("credit");
   Send(one, 3'000, 500, false, &run);
-  EXPECT_EQ(std::count_if(run.notes().begin(), run.notes().end(),
-                          [](const std::string& note) {
-                            return note.find("dependency_change: zip and region") !=
-                                       std::string::npos ||
-                                   note.find("correlation_change: no two") != std::string::npos;
-                          }),
+  EXPECT_EQ(std::count_if(
+                run.notes().begin(), run.notes().end(),
+                [](const Note& note) {
+                  return note.text.find("dependency_change: zip and region") != std::string::npos ||
+                         note.text.find("correlation_change: no two") != std::string::npos;
+                }),
             2);
   EXPECT_EQ(run.Signal("row_repeats").state, VerdictState::kCannotTell);
 }

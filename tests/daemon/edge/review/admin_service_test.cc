@@ -113,6 +113,36 @@ TEST(AdminService, ReloadNamesWhatNeedsARestart) {
   EXPECT_EQ(response.restart_needed(0), "listen.grpc");
 }
 
+TEST(AdminService, CommandsCarryTheNameThatTheCallerClaims) {
+  ReviewServer server(ReviewServer::Core::kRunning);
+  const auto stub = v1::AdminService::NewStub(server.channel());
+  v1::TestAlertRequest test;
+  v1::TestAlertResponse tested;
+  test.set_actor("ada");
+  for (int i = 0; i < 2; ++i) {
+    ASSERT_TRUE(Call(stub.get(), &Stub::TestAlert, test, &tested).ok());
+  }
+  const auto incidents = v1::IncidentService::NewStub(server.channel());
+  v1::GetIncidentRequest get;
+  get.set_id(tested.incident_id());
+  v1::GetIncidentResponse got;
+  grpc::ClientContext context;
+  ASSERT_TRUE(incidents->GetIncident(&context, get, &got).ok());
+  const v1::IncidentEvent& event = *got.incident().timeline().rbegin();
+  EXPECT_EQ(event.text(), "test alert prolonged");
+  EXPECT_EQ(event.actor(), "ada");
+  EXPECT_FALSE(event.who().authenticated());
+  test.set_actor(std::string(129, 'a'));
+  EXPECT_EQ(Call(stub.get(), &Stub::TestAlert, test, &tested).error_message(),
+            "actor: has 129 bytes, at most 128 are taken");
+
+  v1::ReloadConfigRequest reload;
+  reload.set_actor("bob");
+  v1::ReloadConfigResponse reloaded;
+  ASSERT_TRUE(Call(stub.get(), &Stub::ReloadConfig, reload, &reloaded).ok());
+  EXPECT_EQ(server.reloaded_by(), Principal::Person("bob"));
+}
+
 TEST(AdminService, ATestAlertReachesTheWatchers) {
   ReviewServer server(ReviewServer::Core::kRunning);
   const auto incidents = v1::IncidentService::NewStub(server.channel());

@@ -173,6 +173,7 @@ class ImportTest : public ModelServiceTest {
     v1::ImportReferenceRequest request;
     request.mutable_header()->set_model("credit");
     request.mutable_header()->set_version("1");
+    request.mutable_header()->set_actor("ada");
     return request;
   }
   static v1::ImportReferenceRequest Rows(uint32_t rows, const std::string& column = "income") {
@@ -205,6 +206,7 @@ TEST_F(ImportTest, TakesAReferenceIntoUse) {
   EXPECT_EQ(response_.reference().rows(), 400u);
   EXPECT_TRUE(response_.reference().imported());
   EXPECT_TRUE(response_.reference().active());
+  EXPECT_EQ(response_.reference().actor(), "ada");
   v1::GetModelStatusResponse model;
   ASSERT_TRUE(GetStatus("credit", &model).ok());
   ASSERT_EQ(model.signals_size(), 1);

@@ -64,7 +64,10 @@ ReviewServer::ReviewServer(Core core, review::WatchLimits limits,
   parts.watch_hub = watch_hub_.get();
   parts.daemon_version = "1.2.3";
   parts.start_ns = 1'700'000'000'000'000'000;
-  parts.reload = [] { return std::vector<std::string>{"listen.grpc"}; };
+  parts.reload = [this](const Principal& by) {
+    reloaded_by_ = by;
+    return std::vector<std::string>{"listen.grpc"};
+  };
   services_ = review::MakeReviewServices(parts);
   grpc::ServerBuilder builder;
   int port = 0;

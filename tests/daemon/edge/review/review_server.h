@@ -37,6 +37,8 @@ class ReviewServer {
   // Stores an incident as the committer would, with its change, and publishes it.
   void Put(uint64_t id, const v1::Incident& incident, const std::string& change);
   uint64_t changes() const { return changes_; }
+  // Who asked for the last reload.
+  const Principal& reloaded_by() const { return reloaded_by_; }
   // Forgets the changes up to a sequence.
   void ForgetChanges(uint64_t up_to);
 
@@ -52,6 +54,7 @@ class ReviewServer {
   std::string address_;
   std::shared_ptr<grpc::Channel> channel_;
   uint64_t changes_ = 0;
+  Principal reloaded_by_;
 };
 
 // An incident with everything in it.
