@@ -9,7 +9,7 @@
 
 namespace faultline::cli {
 
-// What every command that talks to the daemon takes: --address, --output, --timeout.
+// The options of every command that calls the daemon: --address, --output, --timeout.
 struct ClientOptions {
   std::string address;  // host:port or unix:path; empty: DefaultAddress()
   std::string output = "text";
@@ -18,13 +18,13 @@ struct ClientOptions {
   bool json() const { return output == "json"; }
 };
 
-// $FAULTLINE_ADDRESS, or the socket in the default data folder if it is there, or 127.0.0.1:7070.
+// $FAULTLINE_ADDRESS, or the socket in the default data folder if it exists, or 127.0.0.1:7070.
 std::string DefaultAddress();
 
 // options.address, or the default.
 std::string AddressOf(const ClientOptions& options);
 
-// A channel to the daemon, not connected yet. Takes messages of up to 256 MiB.
+// A channel to the daemon, not connected yet. Accepts messages of up to 256 MiB.
 std::shared_ptr<grpc::Channel> Connect(const ClientOptions& options);
 
 // Sets the deadline of one call.

@@ -191,7 +191,7 @@ absl::Status StreamProducer::WaitForRoom(uint64_t bytes, std::unique_lock<std::m
     }
     if (const int seconds = patience.Due(since_ns, now_ns); seconds > 0) {
       lock->unlock();
-      Tell("the daemon acknowledges nothing, still waiting", seconds);
+      Tell("the daemon acknowledges nothing; still waiting", seconds);
       lock->lock();
     }
   }
@@ -246,7 +246,7 @@ void StreamProducer::Run() {
     if (welcomed_once_) {
       const int seconds = patience.Due(connected_ns_, SteadyNowNs());
       lock.unlock();
-      Tell("connection lost, trying again", seconds);
+      Tell("connection lost; reconnecting", seconds);
       lock.lock();
     }
     backoff = welcomes_ > welcomes_before ? kBackoffFirst : std::min(backoff * 2, kBackoffMax);
@@ -270,7 +270,7 @@ void StreamProducer::JudgeEnd(const grpc::Status& status) {
     failed_ = last_problem_;
   } else if (fruitless_ > kFruitlessMax) {
     failed_ = absl::AbortedError(
-        absl::StrCat("the daemon does not go on: ", std::string(last_problem_.message())));
+        absl::StrCat("the daemon stopped making progress: ", std::string(last_problem_.message())));
   } else if (std::chrono::nanoseconds(now_ns - connected_ns_) > options_.give_up_after) {
     failed_ = absl::UnavailableError(absl::StrCat("no connection to ", options_.address, ": ",
                                                   std::string(last_problem_.message())));
@@ -368,7 +368,7 @@ bool StreamProducer::Take(const v1::StreamInferencesResponse& response) {
 
 absl::StatusOr<std::unique_ptr<Producer>> Producer::Connect(ProducerOptions options) {
   if (options.id.empty() || options.id.size() > 128) {
-    return absl::InvalidArgumentError("the producer id must have 1 to 128 bytes");
+    return absl::InvalidArgumentError("the producer id must be 1 to 128 bytes long");
   }
   auto producer = std::make_unique<StreamProducer>(std::move(options));
   if (absl::Status started = producer->Start(); !started.ok()) return started;

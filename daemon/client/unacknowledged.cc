@@ -50,7 +50,8 @@ absl::Status Unacknowledged::Welcome(const v1::Welcome& welcome,
                      ", which it had acknowledged; was its state replaced?"));
   }
   if (mark > std::max(written_last_, earlier_)) {
-    return absl::FailedPreconditionError("another sender uses this producer id");
+    return absl::FailedPreconditionError(
+        "another sender is using this producer id; choose another one");
   }
   while (!batches_.empty() && front() <= mark) outcomes->push_back(Settle(nullptr, false));
   committed_ = mark;
@@ -105,12 +106,12 @@ absl::Status Unacknowledged::NotTaken(const v1::NotTaken& not_taken) {
   const uint64_t sequence =
       not_taken.sequence() != 0 ? not_taken.sequence() : not_taken.expected_sequence();
   if (batches_.empty() || sequence < front() || sequence > last_) {
-    return absl::InternalError(absl::StrCat("the daemon does not take batch ", sequence,
-                                            ", which is not on its way: ", why));
+    return absl::InternalError(
+        absl::StrCat("the daemon rejected batch ", sequence, ", which is not in flight: ", why));
   }
   Batch& batch = batches_[sequence - front()];
   if (batch.refused != v1::REJECT_REASON_UNSPECIFIED) {
-    return absl::InvalidArgumentError(absl::StrCat("the daemon does not take this stream: ", why));
+    return absl::InvalidArgumentError(absl::StrCat("the daemon rejected this stream: ", why));
   }
   batch.refused = not_taken.reason() != v1::REJECT_REASON_UNSPECIFIED ? not_taken.reason()
                                                                       : v1::REJECT_REASON_SCHEMA;

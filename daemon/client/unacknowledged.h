@@ -11,22 +11,21 @@
 
 namespace faultline::cli {
 
-// The batches of a producer that are not acknowledged yet, what is to be written next, and the
-// totals.
+// A producer's unacknowledged batches, the next message to write, and the totals.
 //
 // Concurrency:  not thread-safe.
 class Unacknowledged {
  public:
-  // Numbers a batch and keeps it. If the daemon had it before this run, it is not kept, and
-  // `skipped` says so; otherwise `skipped` stays empty.
+  // Numbers a batch and keeps it. If an earlier run had sent it, it is not kept and `skipped` is
+  // set.
   uint64_t Add(v1::StreamInferencesRequest request, uint64_t bytes, v1::BatchOutcome* skipped);
 
-  // A connection was opened: goes on behind the daemon's mark. ABORTED, FAILED_PRECONDITION or
-  // DATA_LOSS if that cannot be.
+  // A connection was opened: continues after the daemon's committed sequence. ABORTED,
+  // FAILED_PRECONDITION or DATA_LOSS if that is impossible.
   absl::Status Welcome(const v1::Welcome& welcome, std::vector<v1::BatchOutcome>* outcomes);
-  // Appends what became of each batch, in order.
+  // Appends the outcome of each batch, in order.
   void Acknowledge(const v1::Ack& ack, std::vector<v1::BatchOutcome>* outcomes);
-  // ABORTED: the connection has to be opened again. Anything else: it will not get better.
+  // ABORTED: reconnect. Any other error is permanent.
   absl::Status NotTaken(const v1::NotTaken& not_taken);
 
   // True if there is a batch to be written and the credit allows it.
@@ -45,7 +44,7 @@ class Unacknowledged {
     std::shared_ptr<v1::StreamInferencesRequest> request;
     uint64_t bytes = 0;
     uint64_t rows = 0;
-    // Set if the daemon refused it as a whole; an empty one is sent in its place.
+    // Set if the daemon refused the whole batch; an empty one is sent in its place.
     v1::RejectReason refused = v1::REJECT_REASON_UNSPECIFIED;
     std::string why;
   };

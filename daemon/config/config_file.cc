@@ -35,7 +35,7 @@ using google::protobuf::Message;
 using google::protobuf::Reflection;
 
 constexpr size_t kFindingsMax = 20;
-// Aliases let a small file stand for a huge one; nobody writes this many values.
+// Aliases can expand a small file into a huge one; no real configuration has this many values.
 constexpr size_t kNodesMax = 200'000;
 constexpr size_t kShownBytesMax = 40;
 
@@ -54,7 +54,7 @@ std::string Join(const std::vector<std::string>& parts, std::string_view between
   return whole;
 }
 
-// What stands in the file, on one line.
+// The value as the file has it, on one line.
 std::string Shown(std::string_view text) {
   std::string shown = "\"";
   size_t taken = 0;
@@ -169,7 +169,7 @@ void Reader::ReadKey(const YAML::Node& key, const YAML::Node& value, const std::
                                      : Cat({", did you mean ", nearest, "?"})}));
   }
   if (!seen->insert(name).second) {
-    return Find(key.Mark(), here, "stands twice, expected once");
+    return Find(key.Mark(), here, "duplicate key, expected once");
   }
   if (const auto* oneof = field->real_containing_oneof(); oneof != nullptr) {
     const FieldDescriptor* set = message->GetReflection()->GetOneofFieldDescriptor(*message, oneof);
@@ -213,7 +213,7 @@ void Reader::ReadList(const FieldDescriptor& field, const YAML::Node& node, cons
   }
 }
 
-// Maps of the configuration are from text to text.
+// All maps of the configuration map text to text.
 void Reader::ReadMap(const FieldDescriptor& field, const YAML::Node& node, const YAML::Mark& mark,
                      const std::string& path, Message* message) {
   if (node.IsNull()) return;
@@ -230,7 +230,7 @@ void Reader::ReadMap(const FieldDescriptor& field, const YAML::Node& node, const
     const std::string here = Cat({path, ".", key});
     const YAML::Mark at = item.second.IsNull() ? item.first.Mark() : item.second.Mark();
     if (!seen.insert(key).second) {
-      Find(item.first.Mark(), here, "stands twice, expected once");
+      Find(item.first.Mark(), here, "duplicate key, expected once");
       continue;
     }
     if (!Visit(item.second, at, here)) continue;
@@ -247,7 +247,7 @@ bool ReadWhole(const YAML::Node& node, T* value) {
   return IsPlain(node) && error == std::errc() && end == text.data() + text.size();
 }
 
-// Decimal notation only: YAML's .inf and .nan and C's hexadecimal floats are no settings.
+// Decimal notation only, without YAML's .inf and .nan and C's hexadecimal floats.
 bool ReadNumber(const YAML::Node& node, double* value) {
   return ReadWhole(node, value) && std::isfinite(*value);
 }
@@ -340,7 +340,7 @@ std::optional<YAML::Mark> IndentingTab(std::string_view text, const YAML::Mark& 
   return found;
 }
 
-// Finds where documents begin, and nothing else.
+// Finds only where documents begin.
 class DocumentProbe : public YAML::EventHandler {
  public:
   void OnDocumentStart(const YAML::Mark& mark) override { start_ = mark; }
@@ -361,7 +361,7 @@ class DocumentProbe : public YAML::EventHandler {
   YAML::Mark start_;
 };
 
-// YAML::LoadAll would never end on a stray "}": it takes an empty document, again and again.
+// YAML::LoadAll does not terminate on a stray "}": it keeps producing empty documents.
 absl::Status ReadDocument(std::string_view text, ParsedConfig* parsed) {
   std::istringstream stream{std::string(text)};
   YAML::Parser parser(stream);
@@ -412,17 +412,17 @@ absl::StatusOr<ParsedConfig> ParseConfig(std::string_view text, std::string_view
   size_t valid = Utf8PrefixBytes(text);
   valid = std::min(valid, text.find('\0'));
   if (valid != text.size()) {
-    return Refuse(file, MarkOf(text, valid), "a byte that is no text, expected UTF-8");
+    return Refuse(file, MarkOf(text, valid), "invalid UTF-8, expected UTF-8 text");
   }
   try {
     if (absl::Status read = ReadDocument(text, &parsed); !read.ok()) return read;
   } catch (const YAML::Exception& error) {
     const YAML::Mark mark = error.mark.is_null() ? YAML::Mark() : error.mark;
-    // What the parser says of them is about what it took them for.
+    // The parser's own message about tabs is misleading.
     if (const auto tab = IndentingTab(text, mark); tab.has_value()) {
       return Refuse(file, *tab, "tabs cannot indent YAML; use spaces");
     }
-    // It goes by bytes, and may quote the first one of a character.
+    // The parser works on bytes and may quote half of a character.
     const std::string_view why(error.msg);
     return Refuse(file, mark, Cat({why.substr(0, Utf8PrefixBytes(why)), ", expected YAML"}));
   }

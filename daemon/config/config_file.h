@@ -15,10 +15,10 @@
 
 namespace faultline {
 
-// The largest configuration file that is read.
+// Largest configuration file accepted.
 inline constexpr size_t kConfigBytesMax = 1 << 20;
 
-// A configuration as it was written, with where everything stands in the file.
+// A configuration as written, with the position of every field in the file.
 struct ParsedConfig {
   struct Position {
     int line = 1;    // from 1
@@ -30,23 +30,23 @@ struct ParsedConfig {
   std::map<std::string, Position, std::less<>> places;  // by field path
 
   // "file:line:column" of a field path such as "models[0].pane.length", or of the nearest field
-  // around it that stands in the file.
+  // enclosing field that the file has.
   std::string Locate(std::string_view path) const;
-  // A status whose message begins with a field path and ": " (as those of Settings::Make do), with
-  // its place in front.
+  // Puts the position in front of a status whose message begins with a field path and ": ", as
+  // those of Settings::Make do.
   absl::Status Place(const absl::Status& status) const;
 };
 
-// Reads YAML into the configuration message by its field names. Strict: unknown and doubled keys,
-// values of another type, two kinds in one detector, tags, several documents, invalid UTF-8 and
-// more than kConfigBytesMax are refused. Enumerations are written as their short names
-// ("warning"), durations and sizes are not looked into here. `file` is what messages call the file.
+// Parses YAML into the configuration message by its field names. Strict: unknown and duplicate
+// keys, values of the wrong type, two kinds in one detector, tags, several documents, invalid UTF-8
+// and files above kConfigBytesMax are rejected. Enumerations are written by their short names
+// ("warning"); durations and sizes are not parsed here. Messages call the file `file`.
 //
 // Errors: INVALID_ARGUMENT, one line per finding, the first 20 of them:
 //   "file:line:column: path: what was found, expected what".
 absl::StatusOr<ParsedConfig> ParseConfig(std::string_view text, std::string_view file);
 
-// A configuration file that may be used: parsed, ranges checked.
+// A valid configuration: parsed, ranges checked.
 struct LoadedConfig {
   ParsedConfig parsed;
   std::shared_ptr<const Settings> settings;
@@ -57,11 +57,11 @@ struct LoadedConfig {
 // path.
 absl::Status ResolveConfig(LoadedConfig* config);
 
-// NOT_FOUND or another code if it cannot be read; INVALID_ARGUMENT as above, also for values out of
-// range.
+// NOT_FOUND or another code if the file cannot be read; INVALID_ARGUMENT as above, also for values
+// out of range.
 absl::StatusOr<LoadedConfig> LoadConfigFile(const std::string& path);
 
-// Whether LoadConfigFile would take it.
+// OK if LoadConfigFile would accept the file.
 absl::Status CheckConfigFile(const std::string& path);
 
 }  // namespace faultline

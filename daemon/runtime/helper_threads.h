@@ -11,15 +11,15 @@
 
 namespace faultline {
 
-// Threads that help whichever shard has much to count. One task at a time: who comes while they
-// help another does its task alone.
+// Threads that help any shard with a large task. One task at a time: a shard that asks while they
+// are busy performs its task alone.
 //
 // Concurrency:  thread-safe.
 class HelperThreads final : public Parallel {
  public:
-  // With none, tasks are done by who brings them.
+  // Without threads, the caller performs its tasks.
   explicit HelperThreads(uint32_t threads);
-  // Nobody may be in Run.
+  // No Run may be in progress.
   ~HelperThreads() override;
 
   void Run(uint32_t parts, absl::FunctionRef<void(uint32_t part)> part) override;
@@ -33,12 +33,12 @@ class HelperThreads final : public Parallel {
   };
   void Help();
 
-  std::mutex busy_;  // held by the shard that is helped
+  std::mutex busy_;  // held by the shard being helped
   std::mutex mutex_;
   std::condition_variable wake_;
   std::condition_variable done_;
   Task* task_ = nullptr;
-  uint64_t tasks_ = 0;  // since ever: which one a thread has seen
+  uint64_t tasks_ = 0;  // since the start; tells a thread which it has seen
   uint32_t helping_ = 0;
   bool stopping_ = false;
   std::vector<std::thread> threads_;

@@ -111,7 +111,7 @@ constexpr uint32_t NumberTag(int field) {
   return WireFormatLite::MakeTag(field, WireFormatLite::WIRETYPE_VARINT);
 }
 
-// A field of another type than it has is none of it, as for a parser.
+// A field with an unexpected wire type is skipped, as a parser does.
 bool ReadHeadField(uint32_t tag, google::protobuf::io::CodedInputStream* in, IncidentHead* head) {
   uint32_t number = 0;
   switch (tag) {

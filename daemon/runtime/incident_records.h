@@ -13,23 +13,23 @@
 
 namespace faultline {
 
-// What the store holds of incidents: the current one under IncidentKey(id), what lists show of it
-// under IncidentLineKey(id), and every change, in order, under IncidentChangeKey(sequence).
-// The committer writes both in the batch of the change;
-// the review services read them. See docs/formats/incidents.md.
+// Stored forms of incidents: the current one under IncidentKey(id), its summary for lists under
+// IncidentLineKey(id), and every change, in order, under IncidentChangeKey(sequence). The committer
+// writes all three in the batch of the change; the review services read them. See
+// docs/formats/incidents.md.
 //
-// Sequences of changes count up by one from 1 without gaps, over restarts too. The committer drops
-// the oldest ones; whoever watches from before them lists again.
+// Change sequences count up from 1 without gaps, across restarts. The committer drops the oldest
+// ones; a watcher that resumes from before them lists the incidents again.
 
 // Equal messages give equal bytes.
 std::string SealIncident(const v1::Incident& incident);
-// Without timeline, evidence and triage, so that a list reads thousands in no time.
+// Without timeline, evidence and triage, so that listing thousands is fast.
 std::string SealIncidentLine(const v1::Incident& incident);
 
-// What the change does to the current incident and to its line.
+// The writes that update the current incident and its summary.
 std::vector<StateWrite> IncidentWrites(const IncidentChange& change);
 
-// An incident after a change, without its evidence, which only the current incident has.
+// The incident after a change, without its evidence, which only the current incident has.
 std::string SealIncidentChange(uint64_t sequence, const IncidentChange& change);
 
 // DATA_LOSS if the bytes are damaged, FAILED_PRECONDITION if a newer version wrote them.
@@ -43,7 +43,7 @@ absl::StatusOr<IncidentChangeRecord> OpenIncidentChange(std::string_view sealed)
 
 absl::StatusOr<v1::Incident> OpenIncidentLine(std::string_view sealed);
 
-// The fields of a stored line that lists select by, read without parsing the rest.
+// The fields of a stored summary that lists filter by, read without parsing the rest.
 struct IncidentHead {
   std::string model;
   std::string version;

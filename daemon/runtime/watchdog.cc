@@ -51,7 +51,7 @@ void Watchdog::Look() {
     const bool moves = !now[i].waiting || now[i].done != watched.done;
     watched.looks = moves ? 0 : watched.looks + 1;
     watched.done = now[i].done;
-    FAULTLINE_CHECK(watched.looks < kDeadLooks, "a shard waits for nobody: it stands still");
+    FAULTLINE_CHECK(watched.looks < kDeadLooks, "a shard with work makes progress");
     if (watched.looks >= kSickLooks) {
       found = absl::UnavailableError(absl::StrCat("shard ", i, " stands still with work to do"));
     }
@@ -59,7 +59,7 @@ void Watchdog::Look() {
   std::lock_guard lock(mutex_);
   if (found.ok() != health_.ok()) {
     Log(found.ok() ? LogLevel::kInfo : LogLevel::kError,
-        found.ok() ? "work goes on again" : std::string(found.message()));
+        found.ok() ? "shards make progress again" : std::string(found.message()));
   }
   health_ = std::move(found);
 }

@@ -36,7 +36,7 @@ TEST_F(ReplayTest, TheSameFileIsAppliedOnce) {
   CommandOutcome outcome = Replay(first_rows);
   ASSERT_EQ(outcome.exit_code, 0) << outcome.output;
   EXPECT_NE(
-      outcome.output.find("no time column: times are invented, rows 100 ms apart, ending now"),
+      outcome.output.find("no time column: times are generated, rows 100 ms apart, ending now"),
       std::string::npos)
       << outcome.output;
   EXPECT_EQ(Applied(), 700u);
@@ -67,7 +67,7 @@ TEST_F(ReplayTest, GoesOnWhereItWasInterrupted) {
       "kill -TERM $!; wait $!";
   CommandOutcome outcome =
       RunCommand({"bash", "-c", script, file_}, {"FAULTLINE_ADDRESS=" + daemon_.socket_address()});
-  EXPECT_NE(outcome.output.find("interrupted; what was sent is answered; to go on"),
+  EXPECT_NE(outcome.output.find("interrupted; everything sent is acknowledged; to continue"),
             std::string::npos)
       << outcome.output;
   EXPECT_NE(outcome.output.find("no time column: rows get the time of their arrival"),

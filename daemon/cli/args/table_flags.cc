@@ -68,25 +68,25 @@ std::vector<std::string> WordsOf(const auto& table) {
 }  // namespace
 
 void AddTableFlags(Command app, TableFlags* flags) {
-  app.AddOption("file", &flags->path, "CSV or JSON lines, plain or gzip; - for standard input")
+  app.AddOption("file", &flags->path, "CSV or JSON Lines file, plain or gzip; - for standard input")
       .Required();
-  app.AddOption("--model", &flags->model, "Name of the model (the file's name)");
-  app.AddOption("--version", &flags->version, "Version of the model");
-  app.AddOption("--format", &flags->format, "How the file is written")
+  app.AddOption("--model", &flags->model, "Model name (default: the file name)");
+  app.AddOption("--version", &flags->version, "Model version");
+  app.AddOption("--format", &flags->format, "File format")
       .OneOf({"auto", "csv", "jsonl"})
       .ShowDefault();
-  app.AddOption("--delimiter", &flags->delimiter, "Between cells: one character, or tab")
+  app.AddOption("--delimiter", &flags->delimiter, "Cell delimiter: one character, or tab")
       .ShowDefault();
-  app.AddFlag("--no-header", &flags->no_header, "The first line is a row; columns get numbers");
+  app.AddFlag("--no-header", &flags->no_header, "The first line is a row; columns are numbered");
   app.AddOption("--type", &flags->types, "COLUMN=number|string|bool|embedding").Repeated();
   app.AddOption("--role", &flags->roles,
                 "COLUMN=feature|prediction|prediction_score|latency|status|tag")
       .Repeated();
-  app.AddOption("--label", &flags->label, "COLUMN that holds the prediction");
-  app.AddOption("--ignore", &flags->ignored, "COLUMN that is not sent").Repeated();
-  app.AddOption("--id-column", &flags->id_column, "COLUMN that holds the prediction id");
-  app.AddOption("--time-column", &flags->time_column, "COLUMN that holds the event time");
-  app.AddOption("--time-unit", &flags->time_unit, "How times are written")
+  app.AddOption("--label", &flags->label, "COLUMN with the prediction");
+  app.AddOption("--ignore", &flags->ignored, "COLUMN to leave out").Repeated();
+  app.AddOption("--id-column", &flags->id_column, "COLUMN with the prediction id");
+  app.AddOption("--time-column", &flags->time_column, "COLUMN with the event time");
+  app.AddOption("--time-unit", &flags->time_unit, "Unit of numeric times")
       .OneOf(WordsOf(kUnits))
       .ShowDefault();
   app.AddOption("--missing", &flags->missing,
@@ -94,14 +94,14 @@ void AddTableFlags(Command app, TableFlags* flags) {
                 "NULL, None)")
       .Repeated();
   app.AddOption("--bad-cells", &flags->bad_cells,
-                "What a cell of the wrong type does: refuse its row, or count as missing")
+                "A cell of the wrong type: refuse its row, or count it as missing")
       .OneOf({"refuse", "missing"})
       .ShowDefault();
-  app.AddOption("--infer-rows", &flags->infer_rows, "Rows from which types are inferred")
+  app.AddOption("--infer-rows", &flags->infer_rows, "Rows used to infer column types")
       .InRange(1u, 1'000'000u)
       .ShowDefault();
-  app.AddOption("--skip", &flags->skip_rows, "Rows to pass over at the beginning");
-  app.AddOption("--rows", &flags->rows, "Rows to read behind them (all)");
+  app.AddOption("--skip", &flags->skip_rows, "Rows to skip at the beginning");
+  app.AddOption("--rows", &flags->rows, "Most rows to read after those skipped (default: all)");
 }
 
 absl::StatusOr<TableOptions> ToTableOptions(const TableFlags& flags) {

@@ -10,15 +10,15 @@
 #include <optional>
 
 #include "daemon/cli/args/command_line.h"
+#include "daemon/cli/args/table_flags.h"
+#include "daemon/cli/args/table_report.h"
 #include "daemon/cli/backtest/backtest_report.h"
 #include "daemon/cli/backtest/backtest_trial.h"
 #include "daemon/cli/backtest/backtest_windows.h"
 #include "daemon/cli/commands/commands.h"
-#include "daemon/client/tables/replay_plan.h"
-#include "daemon/cli/args/table_flags.h"
-#include "daemon/cli/args/table_report.h"
 #include "daemon/cli/console/outcome.h"
 #include "daemon/cli/console/progress.h"
+#include "daemon/client/tables/replay_plan.h"
 #include "daemon/config/config_file.h"
 #include "daemon/edge/decode/decode.h"
 
@@ -50,7 +50,8 @@ struct Flags {
 absl::StatusOr<std::vector<uint64_t>> ReadChanges(const std::string& path) {
   std::vector<uint64_t> changes;
   std::ifstream file(path);
-  if (!file) return absl::NotFoundError(absl::StrCat("--change-points ", path, ": cannot be read"));
+  if (!file)
+    return absl::NotFoundError(absl::StrCat("--change-points ", path, ": cannot read the file"));
   int number = 0;
   for (std::string line; std::getline(file, line);) {
     ++number;
@@ -126,9 +127,9 @@ absl::Status Backtest::Prepare() {
   }
   spacing_ns_ = *spacing;
   if (options_.time_column.empty()) {
-    progress_.Say(absl::StrCat("no time column: times are invented, rows ",
+    progress_.Say(absl::StrCat("no time column: times are generated, rows ",
                                Short(static_cast<double>(spacing_ns_) / 1e6),
-                               " ms apart; --time-column or --spacing to change"));
+                               " ms apart; set --time-column or --spacing to change that"));
   }
   if (!flags_.changes.empty()) {
     auto changes = ReadChanges(flags_.changes);
@@ -155,13 +156,13 @@ absl::Status Backtest::AddClassic() {
     if (const SequenceKind* kind = FindSequenceKind(name); kind != nullptr) {
       if (wants_errors(*kind)) {
         return absl::InvalidArgumentError(absl::StrCat(
-            "--classic ", name, ": follows a learner's errors; name them by --errors"));
+            "--classic ", name, ": needs a learner's errors; name their columns with --errors"));
       }
       kinds.push_back(name);
     } else if (WindowTrial::Knows(name)) {
       windows.push_back(name);
     } else if (name != "none" || flags_.classic.size() > 1) {
-      return absl::InvalidArgumentError(absl::StrCat("--classic ", name, ": no such detector"));
+      return absl::InvalidArgumentError(absl::StrCat("--classic ", name, ": unknown detector"));
     }
   }
   if (flags_.classic.empty()) {
@@ -278,7 +279,7 @@ absl::Status Backtest::Stream() {
   }
   report_.span.end = table_->counts().read;
   if (report_.span.end == report_.span.begin) {
-    return absl::InvalidArgumentError("there are no rows behind the reference");
+    return absl::InvalidArgumentError("no rows follow the reference; use fewer reference rows");
   }
   for (const Trial& trial : trials_) {
     trial.core->Finish(newest_ns + kYearNs, report_.span.end - 1);
@@ -313,7 +314,9 @@ absl::Status Backtest::Report() {
   if (!flags_.html.empty()) {
     std::ofstream page(flags_.html);
     page << BacktestHtml(report_) << std::flush;
-    if (!page) return absl::UnavailableError(absl::StrCat("--html ", flags_.html, ": not written"));
+    if (!page)
+      return absl::UnavailableError(
+          absl::StrCat("--html ", flags_.html, ": cannot write the file"));
   }
   if (flags_.output == "json") {
     boost::json::object json = BacktestJson(report_);
@@ -328,21 +331,22 @@ absl::Status Backtest::Report() {
 }  // namespace
 
 void AddBacktest(Command root) {
-  Command backtest =
-      root.Add("backtest",
-               "Run a table through the detectors without a daemon, and say what they are worth");
+  Command backtest = root.Add("backtest", "Evaluate detectors on a table, without a daemon");
   auto flags = std::make_shared<Flags>();
   AddTableFlags(backtest, &flags->table);
-  backtest.AddOption("--config", &flags->configs, "Configuration; twice to compare two").Required();
+  backtest
+      .AddOption("--config", &flags->configs, "Configuration file; give it twice to compare two")
+      .Required();
   backtest.AddOption("--change-points", &flags->changes,
-                     "File of row numbers (data rows of the table, from 0) where it changed");
+                     "File with the row numbers (from 0) at which the data changed");
   backtest.AddOption("--first-rows-as-reference", &flags->reference_rows,
-                     "Rows to hold the rest against (what the model learns by itself)");
-  backtest.AddOption("--horizon", &flags->horizon,
-                     "Rows after a change for which alarms belong to it (to the next change)");
+                     "Rows to use as the reference (default: learned by the model)");
+  backtest.AddOption(
+      "--horizon", &flags->horizon,
+      "Rows after a change in which alarms are attributed to it (default: to the next change)");
   backtest.AddOption("--spacing", &flags->spacing, "Time between rows without a time column")
       .ShowDefault();
-  backtest.AddOption("--budgets", &flags->budgets, "Other alarm budgets to show, as factors")
+  backtest.AddOption("--budgets", &flags->budgets, "Other alarm budgets to compare, as factors")
       .SplitAt(',')
       .InRange(0.0, 1e6)
       .ShowDefault();
@@ -351,12 +355,12 @@ void AddBacktest(Command root) {
                  "Published detectors and rules of other tools to show beside, or none (all)")
       .SplitAt(',');
   backtest
-      .AddOption("--window-rows", &flags->window_rows, "Rows of a window of the other tools' rules")
+      .AddOption("--window-rows", &flags->window_rows, "Rows per window for the other tools' rules")
       .InRange(2u, 10'000'000u)
       .ShowDefault();
   backtest.AddOption("--errors", &flags->error_columns,
-                     "Columns that are a learner's errors, 1 or 0, for DDM and its like");
-  backtest.AddOption("--html", &flags->html, "Draw it into this file");
+                     "Columns with a learner's errors (1 or 0), for DDM and similar detectors");
+  backtest.AddOption("--html", &flags->html, "Write the result as HTML to this file");
   backtest.AddOption("--output", &flags->output, "text or json")
       .OneOf({"text", "json"})
       .ShowDefault();

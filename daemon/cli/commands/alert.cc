@@ -3,8 +3,8 @@
 #include <memory>
 #include <string>
 
-#include "daemon/cli/commands/client_command.h"
 #include "daemon/cli/args/command_line.h"
+#include "daemon/cli/commands/client_command.h"
 #include "daemon/cli/commands/commands.h"
 #include "daemon/cli/console/console.h"
 #include "daemon/cli/console/outcome.h"
@@ -34,7 +34,7 @@ int Test(const AlertOptions& options) {
   const std::string text = absl::StrCat(
       "Opened test incident ", Printable(response.incident_id()), ", which fires for ",
       options.seconds,
-      " s as model faultline_test.\nIf nobody is called, follow it: Prometheus' alerts page, then "
+      " s as model faultline_test.\nIf no page arrives, check Prometheus' alerts page, then "
       "Alertmanager's, then its receivers.\n");
   return Print(text) ? kExitOk : kExitFailed;
 }
@@ -42,15 +42,15 @@ int Test(const AlertOptions& options) {
 }  // namespace
 
 void AddAlert(Command root) {
-  Command alert = root.Add("alert", "The route to the pager");
+  Command alert = root.Add("alert", "Test the route to the pager");
   alert.RequireCommand();
-  Command test = alert.Add("test", "Opens a test incident that fires for a while");
+  Command test = alert.Add("test", "Open a test incident that fires for a while");
   const auto options = std::make_shared<AlertOptions>();
   AddClientOptions(test, &options->client);
-  test.AddOption("--seconds", &options->seconds, "How long it fires")
+  test.AddOption("--seconds", &options->seconds, "Seconds until it resolves")
       .InRange(1u, 3'600u)
       .ShowDefault();
-  test.AddOption("--actor", &options->actor, "Who you are").ShowDefault();
+  test.AddOption("--actor", &options->actor, "Your name, kept with the decision").ShowDefault();
   test.OnRun([options] { return Test(*options); });
 }
 

@@ -11,8 +11,8 @@ namespace faultline::cli {
 
 void AddClientOptions(Command command, ClientOptions* options) {
   command.AddOption("--address", &options->address,
-                    "Where the daemon listens: host:port or unix:/path ($FAULTLINE_ADDRESS)");
-  command.AddOption("--output", &options->output, "text for people or json for programs")
+                    "Daemon address: host:port or unix:/path (default: $FAULTLINE_ADDRESS)");
+  command.AddOption("--output", &options->output, "Output format: text or json")
       .OneOf({"text", "json"})
       .ShowDefault();
   command.AddOption("--timeout", &options->timeout_seconds, "Seconds to wait for an answer")

@@ -60,7 +60,7 @@ std::string BashScript(const Command& root) {
 }  // namespace
 
 void AddCompletion(Command root) {
-  Command completion = root.Add("completion", "Completion for a shell");
+  Command completion = root.Add("completion", "Print shell completion");
   completion.RequireCommand();
   completion.Add("bash", "For bash: source <(faultline completion bash)").OnRun([root] {
     return Print(BashScript(root)) ? kExitOk : kExitFailed;

@@ -5,9 +5,9 @@
 #include <map>
 #include <memory>
 
-#include "daemon/cli/commands/commands.h"
 #include "daemon/cli/args/table_flags.h"
 #include "daemon/cli/args/table_report.h"
+#include "daemon/cli/commands/commands.h"
 #include "daemon/cli/console/outcome.h"
 #include "daemon/cli/migrate/config_import.h"
 #include "daemon/edge/decode/decode.h"
@@ -28,12 +28,12 @@ struct Flags {
 
 absl::StatusOr<std::string> ReadWhole(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
-  if (!file) return absl::NotFoundError(absl::StrCat(path, ": cannot be read"));
+  if (!file) return absl::NotFoundError(absl::StrCat(path, ": cannot read the file"));
   std::string text(kFileBytesMax + 1, '\0');
   file.read(text.data(), static_cast<std::streamsize>(text.size()));
   text.resize(static_cast<size_t>(file.gcount()));
   if (text.size() > kFileBytesMax) {
-    return absl::InvalidArgumentError(absl::StrCat(path, ": more than 64 MiB"));
+    return absl::InvalidArgumentError(absl::StrCat(path, ": larger than the limit of 64 MiB"));
   }
   return text;
 }
@@ -95,7 +95,8 @@ absl::StatusOr<std::string> FromReference(const Flags& flags, const TableOptions
     const auto decoded = DecodeBatch(&batch.batch, {}, &refusal);
     if (decoded == nullptr) return absl::InvalidArgumentError(refusal.message);
     if (!columns.Take(*decoded)) {
-      return absl::ResourceExhaustedError("more than 50 000 000 values: --rows takes fewer");
+      return absl::ResourceExhaustedError(
+          "more than the limit of 50 000 000 values; read fewer rows with --rows");
     }
   }
   return flags.rules == "nannyml" ? ConfigOfNannyMl(columns.columns(), model)
@@ -135,11 +136,12 @@ void AddConfigImport(Command config) {
                  "file, or what Evidently or NannyML would hold a reference table against");
   auto flags = std::make_shared<Flags>();
   AddTableFlags(command, &flags->table);
-  command.AddOption("--rules", &flags->rules, "Whose rules")
+  command.AddOption("--rules", &flags->rules, "Tool whose rules are imported")
       .Required()
       .OneOf({"sagemaker", "evidently", "nannyml"});
-  command.AddOption("--statistics", &flags->statistics, "SageMaker's statistics.json beside it");
-  command.AddOption("--window-rows", &flags->window_rows, "Rows that are judged at a time")
+  command.AddOption("--statistics", &flags->statistics,
+                    "SageMaker's statistics.json for the constraints");
+  command.AddOption("--window-rows", &flags->window_rows, "Rows per evaluation window")
       .InRange(uint64_t{100}, uint64_t{100'000})
       .ShowDefault();
   command.OnRun([flags] { return Run(*flags); });

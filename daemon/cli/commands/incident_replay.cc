@@ -183,14 +183,14 @@ Command AddOne(Command parent, const char* name, const char* description,
                const std::shared_ptr<ReviewOptions>& options, int (*run)(const ReviewOptions&)) {
   Command command = parent.Add(name, description);
   AddClientOptions(command, &options->client);
-  command.AddOption("id", &options->id, "Its id, or an unambiguous beginning").Required();
+  command.AddOption("id", &options->id, "Incident id, or an unambiguous prefix of it").Required();
   command.OnRun([options, run] { return run(*options); });
   return command;
 }
 
 void AddPerson(Command command, ReviewOptions* options) {
-  command.AddOption("--actor", &options->actor, "Who you are").ShowDefault();
-  command.AddOption("--comment", &options->comment, "A remark");
+  command.AddOption("--actor", &options->actor, "Your name, kept with the decision").ShowDefault();
+  command.AddOption("--comment", &options->comment, "Comment");
 }
 
 }  // namespace
@@ -198,30 +198,33 @@ void AddPerson(Command command, ReviewOptions* options) {
 void AddIncidentReview(Command incidents) {
   const auto options = std::make_shared<ReviewOptions>();
   Command replay =
-      AddOne(incidents, "replay", "Recomputes its verdicts, or asks what if", options, Replay);
+      AddOne(incidents, "replay", "Recompute its verdicts, optionally under other settings",
+             options, Replay);
   // As of a shell's variable that is not set: no question is not the one that was meant.
   const auto given = [](const std::string& value) {
-    return value.empty() ? std::string("it is empty") : std::string();
+    return value.empty() ? std::string("must not be empty") : std::string();
   };
   replay
       .AddOption("--budget", &options->budget,
-                 "What if the alarm budget were, for example, \"1 per 7d\"")
+                 "Recompute with this alarm budget, for example \"1 per 7d\"")
       .Check(given);
-  replay.AddOption("--config", &options->config, "What if this configuration file were in force")
+  replay.AddOption("--config", &options->config, "Recompute with this configuration file")
       .Check(given);
   replay
       .AddOption("--reference", &options->reference,
-                 "What if the reference were the traffic of BEGIN..END")
+                 "Recompute with the traffic of BEGIN..END as reference")
       .Check(given);
-  Command file = AddOne(incidents, "export", "Everything known of it, as a file", options, Export);
-  file.AddOption("--format", &options->format, "json, or the verdicts over time as csv")
+  Command file =
+      AddOne(incidents, "export", "Write everything known about it to a file", options, Export);
+  file.AddOption("--format", &options->format, "json, or csv for the verdicts over time")
       .OneOf({"json", "csv"})
       .ShowDefault();
-  file.AddOption("--file", &options->file, "Where to; - for standard output");
-  AddPerson(AddOne(incidents, "reopen", "Opens it again", options, Reopen), options.get());
+  file.AddOption("--file", &options->file, "Output file; - for standard output");
+  AddPerson(AddOne(incidents, "reopen", "Reopen it", options, Reopen), options.get());
   Command suppress =
-      AddOne(incidents, "suppress", "Keeps it out of notifications for a time", options, Suppress);
-  suppress.AddOption("--for", &options->duration, "How long: 30m, 8h, 7d; end: no longer")
+      AddOne(incidents, "suppress", "Suppress its notifications for a while", options, Suppress);
+  suppress
+      .AddOption("--for", &options->duration, "Duration such as 30m, 8h, 7d; end: stop suppressing")
       .Required();
   AddPerson(suppress, options.get());
 }

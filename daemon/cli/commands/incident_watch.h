@@ -19,7 +19,7 @@
 namespace faultline::cli {
 
 // Watches the incidents of one model in the background and keeps the last state of each, from the
-// first message on. A watch that breaks goes on where it was.
+// first message on. A broken watch resumes where it was.
 //
 // Concurrency:  thread-safe.
 // Limitations:  keeps every incident that changes; for as many as a demo has.

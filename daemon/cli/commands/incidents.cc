@@ -70,7 +70,7 @@ int List(const IncidentsOptions& options) {
   if (options.client.json()) return Print(ToJson(all, true)) ? kExitOk : kExitFailed;
   std::string text = ListText(all, TerminalStyle());
   if (!all.next_page_token().empty()) {
-    absl::StrAppend(&text, "There are older ones; see them with --limit.\n");
+    absl::StrAppend(&text, "There are older incidents; raise --limit to see them.\n");
   }
   return Print(text) ? kExitOk : kExitFailed;
 }
@@ -137,7 +137,7 @@ int Watch(const IncidentsOptions& options) {
   if (options.changes_max != 0 && changes == options.changes_max) return kExitOk;
   if (read_by_nobody) return kExitFailed;
   if (token != options.resume_token && !options.client.json()) {
-    Complain("go on from here with --resume " + token, kExitOk);
+    Complain("to continue from here, use --resume " + token, kExitOk);
   }
   return interrupt.happened() ? kExitOk : Report(status, options.client);
 }
@@ -181,54 +181,57 @@ Command AddOne(Command parent, const char* name, const char* description,
 }
 
 void AddId(Command command, IncidentsOptions* options) {
-  command.AddOption("id", &options->id, "Its id, or an unambiguous beginning").Required();
+  command.AddOption("id", &options->id, "Incident id, or an unambiguous prefix of it").Required();
 }
 
 void AddDecision(Command command, IncidentsOptions* options, bool comment_required) {
   AddId(command, options);
   // The library that sends it would print words of its own, and send nothing.
   const auto text = [](const std::string& value) {
-    return Utf8PrefixBytes(value) == value.size() ? std::string() : "it is no UTF-8 text";
+    return Utf8PrefixBytes(value) == value.size() ? std::string() : "must be valid UTF-8";
   };
-  command.AddOption("--actor", &options->actor, "Who you are").Check(text).ShowDefault();
+  command.AddOption("--actor", &options->actor, "Your name, kept with the decision")
+      .Check(text)
+      .ShowDefault();
   if (comment_required) {
-    command.AddOption("comment", &options->comment, "The comment").Required().Check(text);
+    command.AddOption("comment", &options->comment, "Comment text").Required().Check(text);
   } else {
-    command.AddOption("--comment", &options->comment, "A remark").Check(text);
+    command.AddOption("--comment", &options->comment, "Comment").Check(text);
   }
 }
 
 }  // namespace
 
 void AddIncidents(Command root) {
-  Command incidents = root.Add("incidents", "What went wrong");
+  Command incidents = root.Add("incidents", "Review incidents");
   incidents.RequireCommand();
   const auto options = std::make_shared<IncidentsOptions>();
-  Command list = AddOne(incidents, "list", "Incidents, newest first", options, List);
-  list.AddOption("--model", &options->model, "Only those of this model");
-  list.AddOption("--state", &options->states, "Only open, acknowledged or resolved ones")
+  Command list = AddOne(incidents, "list", "List incidents, newest first", options, List);
+  list.AddOption("--model", &options->model, "Only incidents of this model");
+  list.AddOption("--state", &options->states, "Only incidents in this state")
       .OneOf({"open", "acknowledged", "resolved"});
-  list.AddOption("--limit", &options->limit, "How many at most")
+  list.AddOption("--limit", &options->limit, "Most incidents to list")
       .InRange(1u, 100'000u)
       .ShowDefault();
-  AddId(AddOne(incidents, "show", "One incident with alerts, plots and timeline", options, Show),
-        options.get());
-  Command report =
-      AddOne(incidents, "report", "One incident as an HTML file that needs nothing else", options,
-             WriteReport);
+  AddId(
+      AddOne(incidents, "show", "Show one incident with alerts, plots and timeline", options, Show),
+      options.get());
+  Command report = AddOne(incidents, "report", "Write one incident as a self-contained HTML file",
+                          options, WriteReport);
   AddId(report, options.get());
   report.AddOption("--file", &options->file,
-                   "Where to; - for standard output (default: incident-ID.html)");
+                   "Output file; - for standard output (default: incident-ID.html)");
   Command watch =
-      AddOne(incidents, "watch", "The open incidents, then changes as they happen", options, Watch);
-  watch.AddOption("--model", &options->model, "Only those of this model");
-  watch.AddOption("--resume", &options->resume_token, "Go on after an earlier watch");
-  watch.AddOption("--count", &options->changes_max, "End after so many changes");
-  AddDecision(AddOne(incidents, "ack", "Says that you are looking at it", options, Acknowledge),
-              options.get(), false);
-  AddDecision(AddOne(incidents, "resolve", "Closes it", options, Resolve), options.get(), false);
-  AddDecision(AddOne(incidents, "comment", "Adds a comment", options, Comment), options.get(),
-              true);
+      AddOne(incidents, "watch", "Follow incidents: the open ones, then changes as they happen",
+             options, Watch);
+  watch.AddOption("--model", &options->model, "Only incidents of this model");
+  watch.AddOption("--resume", &options->resume_token, "Resume token of an earlier watch");
+  watch.AddOption("--count", &options->changes_max, "Exit after this many changes");
+  AddDecision(
+      AddOne(incidents, "ack", "Acknowledge it: you are working on it", options, Acknowledge),
+      options.get(), false);
+  AddDecision(AddOne(incidents, "resolve", "Resolve it", options, Resolve), options.get(), false);
+  AddDecision(AddOne(incidents, "comment", "Comment on it", options, Comment), options.get(), true);
   AddIncidentReview(incidents);
 }
 

@@ -10,8 +10,8 @@
 namespace faultline::cli {
 
 void AddModelChoice(Command app, ModelChoice* choice) {
-  app.AddOption("name", &choice->name, "Name of the model").Required();
-  app.AddOption("version", &choice->version, "Its version; not needed if there is only one");
+  app.AddOption("name", &choice->name, "Model name").Required();
+  app.AddOption("version", &choice->version, "Model version; optional if there is only one");
 }
 
 grpc::Status ListAllModels(const ClientOptions& options, v1::ModelService::Stub* stub,

@@ -30,7 +30,7 @@ grpc::Status ListAllModels(const ClientOptions& options, v1::ModelService::Stub*
 grpc::Status FindVersion(const ClientOptions& options, v1::ModelService::Stub* stub,
                          ModelChoice* choice);
 
-// Forgets a model, says so, and returns the exit code.
+// Deletes a model, prints that it did, and returns the exit code.
 int DeleteModel(const ClientOptions& client, ModelChoice model);
 
 }  // namespace faultline::cli

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "base/clock.h"
-#include "daemon/cli/commands/client_command.h"
 #include "daemon/cli/args/command_line.h"
+#include "daemon/cli/commands/client_command.h"
 #include "daemon/cli/commands/commands.h"
 #include "daemon/cli/commands/model_lookup.h"
 #include "daemon/cli/console/console.h"
@@ -201,34 +201,34 @@ int DeleteModel(const ClientOptions& client, ModelChoice model) {
 }
 
 void AddModels(Command root) {
-  Command models = root.Add("models", "Models and their signals");
+  Command models = root.Add("models", "Manage models and their signals");
   models.RequireCommand();
   const auto options = std::make_shared<ModelsOptions>();
-  AddOne(models, "list", "All models", options, List);
-  AddModelChoice(AddOne(models, "show", "Signals and references of a model", options,
+  AddOne(models, "list", "List all models", options, List);
+  AddModelChoice(AddOne(models, "show", "Show signals and references of a model", options,
                         [](const ModelsOptions& o) { return Show(o); }),
                  &options->model);
   Command create =
-      AddOne(models, "create", "Registers a model ahead of its first events", options, Create);
+      AddOne(models, "create", "Register a model before its first events", options, Create);
   AddModelChoice(create, &options->model);
   create.AddOption("--signal", &options->signals,
                    "name:type[:role], once per signal; type numeric, categorical or embedding");
-  AddModelChoice(AddOne(models, "delete", "Forgets a model and everything about it", options,
+  AddModelChoice(AddOne(models, "delete", "Delete a model and all its data", options,
                         [](const ModelsOptions& o) { return DeleteModel(o.client, o.model); }),
                  &options->model);
   Command deploy =
-      AddOne(models, "deploy", "Marks a deployment on the model's timeline", options, Deploy);
+      AddOne(models, "deploy", "Record a deployment on the model's timeline", options, Deploy);
   AddModelChoice(deploy, &options->model);
-  deploy.AddOption("--note", &options->note, "A remark");
+  deploy.AddOption("--note", &options->note, "Comment");
   for (Command command : {create, deploy}) {
-    command.AddOption("--actor", &options->actor, "Who you are").ShowDefault();
+    command.AddOption("--actor", &options->actor, "Your name, kept with the decision").ShowDefault();
   }
   Command silence =
-      AddOne(models, "silence", "Lets no alert of a model open an incident", options, Silence);
-  silence.AddOption("name", &options->model.name, "Name of the model; all its versions").Required();
-  silence.AddOption("--for", &options->duration, "For how long, such as 30m, 2h, 7d");
-  silence.AddFlag("--off", &options->off, "Ends the silence now");
-  silence.AddOption("--actor", &options->actor, "Who you are").ShowDefault();
+      AddOne(models, "silence", "Silence a model: its alerts open no incident", options, Silence);
+  silence.AddOption("name", &options->model.name, "Model name; applies to all versions").Required();
+  silence.AddOption("--for", &options->duration, "Duration such as 30m, 2h, 7d");
+  silence.AddFlag("--off", &options->off, "End the silence now");
+  silence.AddOption("--actor", &options->actor, "Your name, kept with the decision").ShowDefault();
   silence.AddOption("--reason", &options->reason, "Why");
 }
 

@@ -6,11 +6,11 @@
 #include <boost/json.hpp>
 #include <utility>
 
-#include "daemon/cli/commands/client_command.h"
 #include "daemon/cli/args/command_line.h"
-#include "daemon/cli/commands/commands.h"
 #include "daemon/cli/args/table_flags.h"
 #include "daemon/cli/args/table_report.h"
+#include "daemon/cli/commands/client_command.h"
+#include "daemon/cli/commands/commands.h"
 #include "daemon/cli/console/console.h"
 #include "daemon/cli/console/outcome.h"
 #include "daemon/cli/console/progress.h"
@@ -86,7 +86,7 @@ absl::StatusOr<v1::Reference> ImportReference(const std::shared_ptr<grpc::Channe
     progress(sent);
   }
   if (open && read.ok() && sent == 0) {
-    read = absl::InvalidArgumentError("there are no rows for a reference");
+    read = absl::InvalidArgumentError("the table has no rows; a reference needs some");
   }
   if (!read.ok()) {
     context->TryCancel();
@@ -102,7 +102,7 @@ absl::StatusOr<v1::Reference> ImportReference(const std::shared_ptr<grpc::Channe
 }
 
 void AddReference(Command root) {
-  Command reference = root.Add("reference", "What windows are held against");
+  Command reference = root.Add("reference", "Import, list, promote, and roll back references");
   reference.RequireCommand();
   Command import = reference.Add("import", "Import a table as the reference of a model");
   auto flags = std::make_shared<Flags>();

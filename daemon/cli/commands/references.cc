@@ -87,13 +87,14 @@ void AddReferenceDecisions(Command reference) {
     command.OnRun([options, run] { return run(*options); });
     return command;
   };
-  add("list", "The references of a model, newest first", List);
+  add("list", "List the references of a model, newest first", List);
   for (Command decision :
-       {add("promote", "Take the rolling reference, made of the last quiet panes, into use",
+       {add("promote", "Make the rolling reference (the last quiet panes) the reference in use",
             Promote),
-        add("rollback", "Take back the last import, promotion or relearning", Rollback)}) {
-    decision.AddOption("--actor", &options->actor, "Who you are").ShowDefault();
-    decision.AddOption("--comment", &options->comment, "A remark");
+        add("rollback", "Undo the last import, promotion or relearning", Rollback)}) {
+    decision.AddOption("--actor", &options->actor, "Your name, kept with the decision")
+        .ShowDefault();
+    decision.AddOption("--comment", &options->comment, "Comment");
   }
 }
 

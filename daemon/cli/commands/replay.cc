@@ -11,14 +11,13 @@
 #include <utility>
 
 #include "base/clock.h"
-#include "daemon/cli/commands/client_command.h"
 #include "daemon/cli/args/command_line.h"
+#include "daemon/cli/args/table_flags.h"
+#include "daemon/cli/args/table_report.h"
+#include "daemon/cli/commands/client_command.h"
 #include "daemon/cli/commands/commands.h"
 #include "daemon/cli/commands/model_lookup.h"
 #include "daemon/cli/commands/reference_import.h"
-#include "daemon/client/tables/replay_plan.h"
-#include "daemon/cli/args/table_flags.h"
-#include "daemon/cli/args/table_report.h"
 #include "daemon/cli/console/console.h"
 #include "daemon/cli/console/interrupt.h"
 #include "daemon/cli/console/outcome.h"
@@ -27,6 +26,7 @@
 #include "daemon/client/messages.h"
 #include "daemon/client/pace.h"
 #include "daemon/client/producer.h"
+#include "daemon/client/tables/replay_plan.h"
 #include "daemon/core/settings/settings.h"
 
 namespace faultline::cli {
@@ -163,24 +163,24 @@ int Replay::Run() {
 int Replay::Judge(const absl::Status& streamed) const {
   const ProducerTotals totals = producer_->totals();
   const std::string go_on =
-      absl::StrCat("to go on, repeat it with the same options and --resume",
+      absl::StrCat("to continue, run it again with the same options and --resume",
                    options_.path == "-" ? " and --producer " + Printable(producer_id_) : "",
-                   ": what was applied is not applied again");
+                   "; applied rows are not applied again");
   if (totals.unacknowledged_rows > 0) {
     Complain(absl::StrCat(Grouped(totals.unacknowledged_rows), " of ", Grouped(totals.sent_rows),
-                          " rows are not answered: whether they are applied is not known; ", go_on),
+                          " rows are unacknowledged and may or may not be applied; ", go_on),
              kExitFailed);
   }
   if (stop_) {
     return Complain(totals.unacknowledged_rows > 0
                         ? "interrupted"
-                        : absl::StrCat("interrupted; what was sent is answered; ", go_on),
+                        : absl::StrCat("interrupted; everything sent is acknowledged; ", go_on),
                     kExitFailed);
   }
   if (!streamed.ok()) return Report(streamed, flags_.client);
   if (!problem_.ok()) return Complain(problem_, kExitFailed);
   if (table_->counts().accepted == 0 && table_->counts().refused > 0) {
-    return Complain("every row was refused", kExitFailed);
+    return Complain("every row was refused; see the reasons above", kExitFailed);
   }
   if (totals.sent_rows > 0 && totals.rejected_rows == totals.sent_rows) {
     const std::vector<Lines::Rejected> rejected = lines_.rejected();
@@ -246,7 +246,7 @@ absl::Status Replay::PlanTimes() {
   // Rows that are paced, or come from elsewhere bit by bit, have the time of their arrival.
   if (!options_.time_column.empty()) return absl::OkStatus();
   if (options_.path == "-" || (flags_.rate > 0 && !asked)) {
-    progress_.Say("no time column: rows get the time of their arrival; --time-column to change");
+    progress_.Say("no time column: rows get their arrival time; set --time-column to change that");
     return absl::OkStatus();
   }
   const absl::StatusOr<uint64_t> lines = CountLines(options_.path);
@@ -260,12 +260,12 @@ absl::Status Replay::PlanTimes() {
         absl::StrCat("--spacing: ", Grouped(rows), " rows would span more than ten years"));
   }
   times_.emplace(rows, spacing_ns, WallNowNs(), asked ? 0 : NewestRowNs());
-  progress_.Say(absl::StrCat("no time column: times are invented, rows ",
+  progress_.Say(absl::StrCat("no time column: times are generated, rows ",
                              Short(times_->spacing_ns() / 1e6), " ms apart, ",
                              times_->spacing_ns() < static_cast<double>(spacing_ns)
                                  ? "after the newest row the model has and "
                                  : "",
-                             "ending now; --time-column or --spacing to change"));
+                             "ending now; set --time-column or --spacing to change that"));
   return absl::OkStatus();
 }
 
@@ -414,19 +414,20 @@ std::string Replay::Json() const {
 }  // namespace
 
 void AddReplay(Command root) {
-  Command replay = root.Add("replay", "Stream a table through the daemon as events");
+  Command replay = root.Add("replay", "Stream a table to the daemon as events");
   auto flags = std::make_shared<Flags>();
   AddTableFlags(replay, &flags->table);
   replay.AddOption("--first-rows-as-reference", &flags->reference_rows,
-                   "Import this many rows as the reference first; the rest is streamed");
-  replay.AddOption("--batch-rows", &flags->batch_rows, "Rows per message, at most")
+                   "Import this many rows as the reference first, then stream the rest");
+  replay.AddOption("--batch-rows", &flags->batch_rows, "Most rows per message")
       .InRange(1u, 65'536u)
       .ShowDefault();
-  replay.AddOption("--batch-bytes", &flags->batch_bytes, "Bytes per message, about")
+  replay.AddOption("--batch-bytes", &flags->batch_bytes, "Bytes per message, approximately")
       .InRange(uint64_t{1}, uint64_t{32} << 20)
       .ShowDefault();
-  replay.AddOption("--rate", &flags->rate, "Rows per second (full speed)").InRange(0.001, 1e9);
-  replay.AddOption("--speed", &flags->speed, "Times as fast as the event times went by")
+  replay.AddOption("--rate", &flags->rate, "Rows per second (default: full speed)")
+      .InRange(0.001, 1e9);
+  replay.AddOption("--speed", &flags->speed, "Replay speed as a multiple of the event times")
       .InRange(0.001, 1e9)
       .Needs("--time-column")
       .Excludes("--rate");
@@ -434,13 +435,13 @@ void AddReplay(Command root) {
                    "Producer id: the daemon applies its batches once (made from the file and the "
                    "options)");
   replay.AddFlag("--resume", &flags->resume,
-                 "Go on where an earlier replay of the same file with the same options stopped");
+                 "Continue an earlier replay of the same file with the same options");
   replay
       .AddOption("--spacing", &flags->spacing,
                  "Time between rows without a time column: 5ms, 1s; the last row is now (100ms; "
                  "with --rate or standard input: the time of arrival)")
       .Excludes("--time-column");
-  replay.AddOption("--epoch", &flags->epoch, "Epoch of the producer").ShowDefault();
+  replay.AddOption("--epoch", &flags->epoch, "Producer epoch").ShowDefault();
   replay.AddFlag("--strict", &flags->strict, "Exit with 1 if any row was refused or rejected");
   AddClientOptions(replay, &flags->client);
   const Option timeout = replay.Find("--timeout");

@@ -5,8 +5,8 @@
 #include <string>
 #include <system_error>
 
-#include "daemon/cli/commands/client_command.h"
 #include "daemon/cli/args/command_line.h"
+#include "daemon/cli/commands/client_command.h"
 #include "daemon/cli/commands/commands.h"
 #include "daemon/cli/commands/model_lookup.h"
 #include "daemon/cli/console/console.h"
@@ -95,29 +95,28 @@ Command AddOne(Command parent, const char* name, const char* description,
 }  // namespace
 
 void AddState(Command root) {
-  Command state = root.Add("state", "What the daemon has stored");
+  Command state = root.Add("state", "Back up, restore, and inspect the stored state");
   state.RequireCommand();
   const auto options = std::make_shared<StateOptions>();
-  Command backup =
-      AddOne(state, "backup", "Copies the state of the running daemon", options, Backup);
+  Command backup = AddOne(state, "backup", "Copy the state of the running daemon", options, Backup);
   AddClientOptions(backup, &options->client);
-  backup.AddOption("folder", &options->folder, "A new folder on the daemon's machine").Required();
+  backup.AddOption("folder", &options->folder, "New folder on the daemon's machine").Required();
   Command restore =
-      AddOne(state, "restore", "Makes a new data folder from a backup; the daemon must not run",
+      AddOne(state, "restore", "Create a data folder from a backup; the daemon must be stopped",
              options, Restore);
-  restore.AddOption("from", &options->folder, "The backup").Required();
-  restore.AddOption("to", &options->target, "The new data folder; must not exist").Required();
+  restore.AddOption("from", &options->folder, "Folder of the backup").Required();
+  restore.AddOption("to", &options->target, "New data folder; must not exist").Required();
   Command delete_model =
-      AddOne(state, "delete-model", "Forgets a model and everything about it", options,
+      AddOne(state, "delete-model", "Delete a model and all its data", options,
              [](const StateOptions& o) { return DeleteModel(o.client, o.model); });
   AddClientOptions(delete_model, &options->client);
   AddModelChoice(delete_model, &options->model);
   Command erase =
-      AddOne(state, "erase", "Removes the recorded events with a prediction id", options, Erase);
+      AddOne(state, "erase", "Delete the recorded events of a prediction id", options, Erase);
   AddClientOptions(erase, &options->client);
-  erase.AddOption("id", &options->prediction_id, "The prediction id").Required();
-  Command digest = AddOne(state, "digest", "A digest of everything stored, to compare two runs",
-                          options, Digest);
+  erase.AddOption("id", &options->prediction_id, "Prediction id").Required();
+  Command digest = AddOne(
+      state, "digest", "Print a digest of the stored state, to compare two runs", options, Digest);
   AddClientOptions(digest, &options->client);
 }
 

@@ -3,8 +3,8 @@
 #include <string>
 
 #include "base/clock.h"
-#include "daemon/cli/commands/client_command.h"
 #include "daemon/cli/args/command_line.h"
+#include "daemon/cli/commands/client_command.h"
 #include "daemon/cli/commands/commands.h"
 #include "daemon/cli/commands/model_lookup.h"
 #include "daemon/cli/console/console.h"
@@ -62,13 +62,13 @@ int ShowModel(StatusOptions options) {
 }  // namespace
 
 void AddStatus(Command root) {
-  Command command = root.Add(
-      "status", "How the daemon is; with a model: per signal quiet, alarm, or what is missing");
+  Command command =
+      root.Add("status", "Show the state of the daemon, or of each signal of a model");
   const auto options = std::make_shared<StatusOptions>();
   AddClientOptions(command, &options->client);
   AddModelChoice(command, &options->model);
   command.Find("name").Required(false);
-  command.AddFlag("--all", &options->all, "Every verdict of every signal");
+  command.AddFlag("--all", &options->all, "Show every verdict of every signal");
   command.OnRun([options] {
     return options->model.name.empty() ? ShowDaemon(*options) : ShowModel(*options);
   });

@@ -17,7 +17,7 @@
 namespace faultline::cli {
 namespace {
 
-// From here on a list says how bad each incident is, and of what kind.
+// From this width on a list shows severity and kind.
 constexpr size_t kWide = 110;
 
 std::string StateWord(v1::IncidentState state) {

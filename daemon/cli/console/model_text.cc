@@ -47,7 +47,7 @@ double Nearness(const v1::Verdict& verdict) {
   return verdict.score() / verdict.threshold();
 }
 
-// The verdict that says most: in the signal's state, and nearest to an alarm.
+// The most telling verdict: in the signal's state, and nearest to an alarm.
 const v1::Verdict* Worst(const v1::SignalStatus& signal) {
   const v1::Verdict* worst = nullptr;
   for (const v1::Verdict& verdict : signal.verdicts()) {

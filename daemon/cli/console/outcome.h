@@ -6,7 +6,7 @@
 
 namespace faultline::cli {
 
-// What the binary's exit code says.
+// Exit codes of the binary.
 inline constexpr int kExitOk = 0;
 inline constexpr int kExitFailed = 1;       // failed, or refused by the daemon
 inline constexpr int kExitUsage = 2;        // the command line is wrong
@@ -19,7 +19,7 @@ bool Print(std::string_view text);
 // Writes "faultline: <text>" to standard error, on one line, and returns `exit_code`.
 int Complain(std::string_view text, int exit_code);
 
-// The same for what a failed status says.
+// The same with the message of a status.
 int Complain(const absl::Status& status, int exit_code);
 
 }  // namespace faultline::cli

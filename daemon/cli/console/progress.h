@@ -20,7 +20,7 @@ class Progress {
   Progress(std::string what, bool quiet);
   // As often as wanted; shown at most ten times a second.
   void Update(uint64_t rows, double share);
-  // Writes a line of its own; the progress goes on below it.
+  // Writes a line of its own; the progress continues below it.
   void Say(const std::string& line);
   // The same, even if it is quiet.
   void Warn(const std::string& line);

@@ -317,15 +317,14 @@ std::string Demo::Json() const {
 }  // namespace
 
 void AddDemo(Command root) {
-  Command demo = root.Add(
-      "demo", "A simulated credit model that behaves, then fails in one way after another");
+  Command demo =
+      root.Add("demo", "Run a simulated credit model that behaves, then fails in several ways");
   auto flags = std::make_shared<Flags>();
-  demo.AddOption("--seed", &flags->seed, "Of the simulation").ShowDefault();
+  demo.AddOption("--seed", &flags->seed, "Random seed of the simulation").ShowDefault();
   demo.AddOption("--rate", &flags->rate, "Rows per second; 0: full speed")
       .InRange(0.0, 1e9)
       .ShowDefault();
-  demo.AddOption("--acts", &flags->acts, "Only these acts, by name, separated by commas")
-      .SplitAt(',');
+  demo.AddOption("--acts", &flags->acts, "Only these acts: names separated by commas").SplitAt(',');
   demo.AddFlag("--once", &flags->once,
                "Exit with 0 only if exactly the expected incidents opened and resolved");
   AddClientOptions(demo, &flags->client);

@@ -41,11 +41,11 @@ void ConfigYaml::Remark(std::string_view signal, std::string_view why) {
 std::string ConfigYaml::Text() const {
   const uint64_t rows = std::clamp<uint64_t>(model_.window_rows / kPanes, 10, kPaneRowsMax);
   std::string text = absl::StrCat(
-      "# ", source_, ", taken over for windows of ", rows * kPanes,
+      "# ", source_, ", imported for windows of ", rows * kPanes,
       " rows.\n"
       "# Fixed thresholds promise nothing about false alarms, here as there; the kinds at the end\n"
       "# are on the alarm budget. `faultline backtest` shows what each would have cost.\n");
-  if (!remarks_.empty()) absl::StrAppend(&text, "# Not taken over:\n", remarks_);
+  if (!remarks_.empty()) absl::StrAppend(&text, "# Not imported:\n", remarks_);
   absl::StrAppend(&text, "models:\n  - name: ", Quoted(model_.name), "\n    pane: {rows: ", rows,
                   "}\n    window_panes: ", kPanes, "\n    detectors:\n", detectors_);
   for (const char* kind :

@@ -166,11 +166,11 @@ int Write(BundleOptions options) {
 
 void AddSupportBundle(Command root) {
   Command command =
-      root.Add("support-bundle", "Collects what somebody who helps you needs: no values of events");
+      root.Add("support-bundle", "Collect diagnostics for support, without event values");
   const auto options = std::make_shared<BundleOptions>();
   AddClientOptions(command, &options->client);
-  command.AddOption("--out", &options->out, "A new .tar.gz file, or a new folder");
-  command.AddOption("--config", &options->config, "The configuration file, to include it");
+  command.AddOption("--out", &options->out, "New .tar.gz file, or new folder");
+  command.AddOption("--config", &options->config, "Configuration file to include");
   command.AddOption("--http", &options->http, "Where the daemon serves /metrics").ShowDefault();
   command.OnRun([options] { return Write(*options); });
 }

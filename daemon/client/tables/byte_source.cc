@@ -61,7 +61,8 @@ class GzipSource final : public ByteSource {
   absl::StatusOr<size_t> Pull(char* out, size_t size) override {
     if (!started_) {
       if (inflateInit2(&stream_, 15 + 16) != Z_OK) {
-        return absl::ResourceExhaustedError(absl::StrCat(path_, ": no memory to unpack it"));
+        return absl::ResourceExhaustedError(
+            absl::StrCat(path_, ": not enough memory to decompress it"));
       }
       started_ = true;
     }
@@ -70,7 +71,7 @@ class GzipSource final : public ByteSource {
         absl::StatusOr<size_t> got = packed_->Read(in_.data(), in_.size());
         if (!got.ok()) return got;
         if (*got == 0 && between_members_) return size_t{0};
-        if (*got == 0) return Damaged("ends too early; it may have been cut");
+        if (*got == 0) return Damaged("ends too early; the file may be truncated");
         stream_.next_in = reinterpret_cast<Bytef*>(in_.data());
         stream_.avail_in = static_cast<uInt>(*got);
       }
@@ -113,7 +114,7 @@ absl::StatusOr<std::unique_ptr<ByteSource>> OpenFile(const std::string& path) {
   const bool known = fstat(file, &status) == 0;
   if (known && S_ISDIR(status.st_mode)) {
     close(file);
-    return absl::InvalidArgumentError(absl::StrCat(path, ": is a folder, expected a file"));
+    return absl::InvalidArgumentError(absl::StrCat(path, ": is a folder; expected a file"));
   }
   const uint64_t size =
       known && S_ISREG(status.st_mode) ? static_cast<uint64_t>(status.st_size) : 0;

@@ -17,8 +17,8 @@ namespace faultline::cli {
 class ByteSource {
  public:
   virtual ~ByteSource() = default;
-  // Up to `size` bytes; 0 at the end. DATA_LOSS if a gzip stream is damaged or cut; what could be
-  // unpacked was given out before. UNAVAILABLE if the file cannot be read.
+  // Up to `size` bytes; 0 at the end. DATA_LOSS if a gzip stream is damaged or truncated, after all
+  // bytes that could be decompressed. UNAVAILABLE if the file cannot be read.
   absl::StatusOr<size_t> Read(char* out, size_t size);
   // The next `size` bytes, fewer only at the end; they are still to be read.
   absl::StatusOr<std::string> Peek(size_t size);

@@ -115,7 +115,7 @@ RowResult CsvParser::NextRecord(Row* row, std::string* reason) {
       if (end == 0) return RowResult::kEnd;
       open_end_ = true;
       if (!buffer_.status().ok()) {
-        return RefuseLine("the file breaks off in the middle of this line", reason);
+        return RefuseLine("the file ends in the middle of this line", reason);
       }
     }
     const std::string_view line = buffer_.pending().substr(0, end);
@@ -142,7 +142,7 @@ RowResult CsvParser::FindQuotedEnd(size_t* end, std::string* reason) {
     if (found.extent == Extent::kWhole) return RowResult::kRow;
     if (buffer_.More()) continue;
     if (found.quoted || buffer_.full() || !buffer_.status().ok()) {
-      return RefuseLine("a quote that is never closed", reason);
+      return RefuseLine("unclosed quote", reason);
     }
     open_end_ = true;
     return RowResult::kRow;

@@ -102,7 +102,7 @@ bool JsonLinesParser::Parse(std::string_view line, Row* row, std::string* reason
 bool JsonLinesParser::TakeObject(const json::object& object, const std::string& prefix, int depth,
                                  Row* row, std::string* reason) {
   if (depth > kDepthMax) {
-    *reason = absl::StrCat("column ", prefix, ": objects nested too deep");
+    *reason = absl::StrCat("column ", prefix, ": objects nested too deeply");
     return false;
   }
   for (const auto& member : object) {
@@ -129,7 +129,7 @@ bool JsonLinesParser::TakeValue(const json::value& value, const std::string& nam
     cell.kind = CellKind::kNumber;
     cell.number = value.to_number<double>();
   } else if (value.is_array() && !TakeArray(value.get_array(), &cell, row)) {
-    *reason = absl::StrCat("column ", name, ": an array of other than numbers");
+    *reason = absl::StrCat("column ", name, ": an array that is not all numbers");
     return false;
   }
   auto known = index_.find(name);

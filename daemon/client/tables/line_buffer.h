@@ -12,23 +12,23 @@
 
 namespace faultline::cli {
 
-// The bytes of a source from the current position on, as many as were asked for.
+// The bytes of a source from the current position on, as far as they have been read.
 class LineBuffer {
  public:
   LineBuffer(std::unique_ptr<ByteSource> source, size_t bytes_max)
       : source_(std::move(source)), bytes_max_(bytes_max) {}
 
-  // What is here. Writable, so that cells can be unquoted in place.
+  // The bytes read so far. Writable, so that cells can be unquoted in place.
   char* begin() { return bytes_.data() + begin_; }
   std::string_view pending() const { return std::string_view(bytes_).substr(begin_); }
-  // Reads more behind it, about as much again as there is. False at the end of the file, when the
-  // file fails (see status), or when there are bytes_max already (see full).
+  // Reads about as many bytes again. False at the end of the file, on a read error (see status), or
+  // when bytes_max have been read (see full).
   bool More();
   bool full() const { return pending().size() >= bytes_max_; }
   bool ended() const { return ended_; }
-  // Goes `size` bytes on; `line` counts the line ends among them.
+  // Moves forward by `size` bytes; `line` counts the line ends among them.
   void Consume(size_t size);
-  // Goes on to behind the next line end, however far it is.
+  // Moves past the next line end, however far it is.
   void SkipLine();
   // The line of the current position, counted from 1.
   uint64_t line() const { return line_; }

@@ -10,23 +10,23 @@
 
 namespace faultline::cli {
 
-// The producer id of a replay that was given none: the same for the same file (path, size and
-// change time) read and cut into batches in the same way, another one otherwise. The daemon knows
-// of a producer only how many batches it sent, so whatever changes a batch must change the id.
-// Standard input has no identity: its id is new each time.
+// Default producer id of a replay: equal if the same file (path, size, modification time) is read
+// and split into batches in the same way, different otherwise. The daemon only knows how many
+// batches a producer sent, so anything that changes a batch must change the id. Standard input has
+// no identity: its id is new each time.
 std::string ReplayProducerId(const TableOptions& table, const BatchLimits& limits,
                              uint64_t reference_rows);
 
-// Lines of a file, unpacked: at least as many as it has rows. NOT_FOUND and others if it cannot be
-// read.
+// Number of lines of a file, decompressed: at least the number of its rows. NOT_FOUND or another
+// code if it cannot be read.
 absl::StatusOr<uint64_t> CountLines(const std::string& path);
 
-// Event times for rows that have none: so that a history spreads over panes by time instead of
-// falling into the one of its arrival. They rise by the spacing and never pass `end_ns`.
+// Generates event times for rows that have none, so that a history spreads over panes instead of
+// falling into the pane of its arrival. They rise by the spacing and never pass `end_ns`.
 class RowTimes {
  public:
   // For up to `rows` rows that end at `end_ns`. `newest_ns` (0: none) is the model's newest row:
-  // behind it the spacing shrinks to what fits, so that no row is late.
+  // the spacing shrinks so that all rows come after it and none is late.
   RowTimes(uint64_t rows, int64_t spacing_ns, int64_t end_ns, int64_t newest_ns);
   // Sets the times of the next batch.
   void Fill(v1::InferenceBatch* batch);

@@ -34,20 +34,20 @@ struct Row {
 
 enum class RowResult : uint8_t { kRow, kRefused, kEnd };
 
-// Cuts bytes into rows. A row that breaks the format is refused with a reason, and reading goes on
-// with the next line.
+// Splits bytes into rows. A malformed row is refused with a reason, and reading continues with the
+// next line.
 //
 // Limitations:  a row longer than its limit is refused; no more than that is ever held.
 class RowParser {
  public:
   virtual ~RowParser() = default;
-  // On kRefused, `row->line` and `reason` say which and why. After kEnd, status() says whether the
-  // file itself ended as it should.
+  // On kRefused, `row->line` and `reason` are set. After kEnd, status() tells whether the file
+  // ended properly.
   virtual RowResult Next(Row* row, std::string* reason) = 0;
   // Names by column. JSON lines may append to them with each row.
   virtual const std::vector<std::string>& columns() const = 0;
   virtual absl::Status status() const = 0;
-  // True if the last line has no line end, so that it may have been cut.
+  // True if the last line has no line end: the file may be truncated.
   virtual bool open_end() const = 0;
   virtual double progress() const = 0;
 };
@@ -59,8 +59,8 @@ struct CsvOptions {
 };
 
 // CSV as RFC 4180 has it, more lenient where that is safe: LF or CRLF, quotes inside unquoted cells
-// stand for themselves, empty lines are skipped, a byte order mark is dropped. A name that stands
-// twice in the header gets ".1", ".2". INVALID_ARGUMENT if there is no usable header.
+// are literal, empty lines are skipped, a byte order mark is dropped. Duplicate names in the header
+// get ".1", ".2". INVALID_ARGUMENT without a usable header.
 absl::StatusOr<std::unique_ptr<RowParser>> MakeCsvParser(std::unique_ptr<ByteSource> source,
                                                          const CsvOptions& options);
 

@@ -29,7 +29,7 @@ struct TableOptions {
   std::string id_column;             // empty: no prediction ids
   std::string time_column;           // empty: the time of arrival
   TimeUnit time_unit = TimeUnit::kAuto;
-  // What stands for a missing value, in every column.
+  // Words that mean a missing value, in every column.
   std::vector<std::string> missing = {"", "NA", "N/A", "null", "NULL", "None"};
   bool bad_cells_are_missing = false;  // false: a cell of the wrong type refuses its row
   uint32_t infer_rows = 1'000;
@@ -56,7 +56,7 @@ struct TableCounts {
   uint64_t refused = 0;
 };
 
-// One batch of rows as it is sent, and where each row stands in the file.
+// One batch of rows as sent, with the position of each row in the file.
 struct TableBatch {
   v1::InferenceBatch batch;
   std::vector<uint64_t> lines;
@@ -73,19 +73,19 @@ struct TableBatch {
 //               limits alone.
 class TableReader {
  public:
-  // Opens the file and reads the first rows. INVALID_ARGUMENT if it is no table, or an option names
-  // a column that is not there.
+  // Opens the file and reads the first rows. INVALID_ARGUMENT if it is not a table, or an option
+  // names an unknown column.
   static absl::StatusOr<std::unique_ptr<TableReader>> Open(TableOptions options);
   virtual ~TableReader() = default;
 
-  // Fills `batch` with the next rows, none at the end. DATA_LOSS or UNAVAILABLE, at the end, if the
-  // file broke off. Passes over refused rows.
+  // Fills `batch` with the next rows; empty at the end. DATA_LOSS or UNAVAILABLE, at the end, if
+  // the file is truncated or unreadable. Skips refused rows.
   virtual absl::Status Read(const BatchLimits& limits, TableBatch* batch) = 0;
 
   virtual const TableCounts& counts() const = 0;
   // The first refused rows, at most 100.
   virtual const std::vector<RefusedRow>& refused() const = 0;
-  // True if the last line has no line end, so that it may have been cut.
+  // True if the last line has no line end: the file may be truncated.
   virtual bool open_end() const = 0;
   // Share of the file that was read, 0 to 1; negative if not known.
   virtual double progress() const = 0;

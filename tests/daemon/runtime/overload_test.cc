@@ -131,8 +131,8 @@ TEST(Memory, ACeilingIsDivided) {
   EXPECT_EQ(settings->limits.signals, 240 * kMiB / 2 / (24 << 10));
   EXPECT_EQ(settings->limits.queue_bytes, 30 * kMiB);
   EXPECT_EQ(settings->limits.reference_bytes, 30 * kMiB);
-  EXPECT_EQ(MakeSettings("1MiB", "8GiB")->signals_max, 50'000u);
-  EXPECT_EQ(MakeSettings("1MiB", "8GiB")->queue_bytes_max, kMiB);
+  EXPECT_EQ(MakeSettings("1MiB", "8GiB")->limits.signals, 50'000u);
+  EXPECT_EQ(MakeSettings("1MiB", "8GiB")->limits.queue_bytes, kMiB);
 }
 
 void WriteFile(const std::filesystem::path& path, const std::string& text) {

@@ -181,11 +181,11 @@ TEST_F(CommandsTest, WhatCannotBeMeantIsRefusedInOneSentence) {
   }
   const Ran bytes = Ask({"incidents", "comment", "6p2", "bad \xff\xfe"});
   EXPECT_EQ(bytes.code, kExitUsage);
-  EXPECT_NE(bytes.err.find("it is no UTF-8 text"), std::string::npos) << bytes.err;
+  EXPECT_NE(bytes.err.find("must be valid UTF-8"), std::string::npos) << bytes.err;
   const Ran watch = Ask({"incidents", "watch", "--resume", "garbage"});
   EXPECT_NE(watch.code, kExitOk);
   EXPECT_EQ(watch.err.find("CANCELLED"), std::string::npos) << watch.err;
-  EXPECT_EQ(watch.err.find("go on from here"), std::string::npos) << watch.err;
+  EXPECT_EQ(watch.err.find("to continue from here"), std::string::npos) << watch.err;
   EXPECT_NE(watch.err.find("token"), std::string::npos) << watch.err;
 }
 

@@ -135,7 +135,7 @@ TEST_F(TableReaderTest, RefusesRowsWithLineAndReasonAndGoesOn) {
   EXPECT_EQ(reader_->refused()[2].reason, "text after a closing quote");
   EXPECT_EQ(reader_->refused()[3].reason, "not valid UTF-8");
   EXPECT_EQ(reader_->refused()[4].reason, "a NUL byte");
-  EXPECT_EQ(reader_->refused()[5].reason, "a quote that is never closed");
+  EXPECT_EQ(reader_->refused()[5].reason, "unclosed quote");
   EXPECT_EQ(reader_->refused()[6].reason,
             "1 cells, expected 2; the file ends in the middle of this line");
   EXPECT_EQ(reader_->counts().read, 10u);
@@ -217,7 +217,7 @@ TEST_F(TableReaderTest, JsonLines) {
   EXPECT_THAT(column(2).embeddings().values(), ElementsAre(1, 2.5, 0, 0, 0, 0, 0, 0));
   EXPECT_THAT(column(3).bools().values(), ElementsAre(false, true, false, false));
   EXPECT_EQ(reader_->refused()[0].reason, "not a JSON object");
-  EXPECT_EQ(reader_->refused()[1].reason, "column a: an array of other than numbers");
+  EXPECT_EQ(reader_->refused()[1].reason, "column a: an array that is not all numbers");
   EXPECT_EQ(reader_->refused()[2].line, 8u);
   EXPECT_THAT(reader_->refused()[2].reason, HasSubstr("the file ends in the middle"));
 }
