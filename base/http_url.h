@@ -18,7 +18,7 @@ struct HttpUrl {
 };
 
 // "http://host", "http://host:9093/path", "http://[::1]:9093"; port 80 unless it names one.
-// INVALID_ARGUMENT for another scheme, a user, a query, a fragment, or a host that is none.
+// INVALID_ARGUMENT for another scheme, a user, a query, a fragment, or an invalid host.
 absl::StatusOr<HttpUrl> ParseHttpUrl(std::string_view text);
 
 }  // namespace faultline

@@ -42,8 +42,8 @@ void Committer::Start() {
 void Committer::Wake() {
   {
     std::lock_guard lock(mutex_);
-    if (woken_) return;
-    woken_ = signalled_ = true;
+    if (requests_.commit) return;
+    requests_.commit = requests_.step = true;
   }
   wake_.notify_all();
 }
@@ -51,7 +51,7 @@ void Committer::Wake() {
 void Committer::End() {
   {
     std::lock_guard lock(mutex_);
-    stopping_ = signalled_ = true;
+    requests_.stop = requests_.step = true;
   }
   wake_.notify_all();
 }
@@ -63,7 +63,7 @@ void Committer::Stop() {
 
 bool Committer::stopping() const {
   std::lock_guard lock(mutex_);
-  return stopping_;
+  return requests_.stop;
 }
 
 void Committer::ApplySettings(std::shared_ptr<const Settings> settings) {
@@ -75,9 +75,10 @@ void Committer::Run() {
   for (CommitterStep step; step.act != CommitterAct::kEnd; step = Step()) {
     std::unique_lock lock(mutex_);
     if (step.wait_ns > 0) {
-      wake_.wait_for(lock, std::chrono::nanoseconds(step.wait_ns), [this] { return signalled_; });
+      wake_.wait_for(lock, std::chrono::nanoseconds(step.wait_ns),
+                     [this] { return requests_.step; });
     }
-    signalled_ = false;
+    requests_.step = false;
   }
 }
 
@@ -98,11 +99,11 @@ CommitterStep Committer::Step() {
 
 CommitterStep Committer::StepIdle(int64_t now_ns) {
   std::unique_lock lock(mutex_);
-  if (!stopping_) {
+  if (!requests_.stop) {
     const int64_t until_tick_ns = schedule_.last_tick_ns + kTickNs - now_ns;
     if (until_tick_ns <= 0) {
       schedule_.last_tick_ns = now_ns;
-      woken_ = true;  // It may change something that the next checkpoint holds.
+      requests_.commit = true;  // It may change something that the next checkpoint holds.
       lock.unlock();
       gate_->Tick(clock_.wall_ns());
       return {CommitterAct::kTick};
@@ -110,13 +111,13 @@ CommitterStep Committer::StepIdle(int64_t now_ns) {
     const int64_t until_checkpoint_ns =
         schedule_.last_checkpoint_ns +
         std::max(settings_->commit.interval_ns, schedule_.interval_ns) - now_ns;
-    if (!woken_) return {CommitterAct::kNone, until_tick_ns};
+    if (!requests_.commit) return {CommitterAct::kNone, until_tick_ns};
     if (until_checkpoint_ns > 0) {
       return {CommitterAct::kNone, std::min(until_tick_ns, until_checkpoint_ns)};
     }
   }
-  woken_ = false;
-  commit_.last = stopping_;
+  requests_.commit = false;
+  commit_.last = requests_.stop;
   lock.unlock();
   TakeCheckpoint(now_ns);
   return {CommitterAct::kCheckpoint};
@@ -130,7 +131,7 @@ void Committer::TakeCheckpoint(int64_t now_ns) {
       std::lock_guard lock(mutex_);
       collected_.push_back(std::move(shard));
       if (collected_.size() < shards_) return;
-      signalled_ = true;
+      requests_.step = true;
     }
     wake_.notify_all();
   });

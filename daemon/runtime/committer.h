@@ -13,7 +13,6 @@
 #include "daemon/runtime/board.h"
 #include "daemon/runtime/callbacks.h"
 #include "daemon/runtime/commit.h"
-#include "daemon/runtime/commit_times.h"
 #include "daemon/runtime/committer_step.h"
 #include "storage/segments/recorder.h"
 #include "storage/store.h"
@@ -51,6 +50,11 @@ class Committer {
   void ApplySettings(std::shared_ptr<const Settings> settings);
 
  private:
+  struct Requests {
+    bool commit = false;  // there is something to commit
+    bool step = false;    // a step may be due
+    bool stop = false;
+  };
   struct Retry {
     int tries = 0;
     int64_t at_ns = 0;  // not before
@@ -96,9 +100,7 @@ class Committer {
   std::shared_ptr<const Settings> settings_;
   std::vector<ShardCheckpoint> collected_;
   const size_t shards_;
-  bool woken_ = false;      // there is something to commit
-  bool signalled_ = false;  // a step may be due
-  bool stopping_ = false;
+  Requests requests_;
 
   // Used by the stepping thread only.
   Phase phase_ = Phase::kIdle;

@@ -10,10 +10,10 @@
 #include "daemon/runtime/admission.h"
 #include "daemon/runtime/board.h"
 #include "daemon/runtime/committer.h"
-#include "daemon/runtime/helper_threads.h"
 #include "daemon/runtime/planted_bug.h"
 #include "daemon/runtime/row_totals.h"
 #include "daemon/runtime/shard_thread.h"
+#include "daemon/runtime/shared_threads.h"
 #include "storage/tables/keys.h"
 
 namespace faultline {
@@ -53,7 +53,7 @@ struct Pipeline::Impl {
   mutable std::mutex mutex;
   std::shared_ptr<const Settings> settings;
   Store* const store;
-  std::unique_ptr<HelperThreads> helpers;  // of the shards, which are destroyed first
+  std::unique_ptr<SharedThreads> helpers;  // of the shards, which are destroyed first
   std::vector<std::unique_ptr<ShardThread>> shards;
   std::unique_ptr<AdmissionGate> gate;
   Board board;
@@ -183,7 +183,7 @@ absl::Status Pipeline::Start() {
     return absl::OkStatus();
   }
   const uint32_t cores = std::thread::hardware_concurrency();
-  impl_->helpers = std::make_unique<HelperThreads>(std::clamp(cores, 1u, kHelpersMax + 1) - 1);
+  impl_->helpers = std::make_unique<SharedThreads>(std::clamp(cores, 1u, kHelpersMax + 1) - 1);
   for (uint32_t i = 0; i < impl_->shards.size(); ++i) {
     impl_->shards[i]->shard().SetHelpers(impl_->helpers.get());
     impl_->shards[i]->Start(i, charge);

@@ -10,6 +10,7 @@
 #include "storage/tables/records.h"
 
 namespace faultline {
+
 ProducerSequences::Sequences* ProducerSequences::FindOrAdd(const std::string& id, uint64_t epoch,
                                                            int64_t now_ns) {
   const auto found = producers_.find(id);

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "daemon/core/shard/shard.h"
-#include "daemon/runtime/helper_threads.h"
+#include "daemon/runtime/shared_threads.h"
 #include "tests/bench/figures.h"
 #include "tests/support/streams.h"
 
@@ -161,7 +161,7 @@ void TwoShards() {
 // One model that is too much for its shard, alone and with a thread that helps.
 void HotModel() {
   constexpr uint32_t kFeatures = 64, kRows = 1'024, kDistinct = 20, kFed = 400;
-  HelperThreads helpers(1);
+  SharedThreads helpers(1);
   Shard shard(DefaultSettings());
   Stream stream("credit", kFeatures, kRows, kDistinct);
   Feed(&stream, 40'000 / kRows, &shard);

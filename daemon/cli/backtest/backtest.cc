@@ -10,6 +10,7 @@
 #include <optional>
 
 #include "daemon/cli/args/command_line.h"
+#include "daemon/cli/args/replay_plan.h"
 #include "daemon/cli/args/table_flags.h"
 #include "daemon/cli/args/table_report.h"
 #include "daemon/cli/backtest/backtest_report.h"
@@ -18,7 +19,6 @@
 #include "daemon/cli/commands/commands.h"
 #include "daemon/cli/console/outcome.h"
 #include "daemon/cli/console/progress.h"
-#include "daemon/client/tables/replay_plan.h"
 #include "daemon/config/config_file.h"
 #include "daemon/edge/decode/decode.h"
 

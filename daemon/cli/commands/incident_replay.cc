@@ -14,7 +14,7 @@
 #include "daemon/cli/commands/client_command.h"
 #include "daemon/cli/console/console.h"
 #include "daemon/cli/console/outcome.h"
-#include "daemon/cli/support/own_file.h"
+#include "daemon/cli/console/own_file.h"
 #include "daemon/client/client.h"
 #include "daemon/client/messages.h"
 #include "daemon/config/config_file.h"

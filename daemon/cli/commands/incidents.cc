@@ -15,7 +15,7 @@
 #include "daemon/cli/console/incident_text.h"
 #include "daemon/cli/console/interrupt.h"
 #include "daemon/cli/console/outcome.h"
-#include "daemon/cli/support/own_file.h"
+#include "daemon/cli/console/own_file.h"
 #include "daemon/client/client.h"
 #include "daemon/client/messages.h"
 #include "daemon/edge/report/report.h"

@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "daemon/cli/args/command_line.h"
+#include "daemon/cli/args/replay_plan.h"
 #include "daemon/cli/args/table_flags.h"
 #include "daemon/cli/args/table_report.h"
 #include "daemon/cli/commands/client_command.h"
@@ -26,7 +27,6 @@
 #include "daemon/client/messages.h"
 #include "daemon/client/pace.h"
 #include "daemon/client/producer.h"
-#include "daemon/client/tables/replay_plan.h"
 #include "daemon/core/settings/settings.h"
 
 namespace faultline::cli {

@@ -1,4 +1,4 @@
-#include "daemon/runtime/helper_threads.h"
+#include "daemon/runtime/shared_threads.h"
 
 #include <gtest/gtest.h>
 
@@ -17,15 +17,15 @@ using testing::MakeSettings;
 using testing::Numbers;
 
 // How often each of so many parts was done.
-std::vector<int> Done(HelperThreads* helpers, uint32_t parts) {
+std::vector<int> Done(SharedThreads* helpers, uint32_t parts) {
   std::vector<std::atomic<int>> done(parts);
   helpers->Run(parts, [&](uint32_t part) { ++done[part]; });
   return {done.begin(), done.end()};
 }
 
-TEST(HelperThreadsTest, EveryPartIsDoneOnce) {
+TEST(SharedThreadsTest, EveryPartIsDoneOnce) {
   for (const uint32_t threads : {0u, 1u, 3u}) {
-    HelperThreads helpers(threads);
+    SharedThreads helpers(threads);
     for (const uint32_t parts : {0u, 1u, 2u, 1'000u}) {
       for (int again = 0; again < 50; ++again) {
         EXPECT_EQ(Done(&helpers, parts), std::vector<int>(parts, 1)) << threads;
@@ -34,8 +34,8 @@ TEST(HelperThreadsTest, EveryPartIsDoneOnce) {
   }
 }
 
-TEST(HelperThreadsTest, WhoComesWhileTheyHelpAnotherIsServedToo) {
-  HelperThreads helpers(2);
+TEST(SharedThreadsTest, WhoComesWhileTheyHelpAnotherIsServedToo) {
+  SharedThreads helpers(2);
   std::vector<std::thread> shards;
   for (int shard = 0; shard < 4; ++shard) {
     shards.emplace_back([&] {
@@ -69,7 +69,7 @@ void Feed(uint32_t batch_rows, CoreRun* run) {
 }
 
 // Counts the tasks it hands on.
-class CountedHelpers final : public Parallel {
+class CountedThreads final : public Parallel {
  public:
   void Run(uint32_t parts, absl::FunctionRef<void(uint32_t)> part) override {
     ++tasks;
@@ -78,7 +78,7 @@ class CountedHelpers final : public Parallel {
   int tasks = 0;
 
  private:
-  HelperThreads helpers_{3};
+  SharedThreads helpers_{3};
 };
 
 // Runs with and without help; gives the number of tasks.
@@ -88,7 +88,7 @@ int ExpectSameBytes(uint32_t batch_rows) {
     alarm_budget { false_alarms: 1 per: "100000 rows" } })");
   CoreRun alone(settings);
   Feed(batch_rows, &alone);
-  CountedHelpers helpers;
+  CountedThreads helpers;
   CoreRun helped(settings);
   helped.shard().SetHelpers(&helpers);
   Feed(batch_rows, &helped);
@@ -99,7 +99,7 @@ int ExpectSameBytes(uint32_t batch_rows) {
   return helpers.tasks;
 }
 
-TEST(HelperThreadsTest, WhatIsStoredIsTheSameWithAndWithout) {
+TEST(SharedThreadsTest, WhatIsStoredIsTheSameWithAndWithout) {
   // 4000 rows in panes of 500, of 40 signals and those that are derived.
   constexpr int kPanes = 8;
   EXPECT_EQ(ExpectSameBytes(1'000), 2 * kPanes) << "counting them and closing them";

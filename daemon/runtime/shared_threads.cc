@@ -1,12 +1,12 @@
-#include "daemon/runtime/helper_threads.h"
+#include "daemon/runtime/shared_threads.h"
 
 namespace faultline {
 
-HelperThreads::HelperThreads(uint32_t threads) {
+SharedThreads::SharedThreads(uint32_t threads) {
   for (uint32_t i = 0; i < threads; ++i) threads_.emplace_back([this] { Help(); });
 }
 
-HelperThreads::~HelperThreads() {
+SharedThreads::~SharedThreads() {
   {
     std::lock_guard lock(mutex_);
     stopping_ = true;
@@ -15,11 +15,11 @@ HelperThreads::~HelperThreads() {
   for (std::thread& thread : threads_) thread.join();
 }
 
-void HelperThreads::Task::Work() {
+void SharedThreads::Task::Work() {
   for (uint32_t i = next++; i < parts; i = next++) part(i);
 }
 
-void HelperThreads::Run(uint32_t parts, absl::FunctionRef<void(uint32_t part)> part) {
+void SharedThreads::Run(uint32_t parts, absl::FunctionRef<void(uint32_t part)> part) {
   Task task{.part = part, .parts = parts};
   const std::unique_lock busy(busy_, std::try_to_lock);
   if (!busy.owns_lock() || threads_.empty() || parts < 2) return task.Work();
@@ -35,7 +35,7 @@ void HelperThreads::Run(uint32_t parts, absl::FunctionRef<void(uint32_t part)> p
   done_.wait(lock, [this] { return helping_ == 0; });
 }
 
-void HelperThreads::Help() {
+void SharedThreads::Help() {
   uint64_t seen = 0;
   std::unique_lock lock(mutex_);
   while (true) {

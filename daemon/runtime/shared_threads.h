@@ -15,12 +15,12 @@ namespace faultline {
 // are busy performs its task alone.
 //
 // Concurrency:  thread-safe.
-class HelperThreads final : public Parallel {
+class SharedThreads final : public Parallel {
  public:
   // Without threads, the caller performs its tasks.
-  explicit HelperThreads(uint32_t threads);
+  explicit SharedThreads(uint32_t threads);
   // No Run may be in progress.
-  ~HelperThreads() override;
+  ~SharedThreads() override;
 
   void Run(uint32_t parts, absl::FunctionRef<void(uint32_t part)> part) override;
 

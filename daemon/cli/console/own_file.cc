@@ -1,4 +1,4 @@
-#include "daemon/cli/support/own_file.h"
+#include "daemon/cli/console/own_file.h"
 
 #include <absl/strings/str_cat.h>
 #include <fcntl.h>

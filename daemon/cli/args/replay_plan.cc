@@ -1,4 +1,4 @@
-#include "daemon/client/tables/replay_plan.h"
+#include "daemon/cli/args/replay_plan.h"
 
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_join.h>
