@@ -1,8 +1,9 @@
-# Most of a build's time is the reading of the same headers, so they are read once. What a source
-# uses it still includes; -DFAULTLINE_PRECOMPILE=OFF builds without, and clang-tidy reads without.
-option(FAULTLINE_PRECOMPILE "Read the headers that most sources use once" ON)
+# Most of a build's time is spent on parsing the same headers, so they are parsed once. A source
+# still includes what it uses; -DFAULTLINE_PRECOMPILE=OFF builds without, and clang-tidy does.
+# Figures: docs/decisions/cost_of_a_cold_build.md.
+option(FAULTLINE_PRECOMPILE "Parse the headers that most sources use once" ON)
 
-# A target that holds what others take: position-independent as they are, with their flags.
+# A target whose precompiled headers others use; position-independent and with the same flags.
 function(faultline_precompiled name kind header)
   if(FAULTLINE_PRECOMPILE)
     if(kind STREQUAL LIBRARY)
@@ -15,7 +16,7 @@ function(faultline_precompiled name kind header)
   endif()
 endfunction()
 
-# take_precompiled(NAME TARGET...): the targets read NAME's headers before their own.
+# take_precompiled(NAME TARGET...): the targets use NAME's precompiled headers.
 function(take_precompiled name)
   if(FAULTLINE_PRECOMPILE)
     foreach(target IN LISTS ARGN)
@@ -24,19 +25,23 @@ function(take_precompiled name)
   endif()
 endfunction()
 
-# Without it ccache cannot tell which sources took which headers, and keeps none of them.
+# ccache caches sources with precompiled headers only with these settings.
+if(FAULTLINE_PRECOMPILE AND CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER env CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
+      ${CCACHE})
+endif()
 if(FAULTLINE_PRECOMPILE AND CMAKE_CXX_COMPILER_ID STREQUAL GNU)
   add_compile_options(-fpch-preprocess)
 endif()
 
-# GCC 12 sees ghosts in std::string once its header is precompiled.
+# GCC 12 warns without cause about std::string once its header is precompiled.
 if(FAULTLINE_PRECOMPILE AND CMAKE_CXX_COMPILER_ID STREQUAL GNU)
   target_compile_options(faultline_options INTERFACE
     -Wno-array-bounds -Wno-restrict -Wno-stringop-overflow -Wno-stringop-overread)
 endif()
 
-# quick_to_compile(TARGET...): not where time is spent at run time, so less of it is spent here.
-# (-O0 would be slower: it cannot take the headers precompiled.)
+# quick_to_compile(TARGET...): for code whose run time does not matter. (-O0 would be slower, as it
+# cannot use the precompiled headers.)
 function(quick_to_compile)
   foreach(target IN LISTS ARGN)
     target_compile_options(${target} PRIVATE -O1)
