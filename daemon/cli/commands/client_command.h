@@ -10,7 +10,7 @@
 
 namespace faultline::cli {
 
-// What the commands share that call the daemon.
+// Shared by the commands that call the daemon.
 
 // Adds --address, --output and --timeout to a command; `options` must outlive it.
 void AddClientOptions(Command command, ClientOptions* options);

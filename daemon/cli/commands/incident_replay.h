@@ -1,5 +1,7 @@
 #pragma once
 
+#include "daemon/cli/args/command_line.h"
+
 namespace faultline::cli {
 
 // Adds "replay", "export", "reopen" and "suppress" to the commands of incidents.

@@ -9,6 +9,7 @@
 #include <memory>
 #include <string>
 
+#include "daemon/cli/args/command_line.h"
 #include "daemon/client/tables/table_reader.h"
 #include "faultline/v1/reference.pb.h"
 
