@@ -165,8 +165,8 @@ CommitterStep Committer::StepWriting(int64_t now_ns) {
   if (status.ok()) {
     if (retry_.tries > 1) Log(LogLevel::kInfo, "the store accepts commits again");
     board_->SetStoreStatus(absl::OkStatus());
-    Finish();
     phase_ = commit_.last ? Phase::kEnded : Phase::kIdle;
+    Finish();
     return {CommitterAct::kCommit};
   }
   Log(LogLevel::kError,

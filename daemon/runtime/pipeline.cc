@@ -3,7 +3,9 @@
 #include <absl/strings/str_cat.h>
 
 #include <algorithm>
+#include <map>
 #include <mutex>
+#include <thread>
 #include <utility>
 
 #include "daemon/core/shard/shard.h"

@@ -53,7 +53,7 @@ void Watchdog::Look() {
     watched.done = now[i].done;
     FAULTLINE_CHECK(watched.looks < kDeadLooks, "a shard with work makes progress");
     if (watched.looks >= kSickLooks) {
-      found = absl::UnavailableError(absl::StrCat("shard ", i, " stands still with work to do"));
+      found = absl::UnavailableError(absl::StrCat("shard ", i, " has work but makes no progress"));
     }
   }
   std::lock_guard lock(mutex_);

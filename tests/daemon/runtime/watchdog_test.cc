@@ -51,7 +51,7 @@ TEST_F(WatchdogTest, TheEndIsAnAbortWithItsReason) {
   shards_[1] = {.done = 7, .waiting = true};
   Look(Watchdog::kDeadLooks);
   EXPECT_FALSE(dog_.health().ok());
-  EXPECT_DEATH(dog_.Look(), "stands still");
+  EXPECT_DEATH(dog_.Look(), "a shard with work makes progress");
 }
 
 TEST_F(WatchdogTest, LooksByItself) {
