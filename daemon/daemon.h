@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "daemon/core/contract/principal.h"
+
 namespace faultline {
 
 // What `faultline serve` is told on its command line; what is set wins over the file.
