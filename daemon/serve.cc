@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "daemon/cli/args/command_line.h"
+#include "daemon/cli/commands/commands.h"
 #include "daemon/cli/console/outcome.h"
 #include "daemon/config/config_file.h"
 #include "daemon/daemon.h"

@@ -184,7 +184,7 @@ std::string CommandLine::UnknownCommand(int argc, const char* const* argv) {
   Command command = root();
   std::string before;
   for (int i = 1; i < argc; ++i) {
-    const std::string_view word = argv[i];
+    const std::string word = argv[i];
     const std::vector<Command> commands = command.commands();
     // The command's own arguments follow, or an option and perhaps its value.
     if (commands.empty() || word.starts_with('-')) return "";
@@ -193,7 +193,7 @@ std::string CommandLine::UnknownCommand(int argc, const char* const* argv) {
     if (found == commands.end()) {
       std::vector<std::string> names;
       for (const Command& known : commands) names.push_back(known.name());
-      const std::string_view meant = Meant(word, names);
+      const std::string meant(Meant(word, names));
       return absl::StrCat("unknown command '", before, word, "'",
                           meant.empty() ? absl::StrCat("; use one of: ", absl::StrJoin(names, ", "))
                                         : absl::StrCat("; did you mean '", before, meant, "'?"));

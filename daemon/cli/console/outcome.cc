@@ -22,7 +22,7 @@ int Complain(std::string_view text, int exit_code) {
 }
 
 int Complain(const absl::Status& status, int exit_code) {
-  return Complain(std::string_view(status.message()), exit_code);
+  return Complain(std::string(status.message()), exit_code);
 }
 
 }  // namespace faultline::cli

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "daemon/cli/console/outcome.h"
 #include "daemon/client/client.h"
 #include "tests/daemon/edge/review/review_server.h"
 #include "tests/support/wait.h"
