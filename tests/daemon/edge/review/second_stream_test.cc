@@ -9,7 +9,7 @@
 #include "daemon/core/settings/stream_kind.h"
 #include "daemon/edge/metrics/metrics_page.h"
 #include "faultline/v1/config.pb.h"
-#include "faultline/v1/incident.grpc.pb.h"
+#include "faultline/v1/incident_service.grpc.pb.h"
 #include "storage/memory_store.h"
 #include "tests/daemon/edge/review/review_server.h"
 #include "tests/support/wait.h"

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "faultline/v1/incident.grpc.pb.h"
+#include "faultline/v1/incident_service.grpc.pb.h"
 #include "storage/tables/incident_id.h"
 #include "faultline/v1/incident_service.grpc.pb.h"
 #include "storage/tables/keys.h"
