@@ -198,7 +198,7 @@ void CheckFold(const EventBatch& batch) {
   CoreState again(BusySettings(batch.rows % 2 == 0));
   const absl::Status restored = again.Restore(core.stored());
   if (!restored.ok()) CheckFailed(__FILE__, __LINE__, "restored", restored.ToString().c_str());
-  again.TakeCheckpoint();
+  again.Cut();
   FAULTLINE_CHECK(again.stored() == core.stored(), "a restart changes no byte");
 }
 

@@ -51,7 +51,7 @@ void CheckRestarts(const CoreState& core, bool in_time) {
   CoreState again(BusySettings(in_time));
   const absl::Status restored = again.Restore(core.stored());
   if (!restored.ok()) CheckFailed(__FILE__, __LINE__, "restored", restored.ToString().c_str());
-  again.TakeCheckpoint();
+  again.Cut();
   FAULTLINE_CHECK(again.stored() == core.stored(), "a restart changes no byte");
 }
 

@@ -10,6 +10,7 @@
 #include "daemon/cli/demo/demo_acts.h"
 #include "daemon/cli/demo/demo_traffic.h"
 #include "daemon/core/incident/failure_mode.h"
+#include "detectors/catalog.h"
 
 namespace faultline::cli {
 namespace {
