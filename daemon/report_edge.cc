@@ -12,8 +12,8 @@
 #include "daemon/edge/review/evidence_calls.h"
 #include "daemon/edge/review/incident_reader.h"
 #include "daemon/edge/review/url_query.h"
-#include "storage/tables/incident_id.h"
 #include "faultline/v1/incident_service.pb.h"
+#include "storage/tables/incident_id.h"
 #include "storage/tables/keys.h"
 
 namespace faultline {

@@ -5,9 +5,9 @@
 #include <memory>
 #include <string>
 
+#include "daemon/config/process_settings.h"
 #include "daemon/core/settings/settings.h"
 #include "storage/segments/recorder.h"
-#include "daemon/config/process_settings.h"
 #include "storage/store.h"
 
 namespace faultline {

@@ -14,14 +14,14 @@
 #include "daemon/core/contract/event.h"
 #include "daemon/core/contract/snapshot.h"
 #include "daemon/core/settings/settings.h"
-#include "daemon/runtime/memory.h"
-#include "storage/segments/recorder.h"
 #include "daemon/runtime/batch_name.h"
 #include "daemon/runtime/callbacks.h"
 #include "daemon/runtime/committer_step.h"
+#include "daemon/runtime/memory.h"
 #include "daemon/runtime/pipeline_drive.h"
 #include "daemon/runtime/pipeline_reading.h"
 #include "daemon/runtime/work_progress.h"
+#include "storage/segments/recorder.h"
 #include "storage/store.h"
 
 namespace faultline {

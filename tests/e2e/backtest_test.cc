@@ -143,7 +143,8 @@ TEST_F(BacktestTest, SaysWhatIsWrong) {
       << outcome.output;
   outcome = Backtest(folder_.File("good.yaml"), {"--classic", "ddm"});
   EXPECT_EQ(outcome.exit_code, 2);
-  EXPECT_NE(outcome.output.find("name them by --errors"), std::string::npos) << outcome.output;
+  EXPECT_NE(outcome.output.find("name their columns with --errors"), std::string::npos)
+      << outcome.output;
   outcome = Backtest(folder_.File("good.yaml"), {"--classic", "crystal_ball"});
   EXPECT_EQ(outcome.exit_code, 2);
   EXPECT_NE(outcome.output.find("unknown detector"), std::string::npos) << outcome.output;

@@ -70,8 +70,7 @@ TEST_F(ReplayTest, GoesOnWhereItWasInterrupted) {
   EXPECT_NE(outcome.output.find("interrupted; everything sent is acknowledged; to continue"),
             std::string::npos)
       << outcome.output;
-  EXPECT_NE(outcome.output.find("no time column: rows get the time of their arrival"),
-            std::string::npos)
+  EXPECT_NE(outcome.output.find("no time column: rows get their arrival time"), std::string::npos)
       << outcome.output;
   EXPECT_LT(Applied(), 1'000u);
   outcome = Replay({"--batch-rows", "1", "--rate", "100000", "--resume"});

@@ -7,7 +7,6 @@ const std::vector<Exception>& KnownExceptions() {
   static const std::vector<Exception> exceptions = {
       {"ClassesFit", "HttpCore data members", "not taken apart yet"},
       {"ClassesFit", "IngestionStream data members", "not taken apart yet"},
-      {"ClassesFit", "SignalFinding data members", "not taken apart yet"},
       {"IncludesFollowMap",
        "daemon/core/settings/model_settings.cc > daemon/core/contract/limits.h",
        "limits lie above the settings"},

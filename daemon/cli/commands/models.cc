@@ -221,7 +221,8 @@ void AddModels(Command root) {
   AddModelChoice(deploy, &options->model);
   deploy.AddOption("--note", &options->note, "Comment");
   for (Command command : {create, deploy}) {
-    command.AddOption("--actor", &options->actor, "Your name, kept with the decision").ShowDefault();
+    command.AddOption("--actor", &options->actor, "Your name, kept with the decision")
+        .ShowDefault();
   }
   Command silence =
       AddOne(models, "silence", "Silence a model: its alerts open no incident", options, Silence);

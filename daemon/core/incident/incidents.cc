@@ -19,8 +19,7 @@ EdgeContext ContextOf(const ModelView& model, const AlertEdge& edge, v1::SignalE
   const std::optional<SignalView> signal = FindSignal(model, edge.key.signal);
   if (!signal.has_value()) return {.failure_mode = static_cast<v1::FailureMode>(mode)};
   // Scores of rows that moved mean rows unlike the reference's, whichever detector sees it.
-  const bool anomaly =
-      entry != nullptr && ConcernOf(*entry, signal->facts()) == Concern::kAnomaly;
+  const bool anomaly = entry != nullptr && ConcernOf(*entry, signal->facts()) == Concern::kAnomaly;
   if (anomaly) mode = FailureMode::kUnusualInput;
   EdgeContext context = {.failure_mode = FailureModeOf(mode, signal->facts().role)};
   const SignalState& state = signal->state();

@@ -3,8 +3,8 @@
 #include <absl/status/status.h>
 
 #include "faultline/v1/incident.pb.h"
-#include "storage/segments/recorder.h"
 #include "faultline/v1/incident_service.pb.h"
+#include "storage/segments/recorder.h"
 #include "storage/store.h"
 
 namespace faultline::review {

@@ -44,7 +44,8 @@ int CellOf(const Shape& shape, const RecordedValue& value) {
   if (!std::isfinite(value.number)) return kInvalid;
   if (shape.boundaries.empty() || value.number > shape.boundaries.back()) return kOver;
   if (value.number < shape.boundaries.front()) return kUnder;
-  const auto above = std::upper_bound(shape.boundaries.begin(), shape.boundaries.end(), value.number);
+  const auto above =
+      std::upper_bound(shape.boundaries.begin(), shape.boundaries.end(), value.number);
   return static_cast<int>(std::min<int64_t>(above - shape.boundaries.begin(), shape.bins())) - 1;
 }
 

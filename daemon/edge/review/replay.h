@@ -9,8 +9,8 @@
 #include "daemon/core/settings/settings.h"
 #include "daemon/edge/review/stored_evidence.h"
 #include "faultline/v1/incident.pb.h"
-#include "storage/segments/recorder.h"
 #include "faultline/v1/incident_service.pb.h"
+#include "storage/segments/recorder.h"
 
 namespace faultline::review {
 

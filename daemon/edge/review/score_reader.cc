@@ -18,9 +18,9 @@
 #include "daemon/edge/review/evidence_calls.h"
 #include "daemon/edge/review/incident_reader.h"
 #include "daemon/edge/review/page_token.h"
+#include "faultline/v1/incident_service.pb.h"
 #include "storage/tables/keys.h"
 #include "storage/tables/records.h"
-#include "faultline/v1/incident_service.pb.h"
 
 // QueryScores.
 

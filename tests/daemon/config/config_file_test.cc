@@ -199,7 +199,7 @@ TEST(ConfigFile, HostileSizesEnd) {
   EXPECT_THAT(Refusal(std::string(kConfigBytesMax + 1, '#')), HasSubstr("larger than 1048576"));
   EXPECT_THAT(Refusal(std::string(500'000, '[')), HasSubstr("f.yaml:1:"));
   EXPECT_THAT(Refusal(std::string(500'000, '{')), HasSubstr("f.yaml:1:"));
-  EXPECT_THAT(Refusal(std::string("a\0b", 3)), HasSubstr("no text"));
+  EXPECT_THAT(Refusal(std::string("a\0b", 3)), HasSubstr("expected UTF-8 text"));
   for (const char* stray : {"}", "]", "shards: 1\n}\n", "{shards: 1}]", "a: b\n---\n]"}) {
     EXPECT_THAT(Refusal(stray), HasSubstr("f.yaml:")) << stray;
   }

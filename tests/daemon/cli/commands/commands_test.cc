@@ -178,7 +178,7 @@ TEST_F(CommandsTest, WhatCannotBeMeantIsRefusedInOneSentence) {
   for (const char* option : {"--budget", "--config", "--reference"}) {
     const Ran ran = Ask({"incidents", "replay", "6p2", option, ""});
     EXPECT_EQ(ran.code, kExitUsage) << option;
-    EXPECT_NE(ran.err.find("it is empty"), std::string::npos) << ran.err;
+    EXPECT_NE(ran.err.find("must not be empty"), std::string::npos) << ran.err;
   }
   const Ran bytes = Ask({"incidents", "comment", "6p2", "bad \xff\xfe"});
   EXPECT_EQ(bytes.code, kExitUsage);

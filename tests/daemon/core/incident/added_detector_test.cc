@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "daemon/core/incident/failure_mode.h"
 #include "detectors/catalog.h"
 #include "tests/daemon/core/core_run.h"
 

@@ -6,7 +6,6 @@
 #include "faultline/v1/admin.grpc.pb.h"
 #include "faultline/v1/incident_service.grpc.pb.h"
 #include "storage/tables/keys.h"
-#include "faultline/v1/incident_service.grpc.pb.h"
 #include "tests/daemon/edge/review/review_server.h"
 #include "tests/support/wait.h"
 

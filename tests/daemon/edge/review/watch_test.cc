@@ -7,7 +7,6 @@
 
 #include "faultline/v1/incident_service.grpc.pb.h"
 #include "storage/tables/incident_id.h"
-#include "faultline/v1/incident_service.grpc.pb.h"
 #include "storage/tables/keys.h"
 #include "tests/daemon/edge/review/review_server.h"
 #include "tests/support/wait.h"
