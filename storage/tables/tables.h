@@ -211,9 +211,11 @@ constexpr const TableDescriptor* FindTable(char tag) {
 }
 
 constexpr const TableDescriptor& DescriptorOf(Table table) {
-  const TableDescriptor* found = FindTable(static_cast<char>(table));
-  FAULTLINE_CHECK(found != nullptr, "every table has a line in kTables");
-  return *found;
+  for (const TableDescriptor& descriptor : kTables) {
+    if (descriptor.tag == table) return descriptor;
+  }
+  FAULTLINE_CHECK(false, "every table has a line in kTables");
+  return kTables.front();
 }
 
 constexpr bool HasModel(Table table) {
