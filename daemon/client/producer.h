@@ -24,7 +24,7 @@ struct ProducerOptions {
   // Without a connection for this long, it fails for good. A Send that waits for room fails after
   // this long without any acknowledgement.
   std::chrono::milliseconds give_up_after{60'000};
-  // Asked every 100 ms by whoever waits, and must not block: true ends Connect and Send with
+  // Asked every 100 ms by the waiting thread, and must not block: true ends Connect and Send with
   // CANCELLED, and lets Flush wait for 1 s more. Stays true once it is.
   std::function<bool()> interrupted;
   // Told that the connection is lost, or that nothing is acknowledged, since so many seconds: after

@@ -168,7 +168,7 @@ void Reader::ReadKey(const YAML::Node& key, const YAML::Node& value, const std::
                                      : Cat({", did you mean ", nearest, "?"})}));
   }
   if (!seen->insert(name).second) {
-    return Find(key.Mark(), here, "stands twice, expected once");
+    return Find(key.Mark(), here, "duplicate, expected once");
   }
   if (const auto* oneof = field->real_containing_oneof(); oneof != nullptr) {
     const FieldDescriptor* set = message->GetReflection()->GetOneofFieldDescriptor(*message, oneof);
@@ -229,7 +229,7 @@ void Reader::ReadMap(const FieldDescriptor& field, const YAML::Node& node, const
     const std::string here = Cat({path, ".", key});
     const YAML::Mark at = item.second.IsNull() ? item.first.Mark() : item.second.Mark();
     if (!seen.insert(key).second) {
-      Find(item.first.Mark(), here, "stands twice, expected once");
+      Find(item.first.Mark(), here, "duplicate, expected once");
       continue;
     }
     if (!Visit(item.second, at, here)) continue;

@@ -19,7 +19,7 @@ class HelperThreads final : public Parallel {
  public:
   // With none, tasks are done by who brings them.
   explicit HelperThreads(uint32_t threads);
-  // Nobody may be in Run.
+  // No thread may be in Run.
   ~HelperThreads() override;
 
   void Run(uint32_t parts, absl::FunctionRef<void(uint32_t part)> part) override;

@@ -19,7 +19,7 @@ namespace faultline {
 // the review services read them. See docs/formats/incidents.md.
 //
 // Sequences of changes count up by one from 1 without gaps, over restarts too. The committer drops
-// the oldest ones; whoever watches from before them lists again.
+// the oldest ones; a watcher from before them lists again.
 
 // Equal messages give equal bytes.
 std::string SealIncident(const v1::Incident& incident);

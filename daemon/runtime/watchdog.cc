@@ -51,7 +51,7 @@ void Watchdog::Look() {
     const bool moves = !now[i].waiting || now[i].done != watched.done;
     watched.looks = moves ? 0 : watched.looks + 1;
     watched.done = now[i].done;
-    FAULTLINE_CHECK(watched.looks < kDeadLooks, "a shard waits for nobody: it stands still");
+    FAULTLINE_CHECK(watched.looks < kDeadLooks, "a shard has stalled");
     if (watched.looks >= kSickLooks) {
       found = absl::UnavailableError(absl::StrCat("shard ", i, " stands still with work to do"));
     }

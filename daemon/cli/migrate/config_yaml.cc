@@ -45,7 +45,7 @@ std::string ConfigYaml::Text() const {
       " rows.\n"
       "# Fixed thresholds promise nothing about false alarms, here as there; the kinds at the end\n"
       "# are on the alarm budget. `faultline backtest` shows what each would have cost.\n");
-  if (!remarks_.empty()) absl::StrAppend(&text, "# Not taken over:\n", remarks_);
+  if (!remarks_.empty()) absl::StrAppend(&text, "# Not converted:\n", remarks_);
   absl::StrAppend(&text, "models:\n  - name: ", Quoted(model_.name), "\n    pane: {rows: ", rows,
                   "}\n    window_panes: ", kPanes, "\n    detectors:\n", detectors_);
   for (const char* kind :

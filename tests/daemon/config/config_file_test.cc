@@ -105,9 +105,9 @@ INSTANTIATE_TEST_SUITE_P(
                 "f.yaml:2:3: models[0]: unknown key \"windw_panes\", did you mean window_panes?"},
         Refused{"log: {colour: red}",
                 "f.yaml:1:7: log: unknown key \"colour\", expected one of: level, format"},
-        Refused{"shards: 1\nshards: 2\n", "f.yaml:2:1: shards: stands twice, expected once"},
+        Refused{"shards: 1\nshards: 2\n", "f.yaml:2:1: shards: duplicate, expected once"},
         Refused{"defaults: {labels: {a: x, a: y}}",
-                "f.yaml:1:27: defaults.labels.a: stands twice, expected once"},
+                "f.yaml:1:27: defaults.labels.a: duplicate, expected once"},
         Refused{"shards: many",
                 "f.yaml:1:9: shards: \"many\", expected a whole number from 0 to "
                 "4294967295"},
