@@ -31,7 +31,7 @@ void SharedThreads::Run(uint32_t parts, absl::FunctionRef<void(uint32_t part)> p
   wake_.notify_all();
   task.Work();
   std::unique_lock lock(mutex_);
-  task_ = nullptr;  // Whoever wakes only now comes too late.
+  task_ = nullptr;  // A thread that wakes only now is too late.
   done_.wait(lock, [this] { return helping_ == 0; });
 }
 

@@ -193,7 +193,7 @@ constexpr bool ShardIsKnown(const TableDescriptor& table) {
   return table.owner != kModel || table.read != kAtStart || Begins(table, kModelHash);
 }
 
-static_assert(TagsAscend(), "tables stand in the order of their tags, and no tag stands twice");
+static_assert(TagsAscend(), "tables are in ascending order of unique tags");
 static_assert(std::ranges::all_of(kAll, IsWhole), "name, version and fields, without gaps");
 static_assert(std::ranges::all_of(kAll, TextIsLast), "text runs to the end of the key");
 static_assert(std::ranges::all_of(kAll, StreamFollowsModel),

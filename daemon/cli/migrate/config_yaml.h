@@ -16,7 +16,7 @@ class ConfigYaml {
   // A detector of one signal with its threshold; `said` is how the other tool puts it. Scores
   // are at most 1; a threshold of 0 or below becomes "any": the least above 0.
   void Add(std::string_view signal, std::string_view kind, double threshold, std::string_view said);
-  // What is not taken over.
+  // Rules that were not converted.
   void Remark(std::string_view signal, std::string_view why);
 
   std::string Text() const;

@@ -10,8 +10,8 @@ namespace faultline {
 
 // Does the independent parts of one task, some of them perhaps on other threads.
 //
-// Concurrency:  Run returns once all parts are done. Which thread did which part is nobody's
-//               business: no part may read what another writes.
+// Concurrency:  Run returns once all parts are done. Any thread may do any part, so no part may
+//               read what another writes.
 class Parallel {
  public:
   virtual ~Parallel() = default;

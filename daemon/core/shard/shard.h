@@ -45,12 +45,12 @@ class Shard {
   absl::Status Restore(std::string_view key, std::string_view value);
   absl::Status FinishRestore();
 
-  // Who helps to count large batches; must outlive it. Null: nobody.
+  // Helps to count large batches; must outlive it. Null: no help.
   void SetHelpers(Parallel* helpers);
   // Folds in a batch. It is kept alive by the caller until the next Cut's effects are done with.
   void Apply(const std::shared_ptr<const EventBatch>& batch, BatchResult* result, Effects* effects);
   void Apply(Command command, CommandResult* result, Effects* effects);
-  // Nobody watched since the last tick: the time until the next one is no silence of the models.
+  // Not running since the last tick: the time until the next one does not count as silence.
   void Resume();
   // Time has come to now_ns: idle panes close, silences and test alerts end.
   void Tick(int64_t now_ns, Effects* effects);

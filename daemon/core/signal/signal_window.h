@@ -29,8 +29,8 @@ class SignalWindow {
 
   // The panes that are in, so that a window of the same shape can be made of them.
   const std::string& encoded() const { return encoded_; }
-  // Adds panes that another window encoded. False if they are none, or not of this shape; then some
-  // may have been added.
+  // Adds panes that another window encoded. False if they are damaged, or not of this shape; then
+  // some may have been added.
   bool AddEncoded(std::string_view encoded);
 
   // Each pane that is in, oldest first.

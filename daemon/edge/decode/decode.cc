@@ -66,7 +66,7 @@ bool DecodeStrings(const Decoding& decoding, v1::StringValues* strings, Column* 
       return refuse(absl::StrCat("dictionary entry ", i, " ", problem));
     }
     if (!seen.insert(text).second)
-      return refuse(absl::StrCat("dictionary entry ", i, " stands twice"));
+      return refuse(absl::StrCat("dictionary entry ", i, " is a duplicate"));
   }
   column->type = ColumnType::kString;
   column->codes.assign(strings->codes().begin(), strings->codes().end());
@@ -165,7 +165,7 @@ bool CheckNames(const Decoding& decoding, const v1::InferenceBatch& message) {
       return decoding.Refuse(absl::StrCat("the name of column ", i, " ", problem));
     }
     if (!names.insert(name).second) {
-      return decoding.Refuse(absl::StrCat("column \"", name, "\" stands twice"));
+      return decoding.Refuse(absl::StrCat("column \"", name, "\" is a duplicate"));
     }
   }
   known.Set(message);
@@ -282,7 +282,7 @@ void RefuseBadIds(EventBatch* batch) {
       RefuseRow(row, absl::StrCat("the prediction id ", problem), batch);
       id.clear();
     } else if (!seen.insert(id).second) {
-      RefuseRow(row, "the prediction id stands twice in the batch", batch);
+      RefuseRow(row, "duplicate prediction id in batch", batch);
     }
   }
 }

@@ -25,7 +25,7 @@ struct Refusal {
 // faultline/v1/event.proto or daemon/core/contract/limits.h as a whole; `refusal` then says how.
 //
 // Operation:    numbers, floats, whole numbers and booleans become doubles. A prediction id that
-//               is too long, is not UTF-8, or stands twice in the batch refuses its row (reason
+//               is too long, is not UTF-8, or is a duplicate in the batch refuses its row (reason
 //               ID). Event times are not judged here; those beyond int64 become the largest one.
 //               Strings are moved out of `message`, which is of no use afterwards.
 // Concurrency:  pure.

@@ -187,8 +187,9 @@ MaybeProblem ReadRow(const json::value& line, EventRow* row) {
   names.reserve(row->cells.size());
   for (const EventCell& cell : row->cells) {
     if (!names.insert(cell.name).second) {
-      return Problem{v1::REJECT_REASON_SCHEMA,
-                     absl::StrCat(Quote(cell.name), " stands twice: as a feature, a tag or a key")};
+      return Problem{
+          v1::REJECT_REASON_SCHEMA,
+          absl::StrCat(Quote(cell.name), " is a duplicate: as a feature, a tag or a key")};
     }
   }
   return std::nullopt;
@@ -237,7 +238,7 @@ class Reading {
   void Take(uint64_t number, const EventRow& row) {
     if (!rows_.Fits(row)) Flush();
     if (rows_.HasId(std::string(row.prediction_id))) {
-      return Refuse(number, {v1::REJECT_REASON_ID, "the prediction id stands twice"});
+      return Refuse(number, {v1::REJECT_REASON_ID, "duplicate prediction id"});
     }
     rows_.Add(row);
     row_lines_.push_back(static_cast<uint32_t>(number));

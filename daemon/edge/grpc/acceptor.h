@@ -30,7 +30,7 @@ struct ConnectionCounts {
 //               closed at once. Each listener has the cap for itself, so that who holds all places
 //               of one, with nothing to say, does not lock out those who come to another.
 // Concurrency:  thread-safe.
-// Limitations:  whoever takes a connection closes it; that is noticed by looking at the descriptor
+// Limitations:  the taker of a connection closes it; that is noticed by looking at the descriptor
 //               again, at the latest when the cap is reached.
 class Acceptor {
  public:

@@ -26,7 +26,7 @@ namespace {
 
 constexpr std::chrono::milliseconds kHeartbeat{300};
 constexpr std::chrono::milliseconds kRelief{10};
-constexpr std::chrono::milliseconds kNoRelief{50};  // while nobody is there over TCP
+constexpr std::chrono::milliseconds kNoRelief{50};  // while there is no TCP connection
 constexpr int kLooksToSettle = 100;
 constexpr uint64_t kFloodBytes = 8 << 20;
 constexpr int kMessageSlackBytes = 64 << 10;
@@ -197,7 +197,7 @@ void GrpcServer::Impl::Beat() {
 }
 
 // gRPC 1.51 takes calls faster than it ends them, however fast they are opened and reset, and knows
-// no limit for those that wait. What does not grow is no flood, and nobody is cut for it.
+// no limit for those that wait. Memory that does not grow is not a flood and costs no connection.
 void GrpcServer::Impl::Relieve() {
   uint64_t settled = 0;
   int looks = 0;

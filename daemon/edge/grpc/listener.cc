@@ -68,7 +68,7 @@ bool Answers(const sockaddr_un& name) {
   const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (fd < 0) return true;  // better to refuse than to take it away from somebody
   const int result = connect(fd, reinterpret_cast<const sockaddr*>(&name), sizeof name);
-  // A full backlog answers EAGAIN; only a refusal proves that nobody is there.
+  // A full backlog answers EAGAIN; only a refusal proves that no process listens.
   const bool nobody = result != 0 && errno == ECONNREFUSED;
   close(fd);
   return !nobody;

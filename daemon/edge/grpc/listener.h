@@ -10,11 +10,11 @@ namespace faultline {
 // A listening, non-blocking socket. Closes it, and removes the file of a unix socket, at the end.
 class Listener {
  public:
-  // `address` is "127.0.0.1:7070", "[::1]:0" or "localhost:7070"; port 0 takes any. Nobody else can
-  // listen on the same port while it lives. INVALID_ARGUMENT for what is no such address;
-  // ALREADY_EXISTS if the port is taken; else what the system says.
+  // `address` is "127.0.0.1:7070", "[::1]:0" or "localhost:7070"; port 0 takes any. No other
+  // process can listen on the same port while it lives. INVALID_ARGUMENT for what is no such
+  // address; ALREADY_EXISTS if the port is taken; else what the system says.
   static absl::StatusOr<Listener> Tcp(const std::string& address);
-  // A unix socket for owner and group. A socket file that nobody listens on is replaced;
+  // A unix socket for owner and group. A socket file without a listener is replaced;
   // ALREADY_EXISTS if somebody does, or if something else lies at `path`.
   static absl::StatusOr<Listener> Unix(const std::string& path);
 

@@ -36,7 +36,7 @@ class UserPorts {
   ~UserPorts();
 
   void AddPorts(grpc::ServerBuilder* builder);
-  // Takes a connection of a unix socket over; false if it is none, or all ports are taken.
+  // Takes over a connection of a unix socket; false if it is not one, or all ports are in use.
   bool Take(int fd);
 
  private:

@@ -43,7 +43,7 @@ class IngestionStream final : public grpc::ServerBidiReactor<grpc::ByteBuffer, g
  private:
   explicit IngestionStream(IngestionDesk* desk);
 
-  // By whoever holds busy_, one at a time, without the lock.
+  // By the thread that holds busy_, one at a time, without the lock.
   bool Attempt();
   bool Decode();
   bool DecodeOne(v1::SequencedBatch* message);
@@ -81,7 +81,7 @@ class IngestionStream final : public grpc::ServerBidiReactor<grpc::ByteBuffer, g
   uint64_t in_flight_bytes_ = 0;
   grpc::ByteBuffer out_;
 
-  // Of whoever holds busy_, or of the pending read.
+  // Of the thread that holds busy_, or of the pending read.
   grpc::ByteBuffer in_;
   std::unique_ptr<EventBatch> batch_;
   uint64_t sequence_ = 0;  // of batch_

@@ -10,7 +10,7 @@
 namespace faultline {
 namespace {
 
-// Space that came up between an attempt and the call to WhenSpace is announced by nobody.
+// Space freed between an attempt and the call to WhenSpace is not announced.
 constexpr std::chrono::milliseconds kRetry{100};
 constexpr size_t kPlacesTried = 4;
 
@@ -56,7 +56,7 @@ void WaitingLine::Serve() {
     if (state_->stopping) return;
     if (full) {
       state_->space = false;
-      // Once: while nothing is committed, nobody is called, and what was asked is kept.
+      // Once: while nothing is committed, there is no callback, and the request is kept.
       if (!std::exchange(state_->asked, true)) {
         lock.unlock();
         intake_->WhenSpace([state = state_] {

@@ -32,7 +32,7 @@ struct DaemonReading {
   // Posting to an Alertmanager.
   bool posts_alerts = false;
   AlertPosterReading alert_poster;
-  // The daemon calling itself, to notice when nobody else could.
+  // The daemon calling itself, to notice when other clients could not.
   bool self_probe_ok = true;
   double self_probe_seconds = 0;
 };

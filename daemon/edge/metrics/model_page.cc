@@ -17,7 +17,7 @@
 namespace faultline {
 namespace {
 
-// Kinds may stand twice in a model's detectors; a series may not. The worse one is shown.
+// A model's detectors may repeat a kind; series must be unique. The worse one is shown.
 bool IsWorse(const DetectorReading& a, const DetectorReading& b) {
   if (a.firing != b.firing) return a.firing;
   const double ratio = a.verdict.ratio();

@@ -22,7 +22,7 @@ namespace faultline {
 //
 // Operation:    what goes on is due at once and then every resend_ns, with an end four times that
 //               away; what ended is due until it has been taken. Only the newest state of an alert
-//               is kept, so that it does not matter how long nobody was there to be told.
+//               is kept, so that it does not matter how long Alertmanager was away.
 // Concurrency:  none. steady_ns: SteadyNowNs, wall_ns: WallNowNs.
 class PostedAlerts {
  public:

@@ -226,7 +226,7 @@ const BrokenCase kBroken[] = {
     {"LongVersion", [](auto* b) { b->set_version(std::string(65, 'v')); }, kSchema, "version"},
     {"TooManyRows", [](auto* b) { b->set_rows(65'537); }, v1::REJECT_REASON_OVERSIZE, "65537"},
     {"RowsDisagree", [](auto* b) { b->set_rows(3); }, kSchema, "4 values for 3 rows"},
-    {"NameTwice", [](auto* b) { b->mutable_columns(1)->set_name("x"); }, kSchema, "stands twice"},
+    {"NameTwice", [](auto* b) { b->mutable_columns(1)->set_name("x"); }, kSchema, "is a duplicate"},
     {"NoName", [](auto* b) { b->mutable_columns(1)->clear_name(); }, kSchema, "column 1 is empty"},
     {"NoValues", [](auto* b) { b->mutable_columns(0)->clear_doubles(); }, kSchema, "no values"},
     {"UnknownRole",
@@ -240,7 +240,7 @@ const BrokenCase kBroken[] = {
      kSchema, "dictionary of 0"},
     {"DictionaryTwice",
      [](auto* b) { b->mutable_columns(1)->mutable_strings()->set_dictionary(1, "a"); }, kSchema,
-     "entry 1 stands twice"},
+     "entry 1 is a duplicate"},
     {"LongCategory",
      [](auto* b) {
        b->mutable_columns(1)->mutable_strings()->set_dictionary(1, std::string(1025, 'c'));

@@ -138,11 +138,11 @@ TEST(NdjsonTest, ABadLineIsRefusedAlone) {
       {R"({"model":"m","tags":{"a":[1]}})", kSchema, "\"a\": expected a single value"},
       {R"({"model":"m","status":1})", kSchema, "\"status\": expected a text"},
       {R"({"model":"m","latency_seconds":"1"})", kSchema, "expected a number"},
-      {R"({"model":"m","status":"ok","features":{"status":1}})", kSchema, "stands twice"},
+      {R"({"model":"m","status":"ok","features":{"status":1}})", kSchema, "is a duplicate"},
       {R"({"model":"m","time":"yesterday"})", v1::REJECT_REASON_TIME, "RFC 3339"},
       {R"({"model":"m","time":1700000000000})", v1::REJECT_REASON_TIME, "seconds since 1970"},
       {R"({"model":"m","time":true})", v1::REJECT_REASON_TIME, "RFC 3339"},
-      {R"({"model":"m","prediction_id":"good"})", v1::REJECT_REASON_ID, "stands twice"},
+      {R"({"model":"m","prediction_id":"good"})", v1::REJECT_REASON_ID, "duplicate prediction id"},
   };
   for (const BadLine& line : bad) {
     const NdjsonEvents events =
