@@ -89,7 +89,7 @@ void ModelState::TakeSignal(uint8_t stream, JudgedSignal judged) {
   const StreamView view = ViewOf(*streams_[stream]);
   const SignalView signal = {view, judged.signal};
   if (!judged.alerts_moved && !incidents_.Wants(signal)) return;
-  incidents_.RememberBefore(*share_.settings, signal, std::move(judged.before));
+  incidents_.RememberBefore(*share_.settings, signal, std::move(*judged.before));
 }
 
 void ModelState::TakePane(const StreamPane& pane, int64_t now_ns, Effects* effects) {

@@ -132,9 +132,9 @@ void PaneJudge::TakeAlone(uint32_t signal, const PaneHeader& pane, Alone* alone,
   model.alerts.Judge(stream_.signals.facts(signal).name, *model.settings,
                      model.decisions.silenced(), state.detectors, pane.first_ns, pane.last_ns,
                      &readings, edges);
-  stream_.host.TakeSignal(stream_.id.ordinal, {.signal = signal,
-                                               .alerts_moved = edges->size() > edges_before,
-                                               .before = std::move(alone->before)});
+  stream_.host.TakeSignal(
+      stream_.id.ordinal,
+      {.signal = signal, .alerts_moved = edges->size() > edges_before, .before = &alone->before});
   NoteAlarms(signal, readings);
   if (!state.follow.empty()) stream_.signals.MarkDetectors(signal);
 }

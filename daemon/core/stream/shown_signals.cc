@@ -11,6 +11,7 @@
 namespace faultline {
 
 std::string WhyWaiting(const StreamParts& stream, uint32_t signal) {
+  if (stream.signals[signal].reference != nullptr) return "";
   const Learners& learners = stream.learners;
   if (learners.Learns(signal)) {
     return absl::StrCat("learning its reference: ", learners.RowsOf(signal).rows(), " of ",

@@ -38,7 +38,7 @@ class ShownSignals {
   bool outdated_ = true;
 };
 
-// Why a signal has no reference yet.
+// Why a signal has no reference yet; empty if it has one.
 std::string WhyWaiting(const StreamParts& stream, uint32_t signal);
 
 }  // namespace faultline

@@ -41,8 +41,8 @@ struct ModelShare {
 struct JudgedSignal {
   uint32_t signal = 0;
   bool alerts_moved = false;
-  // What its follow detectors remembered before the pane.
-  std::vector<FollowState> before;
+  // What its follow detectors remembered before the pane. May be moved from.
+  std::vector<FollowState>* before = nullptr;
 };
 
 // A pane of which every signal has been judged.
