@@ -4,6 +4,7 @@
 #include <absl/strings/str_format.h>
 
 #include <cmath>
+#include <utility>
 
 namespace faultline {
 
@@ -29,11 +30,29 @@ absl::StatusOr<FixedRule> MakeFixedRule(const char* kind, double threshold, doub
   return FixedRule{threshold, rows_min};
 }
 
-bool HasShape(const Summary& reference, Verdict* verdict) {
+std::string MissingShape(const Summary& reference) {
   const Shape& shape = reference.shape();
   const bool numeric = shape.type == SignalType::kNumeric;
-  if (numeric ? !shape.boundaries.empty() : !shape.categories.empty()) return true;
-  verdict->detail = "the reference has no usable value";
+  const bool usable = numeric ? !shape.boundaries.empty() : !shape.categories.empty();
+  return usable ? "" : "the reference has no usable value";
+}
+
+std::string MissingRows(uint64_t reference_rows, uint64_t rows, uint64_t rows_min) {
+  if (reference_rows < kReferenceRowsMin) {
+    const uint64_t missing = kReferenceRowsMin - reference_rows;
+    return absl::StrCat(missing, " more reference ", missing == 1 ? "row" : "rows");
+  }
+  if (rows < rows_min) {
+    const uint64_t missing = rows_min - rows;
+    return absl::StrCat(missing, " more ", missing == 1 ? "row" : "rows");
+  }
+  return "";
+}
+
+bool HasShape(const Summary& reference, Verdict* verdict) {
+  std::string missing = MissingShape(reference);
+  if (missing.empty()) return true;
+  verdict->detail = std::move(missing);
   return false;
 }
 
@@ -41,18 +60,10 @@ bool HasRows(uint64_t reference_rows, uint64_t rows, const FixedRule& rule, Verd
   verdict->threshold = rule.threshold;
   verdict->rows = rows;
   verdict->reference_rows = reference_rows;
-  if (reference_rows < kReferenceRowsMin) {
-    const uint64_t missing = kReferenceRowsMin - reference_rows;
-    verdict->detail =
-        missing == 1 ? "1 more reference row" : absl::StrCat(missing, " more reference rows");
-    return false;
-  }
-  if (rows < rule.rows_min) {
-    verdict->detail =
-        absl::StrCat(rule.rows_min - rows, " more ", rule.rows_min - rows == 1 ? "row" : "rows");
-    return false;
-  }
-  return true;
+  std::string missing = MissingRows(reference_rows, rows, rule.rows_min);
+  if (missing.empty()) return true;
+  verdict->detail = std::move(missing);
+  return false;
 }
 
 void Decide(Verdict* verdict, double margin) {

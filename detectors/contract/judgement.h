@@ -48,6 +48,11 @@ absl::StatusOr<FixedRule> ReadFixedRule(const char* kind, const Options& options
                        options.has_rows_min() ? options.rows_min() : rows_min_default);
 }
 
+// What is missing before a score can be computed; empty if nothing is: values in the reference to
+// make boundaries or categories from; enough rows on both sides.
+std::string MissingShape(const Summary& reference);
+std::string MissingRows(uint64_t reference_rows, uint64_t rows, uint64_t rows_min);
+
 // True if the reference had values to make boundaries or categories from; else the verdict says so.
 bool HasShape(const Summary& reference, Verdict* verdict);
 

@@ -7,10 +7,9 @@
 namespace faultline {
 
 Obstacle ObstacleOf(const Summary& reference) {
-  Verdict verdict;
-  const bool usable =
-      HasShape(reference, &verdict) && HasRows(reference.values(), 0, {.rows_min = 0}, &verdict);
-  return {.why = usable ? "" : std::move(verdict.detail)};
+  Obstacle obstacle = {.why = MissingShape(reference)};
+  if (obstacle.why.empty()) obstacle.why = MissingRows(reference.values(), 0, 0);
+  return obstacle;
 }
 
 Verdict EvidenceDetector::Follow(const FollowInput& input, std::span<std::byte> state) const {

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <string>
+#include <utility>
 
 #include "detectors/evidence/confidence.h"
 #include "detectors/evidence/reference_law.h"
@@ -57,10 +59,8 @@ ShareChange::Open ShareChange::OpenFor(const Share& share) const {
 
 Verdict ShareChange::Judge(const FollowInput& input, Ledger* ledger) const {
   Share share = ShareOf(input);
-  Verdict missing;
-  if (!HasRows(static_cast<uint64_t>(share.reference_rows), 0, {kUnset, 0}, &missing)) {
-    return ledger->CannotTell(missing.detail);
-  }
+  std::string missing = MissingRows(static_cast<uint64_t>(share.reference_rows), 0, 0);
+  if (!missing.empty()) return ledger->CannotTell(std::move(missing));
   if (std::string why = WhyInapplicable(input); !why.empty()) {
     return ledger->Inapplicable(std::move(why));
   }
