@@ -7,7 +7,6 @@
 #include "daemon/log/log.h"
 #include "daemon/runtime/planted_bug.h"
 #include "daemon/runtime/recording.h"
-#include "storage/tables/keys.h"
 
 namespace faultline {
 namespace {

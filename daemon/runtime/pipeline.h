@@ -17,7 +17,6 @@
 #include "daemon/runtime/batch_name.h"
 #include "daemon/runtime/callbacks.h"
 #include "daemon/runtime/committer_step.h"
-#include "daemon/runtime/memory.h"
 #include "daemon/runtime/pipeline_drive.h"
 #include "daemon/runtime/pipeline_reading.h"
 #include "daemon/runtime/work_progress.h"
