@@ -5,9 +5,8 @@
 
 namespace faultline {
 
-// Text from elsewhere as text of a page, also inside a quoted attribute: nothing in it is markup.
-// Control characters, bytes that are no UTF-8, and what turns the direction of writing become
-// U+FFFD.
+// Text from outside as text of a page, also inside a quoted attribute: nothing in it is markup.
+// Line breaks and tabs become spaces, other unsafe characters (base/characters.h) U+FFFD.
 std::string Html(std::string_view text);
 
 // A link if it leads to http or https; else only its text.

@@ -20,6 +20,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/characters.h"
 #include "base/check.h"
 #include "base/nearest.h"
 #include "base/utf8.h"
@@ -57,15 +58,12 @@ std::string Join(const std::vector<std::string>& parts, std::string_view between
 // The value as the file has it, on one line.
 std::string Shown(std::string_view text) {
   std::string shown = "\"";
-  size_t taken = 0;
-  while (taken < text.size() && taken < kShownBytesMax) {
-    const std::string_view rest = text.substr(taken);
-    const size_t bytes = std::max<size_t>(1, Utf8CharacterBytes(rest));
-    const bool control = static_cast<unsigned char>(rest[0]) < 0x20 || rest[0] == 0x7F;
-    shown.append(control ? "?" : rest.substr(0, bytes));
-    taken += bytes;
+  const size_t bytes = text.size();
+  while (!text.empty() && bytes - text.size() < kShownBytesMax) {
+    const Character character = TakeCharacter(&text);
+    shown.append(character.unsafe() ? "?" : character.bytes);
   }
-  return shown.append(taken < text.size() ? "...\"" : "\"");
+  return shown.append(text.empty() ? "\"" : "...\"");
 }
 
 // "line:column", from 1.

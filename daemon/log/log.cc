@@ -13,8 +13,8 @@
 #include <memory>
 #include <utility>
 
+#include "base/characters.h"
 #include "base/clock.h"
-#include "base/utf8.h"
 
 namespace faultline {
 namespace {
@@ -23,37 +23,44 @@ constexpr size_t kTextBytesMax = 4096;
 constexpr const char* kTextPattern = "%Y-%m-%dT%H:%M:%S.%eZ %^%l%$ %v";
 constexpr const char* kJsonPattern = R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l",%v})";
 
-void AppendEscape(unsigned char byte, bool json, std::string* out) {
-  char escape[8];
-  std::snprintf(escape, sizeof escape, json ? "\\u%04x" : "\\x%02x", byte);
+void AppendUtf16(uint32_t unit, std::string* out) {
+  char escape[16];
+  std::snprintf(escape, sizeof escape, "\\u%04x", unit);
   out->append(escape);
 }
 
-// Quotes, backslashes, control characters and bytes that are not UTF-8. In JSON a foreign byte
-// becomes the character of its number, the nearest that JSON can say.
+void AppendEscape(const Character& character, bool json, std::string* out) {
+  const uint32_t code = character.code;
+  if (!json && character.kind != CharacterKind::kInvisible) {
+    char escape[16];
+    std::snprintf(escape, sizeof escape, "\\x%02x", code);
+    out->append(escape);
+  } else if (json && code > 0xffff) {
+    AppendUtf16(0xd7c0 + (code >> 10), out);
+    AppendUtf16(0xdc00 + (code & 0x3ff), out);
+  } else {
+    AppendUtf16(code, out);
+  }
+}
+
+// Escapes quotes, backslashes and unsafe characters. In JSON a byte that is not UTF-8 becomes the
+// character of its number, the nearest that JSON can say.
 void AppendEscaped(std::string_view text, bool json, std::string* out) {
   const bool cut = text.size() > kTextBytesMax;
   text = text.substr(0, kTextBytesMax);
   while (!text.empty()) {
-    const size_t bytes = Utf8CharacterBytes(text);
-    const auto first = static_cast<unsigned char>(text[0]);
-    // The C1 controls move terminals as well.
-    const bool control =
-        bytes == 1 ? first < 0x20 || first == 0x7F
-                   : bytes == 2 && first == 0xC2 && static_cast<unsigned char>(text[1]) < 0xA0;
+    const Character character = TakeCharacter(&text);
+    const char first = character.bytes[0];
     if (first == '\n') {
       out->append("\\n");
     } else if (first == '"' || first == '\\') {
       out->push_back('\\');
-      out->push_back(text[0]);
-    } else if (control && bytes == 2) {
-      AppendEscape(static_cast<unsigned char>(text[1]), json, out);
-    } else if (control || bytes == 0) {
-      AppendEscape(first, json, out);
+      out->push_back(first);
+    } else if (character.unsafe()) {
+      AppendEscape(character, json, out);
     } else {
-      out->append(text.substr(0, bytes));
+      out->append(character.bytes);
     }
-    text.remove_prefix(std::max<size_t>(bytes, 1));
   }
   if (cut) out->append("...");
 }
@@ -76,7 +83,7 @@ std::shared_ptr<spdlog::logger> MakeLogger(const char* pattern) {
   logger->set_formatter(
       std::make_unique<spdlog::pattern_formatter>(pattern, spdlog::pattern_time_type::utc));
   logger->set_level(spdlog::level::trace);
-  // A full disk or a closed pipe behind standard error is not worth more than a lost line.
+  // A full disk or a closed pipe behind standard error costs the line and nothing else.
   logger->set_error_handler([](const std::string&) {});
   return logger;
 }

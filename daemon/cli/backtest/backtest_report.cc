@@ -5,6 +5,7 @@
 #include <boost/json/array.hpp>
 #include <cmath>
 
+#include "base/html.h"
 #include "detectors/stats/scoring.h"
 
 namespace faultline::cli {
@@ -46,30 +47,6 @@ std::string HorizonText(const BacktestReport& report) {
   }
   return absl::StrCat("An alarm more than ", report.horizon,
                       " rows after the newest change is false.");
-}
-
-// What text from elsewhere is in a page.
-std::string Escaped(const std::string& text) {
-  std::string out;
-  for (const char c : Printable(text)) {
-    switch (c) {
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '&':
-        out += "&amp;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      default:
-        out += c;
-    }
-  }
-  return out;
 }
 
 constexpr double kWidth = 600;
@@ -170,14 +147,14 @@ boost::json::object BacktestJson(const BacktestReport& report) {
 
 std::string BacktestHtml(const BacktestReport& report) {
   std::string page = kHead;
-  absl::StrAppend(&page, "<h1>Backtest of ", Escaped(report.model), "</h1><p>Rows ",
-                  report.span.begin, " to ", report.span.end,
-                  ". Grey: given changes; red: alarms. ", HorizonText(report),
+  absl::StrAppend(&page, "<h1>Backtest of ", Html(report.model), "</h1><p>Rows ", report.span.begin,
+                  " to ", report.span.end, ". Grey: given changes; red: alarms. ",
+                  HorizonText(report),
                   "</p><table><tr><th>detector<th>run<th>alarms<th>false<th>false per million rows"
                   "<th>missed<th>delays<th></tr>\n");
   for (const BacktestRule& rule : report.rules) {
     const BacktestScore score = ScoreOf(report, rule);
-    absl::StrAppend(&page, "<tr><td>", Escaped(rule.name), "<td>", Escaped(rule.run), "<td>",
+    absl::StrAppend(&page, "<tr><td>", Html(rule.name), "<td>", Html(rule.run), "<td>",
                     score.alarms, "<td>", score.false_alarms, "<td>",
                     Short(score.false_per_million()), "<td>", score.missed, "<td>",
                     DelayText(score), "<td>", Lane(report, rule), "</tr>\n");

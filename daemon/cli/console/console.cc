@@ -11,7 +11,7 @@
 #include <cstdlib>
 #include <ctime>
 
-#include "base/utf8.h"
+#include "base/characters.h"
 
 namespace faultline::cli {
 namespace {
@@ -25,10 +25,6 @@ struct CodeRange {
   uint32_t last;
 };
 
-// What moves or turns text around without showing itself.
-constexpr CodeRange kInvisible[] = {{0x80, 0x9f},     {0x61c, 0x61c},    {0x200e, 0x200f},
-                                    {0x2028, 0x202e}, {0x2066, 0x2069},  {0xfeff, 0xfeff},
-                                    {0xfff9, 0xfffb}, {0xe0000, 0xe007f}};
 constexpr CodeRange kCombining[] = {{0x300, 0x36f},   {0x483, 0x489},   {0x591, 0x5bd},
                                     {0x610, 0x61a},   {0x64b, 0x65f},   {0x1ab0, 0x1aff},
                                     {0x1dc0, 0x1dff}, {0x200b, 0x200d}, {0x20d0, 0x20ff},
@@ -44,22 +40,7 @@ bool In(uint32_t code, const CodeRange (&ranges)[kSize]) {
                      [&](const CodeRange& r) { return r.first <= code && code <= r.last; });
 }
 
-// Of one valid character.
-uint32_t CodePoint(std::string_view character) {
-  const auto byte = [&](size_t i) { return static_cast<uint8_t>(character[i]); };
-  if (character.size() == 1) return byte(0);
-  uint32_t code = byte(0) & (0x7fu >> character.size());
-  for (size_t i = 1; i < character.size(); ++i) code = code << 6 | (byte(i) & 0x3fu);
-  return code;
-}
-
-// The next character of printable text; a stray byte counts as one.
-std::string_view NextCharacter(std::string_view text) {
-  return text.substr(0, std::max<size_t>(Utf8CharacterBytes(text), 1));
-}
-
-size_t WidthOf(std::string_view character) {
-  const uint32_t code = CodePoint(character);
+size_t WidthOf(uint32_t code) {
   if (In(code, kCombining)) return 0;
   return In(code, kWide) ? 2 : 1;
 }
@@ -108,16 +89,13 @@ std::string Printable(std::string_view text) {
   std::string out;
   out.reserve(text.size());
   while (!text.empty()) {
-    const size_t bytes = Utf8CharacterBytes(text);
-    const std::string_view character = text.substr(0, std::max<size_t>(bytes, 1));
-    text.remove_prefix(character.size());
-    const uint32_t code = CodePoint(character);
-    if (bytes == 0 || code < 0x20 || code == 0x7f) {
-      absl::StrAppendFormat(&out, "\\x%02x", static_cast<uint8_t>(character[0]));
-    } else if (In(code, kInvisible)) {
-      absl::StrAppendFormat(&out, "\\u%04x", code);
+    const Character character = TakeCharacter(&text);
+    if (!character.unsafe()) {
+      out += character.bytes;
+    } else if (character.bytes.size() == 1) {
+      absl::StrAppendFormat(&out, "\\x%02x", character.code);
     } else {
-      out += character;
+      absl::StrAppendFormat(&out, "\\u%04x", character.code);
     }
   }
   return out;
@@ -126,9 +104,7 @@ std::string Printable(std::string_view text) {
 size_t DisplayWidth(std::string_view text) {
   size_t width = 0;
   while (!text.empty()) {
-    const std::string_view character = NextCharacter(text);
-    width += WidthOf(character);
-    text.remove_prefix(character.size());
+    width += WidthOf(TakeCharacter(&text).code);
   }
   return width;
 }
@@ -139,11 +115,10 @@ std::string Cut(std::string_view text, size_t width) {
   std::string out;
   size_t used = 1;  // the ellipsis
   while (!text.empty()) {
-    const std::string_view character = NextCharacter(text);
-    used += WidthOf(character);
+    const Character character = TakeCharacter(&text);
+    used += WidthOf(character.code);
     if (used > width) break;
-    out += character;
-    text.remove_prefix(character.size());
+    out += character.bytes;
   }
   return out + "…";
 }

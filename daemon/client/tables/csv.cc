@@ -7,6 +7,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/characters.h"
 #include "daemon/client/tables/cell_values.h"
 #include "daemon/client/tables/line_buffer.h"
 #include "daemon/client/tables/row_parser.h"
@@ -196,9 +197,7 @@ absl::Status CsvParser::NameColumns(const Row& header) {
     const std::string place = absl::StrCat("column_", columns_.size() + 1);
     std::string name(options_.header ? TrimSpaces(cell.text) : place);
     if (name.empty()) name = place;
-    const bool control = std::any_of(name.begin(), name.end(), [](char c) {
-      return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
-    });
+    const bool control = HasControlCharacter(name);
     if (name.size() > kNameBytesMax || control) {
       return absl::InvalidArgumentError(absl::StrCat(
           "line ", header.line, ": the name of column ", columns_.size() + 1, " is ",

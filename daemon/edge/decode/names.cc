@@ -1,22 +1,9 @@
 #include "daemon/edge/decode/names.h"
 
+#include "base/characters.h"
 #include "base/utf8.h"
 
 namespace faultline {
-namespace {
-
-bool HasControlCharacter(std::string_view text) {
-  unsigned char before = 0;
-  for (const char character : text) {
-    const auto byte = static_cast<unsigned char>(character);
-    if (byte < 0x20 || byte == 0x7f || (before == 0xc2 && byte < 0xa0)) return true;
-    before = byte;
-  }
-  return false;
-}
-
-}  // namespace
-
 const char* NameProblem(std::string_view name, size_t bytes_max) {
   if (name.empty()) return "is empty";
   if (const char* problem = TextProblem(name, bytes_max)) return problem;

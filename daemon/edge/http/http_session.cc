@@ -5,6 +5,7 @@
 #include <boost/beast/http/rfc7230.hpp>
 #include <utility>
 
+#include "base/html.h"
 #include "daemon/edge/http/http_core.h"
 
 namespace faultline {
@@ -23,26 +24,6 @@ constexpr uint64_t kLingerBytesMax = 64 << 20;
 constexpr size_t kLingerReadBytes = 16 << 10;
 
 constexpr std::string_view kText = "text/plain; charset=utf-8";
-
-std::string EscapeHtml(std::string_view text) {
-  std::string escaped;
-  for (const char c : text) {
-    switch (c) {
-      case '<':
-        escaped.append("&lt;");
-        break;
-      case '&':
-        escaped.append("&amp;");
-        break;
-      case '"':
-        escaped.append("&quot;");
-        break;
-      default:
-        escaped.push_back(c);
-    }
-  }
-  return escaped;
-}
 
 // `allow` as in the header: "GET, HEAD".
 bool Allows(std::string_view allow, std::string_view method) {
@@ -368,7 +349,7 @@ void HttpSession::Front(HttpSession* session) {
       "<li>POST /-/reload: reads the configuration again</li>\n"
       "<li>POST /v1/events: events as JSON, one per line</li>\n";
   for (const auto& [what, where] : session->core_->routes.front) {
-    page.append("<li>" + EscapeHtml(what) + ": " + EscapeHtml(where) + "</li>\n");
+    page.append("<li>" + Html(what) + ": " + Html(where) + "</li>\n");
   }
   page.append("</ul></body></html>\n");
   session->Write(200, "text/html; charset=utf-8", std::make_shared<const std::string>(page),

@@ -8,16 +8,10 @@
 #include <cstdio>
 #include <cstring>
 
-#include "base/utf8.h"
+#include "base/characters.h"
 
 namespace faultline {
 namespace {
-
-bool IsControl(std::string_view character) {
-  const auto first = static_cast<unsigned char>(character[0]);
-  if (character.size() == 1) return first < 0x20 || first == 0x7F;
-  return character.size() == 2 && first == 0xC2 && static_cast<unsigned char>(character[1]) < 0xA0;
-}
 
 // Plain text, the usual case: printable ASCII but quotes and backslashes.
 bool IsPlain(std::string_view value) {
@@ -39,21 +33,18 @@ void AppendValue(std::string_view value, std::string* out) {
   bool changed = cut;
   size_t taken = 0;
   while (!value.empty()) {
-    const size_t bytes = Utf8CharacterBytes(value);
-    const size_t step = std::max<size_t>(bytes, 1);
-    if (taken + step > room) break;
-    taken += step;
-    const std::string_view character = value.substr(0, step);
-    if (character == "\n") {
+    const Character character = TakeCharacter(&value);
+    taken += character.bytes.size();
+    if (taken > room) break;
+    if (character.bytes == "\n") {
       out->append("\\n");
-    } else if (bytes == 0 || IsControl(character)) {
+    } else if (character.unsafe()) {
       out->push_back('?');
       changed = true;
     } else {
-      if (character == "\"" || character == "\\") out->push_back('\\');
-      out->append(character);
+      if (character.bytes == "\"" || character.bytes == "\\") out->push_back('\\');
+      out->append(character.bytes);
     }
-    value.remove_prefix(step);
   }
   if (!changed) return;
   char digest[kDigestBytes + 1];

@@ -14,9 +14,9 @@ inline constexpr size_t kLabelBytesMax = 128;
 
 enum class MetricType : uint8_t { kCounter, kGauge, kHistogram };
 
-// The labels of a series, rendered: `{model="credit",version="7"}`. Any text may go in. What is too
-// long, not UTF-8 or a control character is replaced, and a digest of the original appended, so
-// that two values stay two.
+// The labels of a series, rendered: `{model="credit",version="7"}`. Any text may go in. Values that
+// are too long are cut, unsafe characters (base/characters.h) but line breaks become "?", and a
+// digest of the original is then appended, so that two values stay two.
 class Labels {
  public:
   using Pair = std::pair<std::string_view, std::string_view>;

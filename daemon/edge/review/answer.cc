@@ -11,6 +11,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/characters.h"
 #include "base/clock.h"
 #include "base/utf8.h"
 #include "daemon/core/contract/limits.h"
@@ -20,13 +21,6 @@ namespace faultline::review {
 namespace {
 
 constexpr auto kCancelCheck = std::chrono::milliseconds(100);
-
-bool IsControl(std::string_view character) {
-  const auto first = static_cast<unsigned char>(character[0]);
-  if (character.size() == 1) return first < 0x20 || first == 0x7f;
-  // U+0080 to U+009F.
-  return character.size() == 2 && first == 0xc2 && static_cast<unsigned char>(character[1]) < 0xa0;
-}
 
 CommandResult Refused(absl::Status status) {
   CommandResult result;
@@ -58,17 +52,18 @@ absl::Status CheckText(const char* field, std::string_view text, size_t bytes_mi
   };
   if (text.size() < bytes_min) return refuse("must not be empty");
   if (text.size() > bytes_max) {
-    return refuse(absl::StrCat("has ", text.size(), " bytes, at most ", bytes_max, " are taken"));
+    return refuse(absl::StrCat("has ", text.size(), " bytes, the limit is ", bytes_max));
   }
-  for (size_t at = 0; at < text.size();) {
-    const size_t bytes = Utf8CharacterBytes(text.substr(at));
-    if (bytes == 0) return refuse(absl::StrCat("is no UTF-8 at byte ", at));
-    const std::string_view character = text.substr(at, bytes);
-    const bool allowed = lines && (character == "\n" || character == "\t");
-    if (!allowed && IsControl(character)) {
+  for (std::string_view rest = text; !rest.empty();) {
+    const size_t at = text.size() - rest.size();
+    const Character character = TakeCharacter(&rest);
+    if (character.kind == CharacterKind::kInvalid) {
+      return refuse(absl::StrCat("is not UTF-8 at byte ", at));
+    }
+    const bool allowed = lines && (character.bytes == "\n" || character.bytes == "\t");
+    if (!allowed && character.kind == CharacterKind::kControl) {
       return refuse(absl::StrCat("has a control character at byte ", at));
     }
-    at += bytes;
   }
   return absl::OkStatus();
 }
@@ -83,7 +78,7 @@ absl::Status CheckPageSize(uint32_t* page_size, uint32_t unset, uint32_t most) {
   if (*page_size == 0) *page_size = unset;
   if (*page_size <= most) return absl::OkStatus();
   return absl::InvalidArgumentError(
-      absl::StrCat("page_size: is ", *page_size, ", at most ", most, " is taken"));
+      absl::StrCat("page_size: is ", *page_size, ", the limit is ", most));
 }
 
 std::string NameModel(std::string_view name, std::string_view version) {

@@ -1,19 +1,23 @@
 #include "daemon/edge/review/csv_text.h"
 
+#include "base/characters.h"
+
 namespace faultline::review {
 
 std::string CsvText(std::string_view text) {
   constexpr std::string_view kFormula = "=+-@\t\r\n";
-  std::string plain(text);
-  if (!text.empty() && kFormula.find(text.front()) != std::string_view::npos) plain = "'" + plain;
-  if (plain.find_first_of(",\"\r\n") == std::string::npos) return plain;
-  std::string quoted = "\"";
-  for (const char c : plain) {
-    if (c == '"') quoted.push_back('"');
-    quoted.push_back(c);
+  const bool formula = !text.empty() && kFormula.find(text.front()) != std::string_view::npos;
+  const bool quoted = text.find_first_of(",\"\r\n") != std::string_view::npos;
+  std::string cell = quoted ? "\"" : "";
+  if (formula) cell += '\'';
+  while (!text.empty()) {
+    const Character character = TakeCharacter(&text);
+    const char first = character.bytes[0];
+    const bool space = first == '\t' || first == '\r' || first == '\n';
+    if (first == '"') cell += '"';
+    cell += character.unsafe() && !space ? kReplacement : character.bytes;
   }
-  quoted.push_back('"');
-  return quoted;
+  return quoted ? cell + '"' : cell;
 }
 
 }  // namespace faultline::review

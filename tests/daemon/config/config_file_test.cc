@@ -8,6 +8,8 @@
 #include <fstream>
 #include <string>
 
+#include "tests/support/hostile_text.h"
+
 namespace faultline {
 namespace {
 
@@ -193,6 +195,14 @@ TEST(ConfigFile, AliasesAreTakenAndBombsAreNot) {
   bomb += "models:\n";
   for (int i = 0; i < 400; ++i) bomb += "- {columns: *c}\n";
   EXPECT_THAT(Refusal(bomb), HasSubstr("too many values, aliases counted each time"));
+}
+
+TEST(ConfigFile, ErrorsShowNoUnsafeCharacter) {
+  for (const std::string& hostile : testing::InvisibleCharacters()) {
+    const std::string refusal = Refusal("\"a" + hostile + "b\": 1\n");
+    EXPECT_NE(refusal, "");
+    EXPECT_EQ(refusal.find(hostile), std::string::npos) << refusal;
+  }
 }
 
 TEST(ConfigFile, HostileSizesEnd) {

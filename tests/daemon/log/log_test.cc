@@ -7,6 +7,8 @@
 #include <boost/json.hpp>
 #include <string>
 
+#include "tests/support/hostile_text.h"
+
 namespace faultline {
 namespace {
 
@@ -49,6 +51,19 @@ TEST_F(LogTest, EscapesWhatTerminalsObey) {
   // DEL, a C1 control (CSI as U+009B), a byte that is not UTF-8; good UTF-8 stays.
   EXPECT_EQ(FormatLogText("x\x7F\xC2\x9B\xFF\xC3\xA9", {}, 0), "x\\x7f\\x9b\\xff\xC3\xA9");
   EXPECT_EQ(FormatLogText("long " + std::string(5000, 'a'), {}, 0).size(), 4096u + 3);
+}
+
+TEST_F(LogTest, NeitherFormatShowsAnUnsafeCharacter) {
+  for (const std::string& hostile : testing::HostileCharacters()) {
+    const std::string text = FormatLogText("a" + hostile + "b", {{"f", hostile}}, 0);
+    EXPECT_EQ(text.find(hostile), std::string::npos) << ::testing::PrintToString(hostile);
+    const std::string json = FormatLogJson("a" + hostile + "b", {{"f", hostile}}, 0);
+    EXPECT_EQ(json.find(hostile), std::string::npos) << ::testing::PrintToString(hostile);
+    EXPECT_TRUE(boost::json::parse("{" + json + "}").as_object().contains("f"));
+  }
+  EXPECT_EQ(FormatLogText("a\u202eb\ufeff", {}, 0), "a\\u202eb\\ufeff");
+  const std::string json = "{" + FormatLogJson("a\U000e0041b", {}, 0) + "}";
+  EXPECT_EQ(boost::json::parse(json).as_object().at("message").as_string(), "a\U000e0041b");
 }
 
 TEST_F(LogTest, JsonIsJsonWhateverGoesIn) {

@@ -6,6 +6,8 @@
 #include <cstdlib>
 #include <string>
 
+#include "tests/support/hostile_text.h"
+
 namespace faultline::cli {
 namespace {
 
@@ -17,6 +19,13 @@ TEST(Console, TextFromElsewhereCannotActOnTheTerminal) {
   EXPECT_EQ(Printable("\xff\xc3"), "\\xff\\xc3") << "no UTF-8";
   EXPECT_EQ(Printable(std::string("a\0b", 3)), "a\\x00b");
   EXPECT_EQ(Printable(Printable("\x1b")), Printable("\x1b")) << "twice is once";
+}
+
+TEST(Console, ShowsNoUnsafeCharacter) {
+  for (const std::string& hostile : faultline::testing::HostileCharacters()) {
+    const std::string shown = Printable("a" + hostile + "b");
+    EXPECT_EQ(shown.find(hostile), std::string::npos) << ::testing::PrintToString(hostile);
+  }
 }
 
 TEST(Console, CutsByColumns) {

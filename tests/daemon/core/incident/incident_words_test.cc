@@ -6,7 +6,6 @@
 #include <string>
 #include <vector>
 
-#include "base/clean_text.h"
 #include "daemon/core/signal/signal_evidence.h"
 
 namespace faultline {
@@ -131,16 +130,6 @@ TEST(ShareWords, RoundsHonestly) {
   EXPECT_EQ(ShareWords(0.344), "34 %");
   EXPECT_EQ(ShareWords(0.9999), "over 99 %");
   EXPECT_EQ(ShareWords(1), "100 %");
-}
-
-TEST(CleanText, CutsBetweenCharacters) {
-  EXPECT_EQ(CleanText("income", 6), "income");
-  EXPECT_EQ(CleanText("incomes", 6), "inc...");
-  EXPECT_EQ(CleanText("ééé", 6), "ééé");
-  EXPECT_EQ(CleanText("éééé", 6), "é...");
-  EXPECT_EQ(CleanText("a\xc3", 8), "a\uFFFD");
-  EXPECT_EQ(CleanText("\xed\xa0\x80", 99), "\uFFFD\uFFFD\uFFFD");
-  EXPECT_EQ(CleanText("a\u0085b\u061cc\u2066d\x7f", 99), "a b c d ");
 }
 
 std::vector<std::string> Labels(const v1::SignalEvidence& evidence) {

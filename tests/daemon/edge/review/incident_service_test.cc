@@ -114,7 +114,7 @@ TEST_F(IncidentServiceTest, RefusesWhatItCannotMean) {
   v1::ListIncidentsRequest request;
   v1::ListIncidentsResponse response;
   request.set_page_size(1'001);
-  EXPECT_EQ(List(request, &response).error_message(), "page_size: is 1001, at most 1000 is taken");
+  EXPECT_EQ(List(request, &response).error_message(), "page_size: is 1001, the limit is 1000");
   request.set_page_size(0);
   request.add_states(static_cast<v1::IncidentState>(99));
   EXPECT_EQ(List(request, &response).error_code(), grpc::StatusCode::INVALID_ARGUMENT);
@@ -122,8 +122,7 @@ TEST_F(IncidentServiceTest, RefusesWhatItCannotMean) {
   request.set_model("a\x1b[31mb");
   EXPECT_EQ(List(request, &response).error_message(), "model: has a control character at byte 1");
   request.set_model(std::string(129, 'x'));
-  EXPECT_EQ(List(request, &response).error_message(),
-            "model: has 129 bytes, at most 128 are taken");
+  EXPECT_EQ(List(request, &response).error_message(), "model: has 129 bytes, the limit is 128");
 }
 
 TEST_F(IncidentServiceTest, GetsByIdOrUnambiguousBeginning) {
