@@ -242,7 +242,7 @@ absl::Status Daemon::Parts::Listen() {
 
   HttpEdgeParts edge;
   edge.pipeline = pipeline.get();
-  edge.desk = ingestion->desk();
+  edge.hub = ingestion->hub();
   edge.recorder = recorder.get();
   edge.alert_poster = alert_poster.get();
   edge.start_ns = start_ns;

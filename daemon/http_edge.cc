@@ -113,7 +113,7 @@ HttpRoutes HttpEdge::Impl::Routes() {
     reply(ReloadAnswer(parts.reload(Principal::Person(""))));
   };
   routes.events = [this](const HttpRequest& request, const HttpReply& reply) {
-    PostEvents(parts.desk, request.body, [reply](int code, std::string body) {
+    PostEvents(parts.hub, request.body, [reply](int code, std::string body) {
       reply({static_cast<unsigned>(code), "application/json", std::move(body)});
     });
   };

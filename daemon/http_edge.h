@@ -10,7 +10,7 @@
 
 #include "daemon/config/process_settings.h"
 #include "daemon/edge/grpc/grpc_server.h"
-#include "daemon/edge/ingest/ingestion_desk.h"
+#include "daemon/edge/ingest/ingestion_hub.h"
 #include "daemon/edge/notify/alert_poster.h"
 #include "daemon/runtime/pipeline.h"
 #include "storage/segments/recorder.h"
@@ -20,7 +20,7 @@ namespace faultline {
 // What the HTTP edge stands on. Everything pointed to must outlive it.
 struct HttpEdgeParts {
   Pipeline* pipeline = nullptr;
-  IngestionDesk* desk = nullptr;
+  IngestionHub* hub = nullptr;
   Recorder* recorder = nullptr;         // null: nothing is recorded
   AlertPoster* alert_poster = nullptr;  // null: nothing is posted
   int64_t start_ns = 0;

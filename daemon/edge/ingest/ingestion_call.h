@@ -8,28 +8,28 @@
 #include <mutex>
 #include <string>
 
-#include "daemon/edge/ingest/ingestion_desk.h"
+#include "daemon/edge/ingest/ingestion_hub.h"
+#include "daemon/edge/ingest/request.h"
 
 namespace faultline {
 
-// One LogInferences call: decodes, submits, and answers after the commit. If the pipeline is full
-// it waits in line with its decoded batch; if too many do already, the batch is shed and the caller
-// told to come again.
+// One LogInferences call: decodes, submits, and answers after the commit. If the pipeline is full,
+// the call waits in the retry queue with its decoded batch; if too many calls wait already, the
+// batch is shed and the caller is told to send it again.
 //
 // Concurrency:  as IngestionStream.
 class IngestionCall final : public grpc::ServerUnaryReactor,
                             public std::enable_shared_from_this<IngestionCall> {
  public:
-  // `desk` must outlive the call.
-  static IngestionCall* Open(IngestionDesk* desk, const grpc::ByteBuffer& request,
+  // `hub` must outlive the call.
+  static IngestionCall* Open(IngestionHub* hub, const grpc::ByteBuffer& request,
                              grpc::ByteBuffer* response);
 
   void OnCancel() override;
   void OnDone() override;
 
  private:
-  IngestionCall(IngestionDesk* desk, grpc::ByteBuffer* response)
-      : desk_(desk), response_(response) {}
+  IngestionCall(IngestionHub* hub, grpc::ByteBuffer* response) : hub_(hub), response_(response) {}
 
   void Start(const grpc::ByteBuffer& request);
   bool Decode(const grpc::ByteBuffer& request);
@@ -38,15 +38,15 @@ class IngestionCall final : public grpc::ServerUnaryReactor,
   bool Retry();
   void Wait();
   void Committed(const BatchResult& result);
-  void Refuse(v1::RejectReason reason, std::string message, uint64_t rows);
+  void Refuse(RefusedRequest refused);
   void End(const grpc::Status& status);
 
-  IngestionDesk* const desk_;
+  IngestionHub* const hub_;
   std::mutex mutex_;
   std::shared_ptr<IngestionCall> self_;  // until OnDone
   grpc::ByteBuffer* response_;           // valid until it is finished
   bool finished_ = false;
-  // Of the thread that tries.
+  // Of the thread that submits.
   std::unique_ptr<EventBatch> batch_;
   BatchName name_;
 };

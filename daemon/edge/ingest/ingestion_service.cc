@@ -8,12 +8,12 @@ namespace faultline {
 grpc::ServerUnaryReactor* IngestionService::LogInferences(grpc::CallbackServerContext* /*context*/,
                                                           const grpc::ByteBuffer* request,
                                                           grpc::ByteBuffer* response) {
-  return IngestionCall::Open(&desk_, *request, response);
+  return IngestionCall::Open(&hub_, *request, response);
 }
 
 grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* IngestionService::StreamInferences(
     grpc::CallbackServerContext* /*context*/) {
-  return IngestionStream::Open(&desk_);
+  return IngestionStream::Open(&hub_);
 }
 
 }  // namespace faultline

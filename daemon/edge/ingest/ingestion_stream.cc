@@ -1,33 +1,28 @@
 #include "daemon/edge/ingest/ingestion_stream.h"
 
-#include <absl/strings/str_cat.h>
-
 #include <algorithm>
 #include <utility>
 
-#include "daemon/core/contract/limits.h"
-#include "daemon/edge/decode/decode.h"
-#include "daemon/edge/decode/names.h"
 #include "daemon/edge/grpc/wire.h"
 
 namespace faultline {
 
-IngestionStream::IngestionStream(IngestionDesk* desk)
-    : desk_(desk),
-      limits_(desk->intake->limits()),
+IngestionStream::IngestionStream(IngestionHub* hub)
+    : hub_(hub),
+      limits_(hub->intake->limits()),
       credit_bytes_(std::max<uint64_t>(limits_.queue_bytes_max / 2, 1 << 20)),
       replies_(credit_bytes_, limits_.commit_interval_ns) {}
 
-IngestionStream* IngestionStream::Open(IngestionDesk* desk) {
-  auto stream = std::shared_ptr<IngestionStream>(new IngestionStream(desk));
+IngestionStream* IngestionStream::Open(IngestionHub* hub) {
+  auto stream = std::shared_ptr<IngestionStream>(new IngestionStream(hub));
   stream->self_ = stream;
-  desk->Add(stream.get());
+  hub->Add(stream.get());
   std::lock_guard lock(stream->mutex_);
   stream->Advance();
   return stream.get();
 }
 
-void IngestionStream::Drain() { Close({grpc::StatusCode::UNAVAILABLE, "the daemon is stopping"}); }
+void IngestionStream::Drain() { Close({grpc::StatusCode::UNAVAILABLE, kStopping}); }
 
 void IngestionStream::OnReadDone(bool ok) {
   {
@@ -40,9 +35,9 @@ void IngestionStream::OnReadDone(bool ok) {
     }
     busy_ = true;
   }
-  const bool done = desk_->line.empty() && Attempt();
+  const bool done = hub_->retry_queue.empty() && Attempt();
   if (Settle(done)) return;
-  desk_->line.Join([self = shared_from_this()] { return self->Retry(); });
+  hub_->retry_queue.Join([self = shared_from_this()] { return self->Retry(); });
 }
 
 void IngestionStream::OnWriteDone(bool ok) {
@@ -61,7 +56,7 @@ void IngestionStream::OnCancel() {
 }
 
 void IngestionStream::OnDone() {
-  desk_->Remove(this);
+  hub_->Remove(this);
   std::shared_ptr<IngestionStream> self;
   std::lock_guard lock(mutex_);
   in_.Clear();
@@ -76,42 +71,35 @@ bool IngestionStream::Attempt() {
 }
 
 bool IngestionStream::Decode() {
-  if (in_.Length() > limits_.message_bytes_max) {
-    Refuse(
-        0, v1::REJECT_REASON_OVERSIZE,
-        absl::StrCat("a message of ", in_.Length(), " bytes, at most ", limits_.message_bytes_max),
-        1);
-    return false;
-  }
   ScratchArena arena;
   auto* request = arena.Make<v1::StreamInferencesRequest>();
-  if (!ParseMessage(in_, request)) {
-    Refuse(0, v1::REJECT_REASON_DECODE, "the bytes are not a StreamInferencesRequest", 1);
+  RefusedRequest refused;
+  if (!ReadRequest(in_, limits_, request, &refused)) {
+    Refuse(0, std::move(refused));
     return false;
   }
   if (request->has_batch()) return DecodeOne(request->mutable_batch());
   if (request->has_hello() && !greeted_) {
     Greet(request->hello());
   } else {
-    Refuse(0, v1::REJECT_REASON_SCHEMA,
-           request->has_hello() ? "only the first message may be a Hello" : "an empty message", 0);
+    Refuse(0, {{v1::REJECT_REASON_SCHEMA,
+                request->has_hello() ? "only the first message may be a Hello" : "empty message"},
+               0});
   }
   return false;
 }
 
 bool IngestionStream::DecodeOne(v1::SequencedBatch* message) {
   sequence_ = message->sequence();
-  const uint64_t rows = message->batch().rows();
+  RefusedRequest refused;
   if (!greeted_) {
-    Refuse(sequence_, v1::REJECT_REASON_SCHEMA, "the first message must be a Hello",
-           RefusedRows(rows));
+    Refuse(sequence_, {{v1::REJECT_REASON_SCHEMA, "the first message must be a Hello"},
+                       RefusedRows(message->batch().rows())});
     return false;
   }
-  Refusal refusal;
-  const DecodeOptions options{desk_->now_ns(), limits_.queue_bytes_max, Source::kGrpc};
-  batch_ = DecodeBatch(message->mutable_batch(), options, &refusal);
+  batch_ = DecodeRequest(message->mutable_batch(), hub_->now_ns(), limits_, &refused);
   if (batch_ != nullptr) return true;
-  Refuse(sequence_, refusal.reason, std::move(refusal.message), RefusedRows(rows));
+  Refuse(sequence_, std::move(refused));
   return false;
 }
 
@@ -120,17 +108,17 @@ void IngestionStream::Greet(const v1::Hello& hello) {
   epoch_ = hello.epoch();
   uint64_t committed = 0;
   if (!producer_id_.empty()) {
-    if (const char* problem = NameProblem(producer_id_, kNameBytesMax)) {
-      Close({grpc::StatusCode::INVALID_ARGUMENT, absl::StrCat("the producer id ", problem)});
+    if (std::string problem = ProducerProblem(producer_id_); !problem.empty()) {
+      Close({grpc::StatusCode::INVALID_ARGUMENT, std::move(problem)});
       return;
     }
-    const absl::StatusOr<uint64_t> mark = desk_->intake->Greet(producer_id_, epoch_);
-    if (!mark.ok()) {
-      Close({static_cast<grpc::StatusCode>(mark.status().code()),
-             std::string(mark.status().message())});
+    const absl::StatusOr<uint64_t> greeted = hub_->intake->Greet(producer_id_, epoch_);
+    if (!greeted.ok()) {
+      Close({static_cast<grpc::StatusCode>(greeted.status().code()),
+             std::string(greeted.status().message())});
       return;
     }
-    committed = *mark;
+    committed = *greeted;
   }
   greeted_ = true;
   next_ = committed + 1;
@@ -139,9 +127,10 @@ void IngestionStream::Greet(const v1::Hello& hello) {
 }
 
 bool IngestionStream::Submit() {
+  const BatchName name{producer_id_, epoch_, sequence_};
   if (producer_id_.empty() && sequence_ != next_) {
     batch_.reset();
-    Refuse(sequence_, v1::REJECT_REASON_SEQUENCE, "not the next sequence of this stream", 0);
+    Refuse(sequence_, {RefusalOf(Admission::kOutOfOrder, name, next_).refusal, 0});
     return true;
   }
   const uint64_t bytes = in_.Length();
@@ -150,8 +139,8 @@ bool IngestionStream::Submit() {
     ++in_flight_;
     in_flight_bytes_ += bytes;
   }
-  const Admission admission = desk_->intake->Submit(
-      &batch_, {producer_id_, epoch_, sequence_},
+  const Admission admission = hub_->intake->Submit(
+      &batch_, name,
       [self = shared_from_this(), sequence = sequence_, bytes](const BatchResult& result) {
         self->Committed(sequence, bytes, result);
       },
@@ -164,15 +153,11 @@ bool IngestionStream::Submit() {
   }
   if (admission == Admission::kFull) return false;
   batch_.reset();
+  AdmissionRefusal refused = RefusalOf(admission, name, next_);
   if (admission == Admission::kStopping) {
-    Close({grpc::StatusCode::UNAVAILABLE, "the daemon is stopping, or its store is broken"});
-  } else if (admission == Admission::kLimit) {
-    Refuse(sequence_, v1::REJECT_REASON_LIMIT, "too many producers", 0);
+    Close({refused.code, std::move(refused.refusal.message)});
   } else {
-    Refuse(sequence_, v1::REJECT_REASON_SEQUENCE,
-           admission == Admission::kFenced ? "a larger epoch of this producer is here"
-                                           : "not the next sequence of this producer",
-           0);
+    Refuse(sequence_, {std::move(refused.refusal), 0});
   }
   return true;
 }
@@ -207,15 +192,15 @@ void IngestionStream::Committed(uint64_t sequence, uint64_t bytes, const BatchRe
   Advance();
 }
 
-void IngestionStream::Refuse(uint64_t sequence, v1::RejectReason reason, std::string message,
-                             uint64_t rows) {
-  if (rows > 0) desk_->intake->CountRejected(reason, rows);
+void IngestionStream::Refuse(uint64_t sequence, RefusedRequest refused) {
+  Refusal& refusal = refused.refusal;
+  if (refused.rows > 0) hub_->intake->CountRejected(refusal.reason, refused.rows);
   if (!greeted_) {
-    Close({grpc::StatusCode::INVALID_ARGUMENT, std::move(message)});
+    Close({grpc::StatusCode::INVALID_ARGUMENT, std::move(refusal.message)});
     return;
   }
   std::lock_guard lock(mutex_);
-  replies_.NotTaken(sequence, next_, reason, std::move(message));
+  replies_.NotTaken(sequence, next_, refusal.reason, std::move(refusal.message));
 }
 
 void IngestionStream::Close(const grpc::Status& status) {

@@ -10,29 +10,30 @@
 #include <string>
 
 #include "daemon/edge/decode/replies.h"
-#include "daemon/edge/ingest/ingestion_desk.h"
+#include "daemon/edge/ingest/ingestion_hub.h"
+#include "daemon/edge/ingest/request.h"
 
 namespace faultline {
 
 // One StreamInferences call.
 //
-// Operation:    at most one message is read ahead. It is decoded and submitted by the thread that
-//               read it; if the pipeline is full it waits in line, still encoded unless it is the
-//               first, and nothing more is read. Nothing is read either while the credit is used
-//               up or the client does not read its acknowledgements. It finishes when the client
-//               has sent everything and all of it is acknowledged, or as soon as the call is
-//               cancelled, or when it is drained.
-// Concurrency:  gRPC's threads, the committer's and the line's. It lives until OnDone and the last
-//               callback of the pipeline; after it has finished, callbacks do nothing.
+// Operation:    at most one message is read ahead. The thread that read it decodes and submits it.
+//               If the pipeline is full, the message waits in the retry queue, still encoded unless
+//               it is the first there, and the stream reads nothing more. It does not read either
+//               while the credit is used up or the client does not read its acknowledgements. It
+//               finishes when the client has sent everything and all of it is acknowledged, when
+//               the call is cancelled, or when it is drained.
+// Concurrency:  gRPC's threads, the committer's and the retry queue's. It lives until OnDone and
+//               the last callback of the pipeline; after it has finished, callbacks do nothing.
 class IngestionStream final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>,
                               public std::enable_shared_from_this<IngestionStream> {
  public:
   // Batches that may be submitted and not yet committed, however small they are.
   static constexpr uint32_t kBatchesInFlightMax = 16'384;
 
-  // `desk` must outlive the call.
-  static IngestionStream* Open(IngestionDesk* desk);
-  // Takes nothing more; ends with UNAVAILABLE once what was taken is acknowledged.
+  // `hub` must outlive the call.
+  static IngestionStream* Open(IngestionHub* hub);
+  // Accepts nothing more; ends with UNAVAILABLE once all accepted batches are acknowledged.
   void Drain();
 
   void OnReadDone(bool ok) override;
@@ -41,28 +42,28 @@ class IngestionStream final : public grpc::ServerBidiReactor<grpc::ByteBuffer, g
   void OnDone() override;
 
  private:
-  explicit IngestionStream(IngestionDesk* desk);
+  explicit IngestionStream(IngestionHub* hub);
 
-  // By the thread that holds busy_, one at a time, without the lock.
+  // Only while busy_ is held, one at a time, without the lock.
   bool Attempt();
   bool Decode();
   bool DecodeOne(v1::SequencedBatch* message);
   bool Submit();
   void Greet(const v1::Hello& hello);
 
-  // Ends an attempt. False: it has to be tried again.
+  // Ends an attempt. False: it must be retried.
   bool Settle(bool done);
   bool Retry();
   void Committed(uint64_t sequence, uint64_t bytes, const BatchResult& result);
-  void Refuse(uint64_t sequence, v1::RejectReason reason, std::string message, uint64_t rows);
+  void Refuse(uint64_t sequence, RefusedRequest refused);
   void Close(const grpc::Status& status);
 
-  // With the lock: starts whatever can be started.
+  // With the lock: starts the next read, write or finish that is due.
   void Advance();
   bool ReadyToFinish() const;
   bool ReadyToRead() const;
 
-  IngestionDesk* const desk_;
+  IngestionHub* const hub_;
   const IntakeLimits limits_;
   const uint64_t credit_bytes_;
 
@@ -70,12 +71,12 @@ class IngestionStream final : public grpc::ServerBidiReactor<grpc::ByteBuffer, g
   std::shared_ptr<IngestionStream> self_;  // until OnDone
   Replies replies_;
   std::optional<grpc::Status> final_status_;
-  bool at_once_ = false;  // finish without waiting for what is in flight
+  bool at_once_ = false;  // finish without waiting for batches in flight
   bool finished_ = false;
   bool reading_ = false;
   bool writing_ = false;
-  bool busy_ = false;     // somebody decodes or submits the message in `in_`
-  bool waiting_ = false;  // it stands in line
+  bool busy_ = false;     // a thread decodes or submits the message in `in_`
+  bool waiting_ = false;  // in the retry queue
   bool half_closed_ = false;
   uint32_t in_flight_ = 0;
   uint64_t in_flight_bytes_ = 0;
@@ -88,7 +89,7 @@ class IngestionStream final : public grpc::ServerBidiReactor<grpc::ByteBuffer, g
   bool greeted_ = false;
   std::string producer_id_;
   uint64_t epoch_ = 0;
-  uint64_t next_ = 1;  // the only sequence that will be taken
+  uint64_t next_ = 1;  // the only sequence that will be accepted
 };
 
 }  // namespace faultline

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "daemon/edge/decode/ndjson.h"
+#include "daemon/edge/ingest/request.h"
 #include "daemon/runtime/row_totals.h"
 
 namespace faultline {
@@ -18,34 +19,34 @@ namespace {
 
 namespace json = boost::json;
 
-// One POST on its way. Lives as long as anybody still has to call it.
+// One POST. Lives until its last callback.
 class Post : public std::enable_shared_from_this<Post> {
  public:
-  Post(IngestionDesk* desk, PostAnswer answer) : desk_(desk), answer_(std::move(answer)) {}
+  Post(IngestionHub* hub, PostAnswer answer) : hub_(hub), answer_(std::move(answer)) {}
 
   void Start(std::string_view body) {
     NdjsonOptions options;
-    options.received_ns = desk_->now_ns();
+    options.received_ns = hub_->now_ns();
     events_ = ParseNdjson(body, options);
     for (size_t reason = 0; reason < events_.rejected_by_reason.size(); ++reason) {
       const uint64_t rows = events_.rejected_by_reason[reason];
-      if (rows > 0) desk_->intake->CountRejected(static_cast<v1::RejectReason>(reason), rows);
+      if (rows > 0) hub_->intake->CountRejected(static_cast<v1::RejectReason>(reason), rows);
     }
-    if (desk_->draining()) {
-      Abandon(503, "the daemon is stopping");
-    } else if (!desk_->line.empty() || !SubmitRest()) {
+    if (hub_->draining()) {
+      Abandon(503, kStopping);
+    } else if (!hub_->retry_queue.empty() || !SubmitRest()) {
       Wait();
     }
   }
 
  private:
-  // False if the pipeline is full. After the last batch, lets go of the answer.
+  // False if the pipeline is full. After the last batch, releases the answer.
   bool SubmitRest() {
     while (next_ < events_.batches.size()) {
       NdjsonBatch& batch = events_.batches[next_];
       Await(1);
       uint64_t expected = 0;
-      const Admission admission = desk_->intake->Submit(
+      const Admission admission = hub_->intake->Submit(
           &batch.batch, {},
           [self = shared_from_this(), lines = &batch.lines](const BatchResult& result) {
             self->Committed(result, *lines);
@@ -57,7 +58,7 @@ class Post : public std::enable_shared_from_this<Post> {
       }
       Await(-1);
       if (admission == Admission::kFull) return false;
-      Abandon(503, "the daemon is stopping, or its store is broken");
+      Abandon(503, RefusalOf(admission, {}, expected).refusal.message);
       return true;
     }
     Release();
@@ -68,22 +69,22 @@ class Post : public std::enable_shared_from_this<Post> {
     uint64_t bytes = 0;
     for (size_t i = next_; i < events_.batches.size(); ++i)
       bytes += events_.batches[i].batch->bytes;
-    if (!desk_->MayWait(bytes)) {
+    if (!hub_->ReserveWait(bytes)) {
       for (size_t i = next_; i < events_.batches.size(); ++i) {
-        desk_->intake->CountShed(events_.batches[i].batch->rows);
+        hub_->intake->CountShed(events_.batches[i].batch->rows);
       }
-      Abandon(429, "too many callers wait for space");
+      Abandon(429, "too many calls wait for space in the queue (limits.queue): send again later");
       return;
     }
-    desk_->line.Join([self = shared_from_this(), bytes] {
+    hub_->retry_queue.Join([self = shared_from_this(), bytes] {
       if (!self->SubmitRest()) return false;
-      self->desk_->Leave(bytes);
+      self->hub_->ReleaseWait(bytes);
       return true;
     });
   }
 
-  // What has not been handed in will not be.
-  void Abandon(int code, const char* why) {
+  // Refuses all batches that were not submitted yet.
+  void Abandon(int code, const std::string& why) {
     {
       std::lock_guard lock(mutex_);
       code_ = code;
@@ -122,7 +123,7 @@ class Post : public std::enable_shared_from_this<Post> {
     errors_.push_back(json::object{{"line", line}, {"reason", reason}, {"message", message}});
   }
 
-  // One less is awaited; with the last it answers.
+  // Answers when nothing is awaited any more.
   void Release() {
     std::unique_lock lock(mutex_);
     if (--awaited_ > 0) return;
@@ -144,13 +145,13 @@ class Post : public std::enable_shared_from_this<Post> {
     answer_(code, json::serialize(body) + "\n");
   }
 
-  IngestionDesk* const desk_;
+  IngestionHub* const hub_;
   const PostAnswer answer_;
   NdjsonEvents events_;
-  size_t next_ = 0;  // of the batches, not handed in yet; of the thread that tries
+  size_t next_ = 0;  // first batch that was not submitted yet; of the thread that submits
 
   std::mutex mutex_;
-  int awaited_ = 1;  // commits, and the handing in itself
+  int awaited_ = 1;  // commits, and the submission itself
   uint64_t accepted_ = 0;
   uint64_t rejected_ = 0;
   int code_ = 200;
@@ -159,8 +160,8 @@ class Post : public std::enable_shared_from_this<Post> {
 
 }  // namespace
 
-void PostEvents(IngestionDesk* desk, std::string_view body, PostAnswer answer) {
-  std::make_shared<Post>(desk, std::move(answer))->Start(body);
+void PostEvents(IngestionHub* hub, std::string_view body, PostAnswer answer) {
+  std::make_shared<Post>(hub, std::move(answer))->Start(body);
 }
 
 }  // namespace faultline

@@ -171,7 +171,7 @@ TEST_F(HostileTest, AStreamThatDiesWhileItWaitsLeavesTheLine) {
     ASSERT_TRUE(Eventually([&] { return intake_.waiters() > 0; }));
   }
   intake_.set_full(false);
-  EXPECT_TRUE(Eventually([&] { return service_->desk()->line.empty(); }));
+  EXPECT_TRUE(Eventually([&] { return service_->hub()->line.empty(); }));
 }
 
 // While the store is broken there are no callbacks, perhaps for days.

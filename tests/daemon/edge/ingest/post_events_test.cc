@@ -23,7 +23,7 @@ class PostEventsTest : public testing::Test {
   };
   // Answers are given before PostEvents returns unless the intake holds commits back.
   Answer Post(const std::string& body) {
-    PostEvents(&desk_, body, [this](int code, std::string text) { Note(code, std::move(text)); });
+    PostEvents(&hub_, body, [this](int code, std::string text) { Note(code, std::move(text)); });
     return answer_;
   }
   void Note(int code, std::string text) {
@@ -34,7 +34,7 @@ class PostEventsTest : public testing::Test {
   }
 
   FakeIntake intake_;
-  IngestionDesk desk_{&intake_, [] { return int64_t{77}; }};
+  IngestionHub hub_{&intake_, [] { return int64_t{77}; }};
   Answer answer_;
   int answers_ = 0;
 };
@@ -82,7 +82,7 @@ TEST_F(PostEventsTest, WaitsForSpace) {
   std::mutex mutex;
   std::condition_variable changed;
   int code = 0;
-  PostEvents(&desk_, "{\"model\":\"m\"}", [&](int the_code, const std::string&) {
+  PostEvents(&hub_, "{\"model\":\"m\"}", [&](int the_code, const std::string&) {
     std::lock_guard lock(mutex);
     code = the_code;
     changed.notify_one();
@@ -96,7 +96,7 @@ TEST_F(PostEventsTest, WaitsForSpace) {
 
 TEST_F(PostEventsTest, IsShedWhenTooManyWait) {
   intake_.set_full(true);
-  for (uint32_t i = 0; i < IngestionDesk::kCallsWaitingMax; ++i) ASSERT_TRUE(desk_.MayWait(1));
+  for (uint32_t i = 0; i < IngestionHub::kCallsWaitingMax; ++i) ASSERT_TRUE(hub_.ReserveWait(1));
   const Answer answer = Post("{\"model\":\"m\"}\n{\"model\":\"m\"}\n");
   EXPECT_EQ(answer.code, 429);
   EXPECT_EQ(answer.rejected, 2);

@@ -76,7 +76,7 @@ TEST_F(ServiceTest, UnaryStatusOfWhatIsNotTaken) {
   request.mutable_producer()->set_sequence(2);
   status = Log(request, &response);
   EXPECT_EQ(status.error_code(), grpc::StatusCode::FAILED_PRECONDITION);
-  EXPECT_THAT(status.error_message(), HasSubstr("not the next one of this producer: 1"));
+  EXPECT_THAT(status.error_message(), HasSubstr("the next sequence of this producer is 1"));
   request.mutable_producer()->set_sequence(1);
   EXPECT_TRUE(Log(request, &response).ok());
   EXPECT_EQ(response.outcome().applied_rows(), 1u);
@@ -94,7 +94,7 @@ TEST_F(ServiceTest, UnaryWaitsForSpaceAndIsShedWhenTooManyWait) {
   intake_.set_full(true);
   v1::LogInferencesRequest request;
   *request.mutable_batch() = NumbersBatch(2);
-  constexpr uint32_t kCalls = IngestionDesk::kCallsWaitingMax + 6;
+  constexpr uint32_t kCalls = IngestionHub::kCallsWaitingMax + 6;
   std::atomic<uint32_t> ok = 0, busy = 0;
   std::vector<std::thread> callers;
   for (uint32_t i = 0; i < kCalls; ++i) {
@@ -113,8 +113,8 @@ TEST_F(ServiceTest, UnaryWaitsForSpaceAndIsShedWhenTooManyWait) {
   EXPECT_EQ(intake_.shed(), 12u);
   intake_.set_full(false);
   for (std::thread& caller : callers) caller.join();
-  EXPECT_EQ(ok, IngestionDesk::kCallsWaitingMax);
-  EXPECT_EQ(intake_.rows(), 2u * IngestionDesk::kCallsWaitingMax);
+  EXPECT_EQ(ok, IngestionHub::kCallsWaitingMax);
+  EXPECT_EQ(intake_.rows(), 2u * IngestionHub::kCallsWaitingMax);
 }
 
 TEST_F(ServiceTest, StreamRoundTrip) {

@@ -1,4 +1,4 @@
-#include "daemon/edge/ingest/waiting_line.h"
+#include "daemon/edge/ingest/retry_queue.h"
 
 #include <gtest/gtest.h>
 
@@ -15,11 +15,11 @@ namespace {
 
 using testing::WaitUntil;
 
-class WaitingLineTest : public ::testing::Test {
+class RetryQueueTest : public ::testing::Test {
  protected:
   // Somebody who gets in once `may` is true.
   void Join(const std::string& name, const std::atomic<bool>& may) {
-    line_.Join([this, name, &may] {
+    queue_.Join([this, name, &may] {
       if (!may) return false;
       std::lock_guard lock(mutex_);
       in_.push_back(name);
@@ -36,10 +36,10 @@ class WaitingLineTest : public ::testing::Test {
   std::atomic<bool> yes_ = true;
   std::atomic<bool> loud_may_ = false;
   FakeIntake intake_;
-  WaitingLine line_{&intake_};
+  RetryQueue queue_{&intake_};
 };
 
-TEST_F(WaitingLineTest, NobodyIsOvertakenByThoseWhoCouldGoAsWell) {
+TEST_F(RetryQueueTest, NobodyIsOvertakenByThoseWhoCouldGoAsWell) {
   std::vector<std::string> expected;
   for (int i = 0; i < 10; ++i) {
     Join(std::to_string(i), yes_);
@@ -47,17 +47,17 @@ TEST_F(WaitingLineTest, NobodyIsOvertakenByThoseWhoCouldGoAsWell) {
   }
   ASSERT_TRUE(WaitUntil([&] { return In().size() == 10; }));
   EXPECT_EQ(In(), expected);
-  EXPECT_TRUE(WaitUntil([&] { return line_.empty(); }));
+  EXPECT_TRUE(WaitUntil([&] { return queue_.empty(); }));
 }
 
-TEST_F(WaitingLineTest, WhoHoldsItsShareDoesNotHoldUpTheNext) {
+TEST_F(RetryQueueTest, WhoHoldsItsShareDoesNotHoldUpTheNext) {
   Join("loud", loud_may_);
   for (const char* name : {"b", "c", "d", "e", "f"}) Join(name, yes_);
   ASSERT_TRUE(WaitUntil([&] { return In().size() == 5; }));
   EXPECT_EQ(In(), (std::vector<std::string>{"b", "c", "d", "e", "f"}));
-  EXPECT_FALSE(line_.empty()) << "the first keeps its place";
+  EXPECT_FALSE(queue_.empty()) << "the first keeps its place";
   loud_may_ = true;
-  ASSERT_TRUE(WaitUntil([&] { return line_.empty(); }));
+  ASSERT_TRUE(WaitUntil([&] { return queue_.empty(); }));
   EXPECT_EQ(In().back(), "loud");
 }
 
