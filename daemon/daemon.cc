@@ -15,6 +15,7 @@
 
 #include "base/clock.h"
 #include "daemon/config/config_file.h"
+#include "daemon/daemon_http.h"
 #include "daemon/edge/grpc/grpc_server.h"
 #include "daemon/edge/ingest/ingestion_service.h"
 #include "daemon/edge/ingest/intake.h"
@@ -22,9 +23,8 @@
 #include "daemon/edge/review/incident_reader.h"
 #include "daemon/edge/review/services.h"
 #include "daemon/edge/review/watch_hub.h"
-#include "daemon/http_edge.h"
 #include "daemon/log/log.h"
-#include "daemon/report_edge.h"
+#include "daemon/report_http.h"
 #include "daemon/runtime/memory.h"
 #include "daemon/runtime/pipeline.h"
 #include "daemon/runtime/watchdog.h"
@@ -137,8 +137,8 @@ struct Daemon::Parts {
   std::unique_ptr<IngestionService> ingestion;
   std::vector<std::unique_ptr<grpc::Service>> review;
   std::unique_ptr<GrpcServer> grpc;
-  std::unique_ptr<HttpEdge> http;
-  std::unique_ptr<ReportEdge> reports;  // null: off
+  std::unique_ptr<DaemonHttp> http;
+  std::unique_ptr<ReportHttp> reports;  // null: off
   std::function<absl::StatusOr<std::vector<std::string>>(const Principal& by)> reload;
   // One reload at a time, and none before all parts exist: clients may ask for one early.
   std::mutex reload_mutex;
@@ -193,8 +193,8 @@ absl::Status Daemon::Parts::OpenAlertPoster() {
 
 absl::Status Daemon::Parts::ListenForReports() {
   if (!config.process.listen.reports_address.empty()) {
-    absl::StatusOr<std::unique_ptr<ReportEdge>> started =
-        ReportEdge::Start(store.get(), recorder.get(), config.process.listen);
+    absl::StatusOr<std::unique_ptr<ReportHttp>> started =
+        ReportHttp::Start(store.get(), recorder.get(), config.process.listen);
     if (started.ok()) {
       reports = *std::move(started);
     } else if (config.process.listen.reports_required) {
@@ -240,22 +240,22 @@ absl::Status Daemon::Parts::Listen() {
   if (!started.ok()) return started.status();
   grpc = *std::move(started);
 
-  HttpEdgeParts edge;
-  edge.pipeline = pipeline.get();
-  edge.hub = ingestion->hub();
-  edge.recorder = recorder.get();
-  edge.alert_poster = alert_poster.get();
-  edge.start_ns = start_ns;
-  edge.config_ns = config_ns;
-  edge.connections = [this] { return grpc->connections(); };
-  edge.watchers = [this] { return watch_hub->watchers(); };
-  edge.healthy = [this] { return watchdog->health(); };
-  edge.reload = reload;
-  edge.grpc_address = grpc->address();
-  absl::StatusOr<std::unique_ptr<HttpEdge>> http_edge =
-      HttpEdge::Start(edge, listen, limits.message_bytes);
-  if (!http_edge.ok()) return http_edge.status();
-  http = *std::move(http_edge);
+  DaemonHttpParts http_parts;
+  http_parts.pipeline = pipeline.get();
+  http_parts.hub = ingestion->hub();
+  http_parts.recorder = recorder.get();
+  http_parts.alert_poster = alert_poster.get();
+  http_parts.start_ns = start_ns;
+  http_parts.config_ns = config_ns;
+  http_parts.connections = [this] { return grpc->connections(); };
+  http_parts.watchers = [this] { return watch_hub->watchers(); };
+  http_parts.healthy = [this] { return watchdog->health(); };
+  http_parts.reload = reload;
+  http_parts.grpc_address = grpc->address();
+  absl::StatusOr<std::unique_ptr<DaemonHttp>> http_server =
+      DaemonHttp::Start(http_parts, listen, limits.message_bytes);
+  if (!http_server.ok()) return http_server.status();
+  http = *std::move(http_server);
   return ListenForReports();
 }
 

@@ -163,9 +163,12 @@ int Main() {
   Print("scrape.page.all_signals_new", renewed, "ms", 25, Better::kLower);
 
   DaemonMetrics daemon({.version = "bench", .revision = ""}, [] { return DaemonReading(); });
-  HttpRoutes routes;
-  routes.metrics = [&] { return WriteMetricsPage(next_round(), options, &writer, &daemon); };
-  auto server = HttpServer::Start({.address = "127.0.0.1:0"}, routes);
+  const auto metrics = [&](const HttpRequest&, const HttpReply& reply) {
+    reply({200, "text/plain", WriteMetricsPage(next_round(), options, &writer, &daemon)});
+  };
+  auto server =
+      HttpServer::Start({.address = "127.0.0.1:0"},
+                        {{.path = "/metrics", .handler = metrics, .run = HttpRun::kShared}});
   FAULTLINE_CHECK(server.ok(), "any port will do");
   const uint16_t port = (*server)->port();
   size_t fetched = 0;

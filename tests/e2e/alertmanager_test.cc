@@ -30,8 +30,7 @@ constexpr const char* kProgram = "prometheus-alertmanager";
 class Receiver {
  public:
   Receiver() {
-    HttpRoutes routes;
-    routes.events = [this](const faultline::HttpRequest& request, const HttpReply& reply) {
+    const auto events = [this](const faultline::HttpRequest& request, const HttpReply& reply) {
       const json::value body = json::parse(request.body);
       const std::lock_guard lock(mutex_);
       for (const json::value& alert : body.at("alerts").as_array()) {
@@ -43,7 +42,9 @@ class Receiver {
     };
     HttpOptions options;
     options.address = "127.0.0.1:0";
-    server_ = std::move(*HttpServer::Start(options, routes));
+    server_ = std::move(*HttpServer::Start(
+        options,
+        {{.path = "/v1/events", .handler = events, .methods = HttpMethods::kPost, .body = true}}));
   }
   std::string url() const { return "http://" + server_->address() + "/v1/events"; }
   bool Heard(const std::string& what) {

@@ -21,22 +21,34 @@ using Error = boost::system::error_code;
 
 constexpr uint64_t kBodyBytesMax = 8 << 10;
 
-HttpRoutes Routes() {
-  HttpRoutes routes;
-  routes.metrics = [] { return std::string("up 1\n"); };
-  routes.healthy = [] { return absl::OkStatus(); };
-  routes.ready = [] { return absl::UnavailableError("starting"); };
-  routes.reload = [](const HttpReply& reply) { reply({200, "text/plain", "reloaded\n"}); };
-  routes.events = [](const HttpRequest& request, const HttpReply& reply) {
+std::vector<HttpRoute> Routes() {
+  const auto metrics = [](const HttpRequest&, const HttpReply& reply) {
+    reply({200, "text/plain", "up 1\n"});
+  };
+  const auto reload = [](const HttpRequest&, const HttpReply& reply) {
+    reply({200, "text/plain", "reloaded\n"});
+  };
+  const auto events = [](const HttpRequest& request, const HttpReply& reply) {
     FAULTLINE_CHECK(request.body.size() <= kBodyBytesMax, "a body is bounded");
     reply({200, "text/plain", "took " + request.body});
   };
-  routes.incidents = [](const std::string& target, const HttpReply& reply) {
-    FAULTLINE_CHECK(target.starts_with("/incidents"), "what is below an address begins with it");
-    FAULTLINE_CHECK(target.find_first_of("\r\n ") == std::string::npos, "it is one word");
+  const auto incidents = [](const HttpRequest& request, const HttpReply& reply) {
+    const std::string& target = request.target;
+    FAULTLINE_CHECK(target.starts_with("/incidents"), "a route answers below its path alone");
+    FAULTLINE_CHECK(target.find_first_of("\r\n ") == std::string::npos, "a target is one word");
     reply({200, "text/html", target});
   };
-  return routes;
+  const auto unready = [] { return absl::UnavailableError("starting"); };
+  return {
+      {.path = "/metrics", .handler = metrics, .run = HttpRun::kShared},
+      {.path = "/-/healthy",
+       .handler = ProbeHandler("ok", [] { return absl::OkStatus(); }),
+       .run = HttpRun::kAtOnce},
+      {.path = "/-/ready", .handler = ProbeHandler("ready", unready), .run = HttpRun::kAtOnce},
+      {.path = "/-/reload", .handler = reload, .methods = HttpMethods::kPostOrPut},
+      {.path = "/v1/events", .handler = events, .methods = HttpMethods::kPost, .body = true},
+      {.path = "/incidents", .handler = incidents, .subtree = true},
+  };
 }
 
 HttpCore& Core(bool named) {

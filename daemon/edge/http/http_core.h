@@ -25,37 +25,71 @@ namespace faultline {
 
 class HttpSession;
 
-// What the sessions of a server share. Runs on the server's thread but for what is marked.
+// Lets a reply reach the server's thread while there is one. Outlives the server for as long as a
+// reply exists.
+struct HttpGate {
+  std::mutex mutex;
+  boost::asio::io_context* io = nullptr;
+};
+
+// The answers of one shared route. Runs on the server's thread.
+class HttpSharedAnswers {
+ public:
+  static constexpr size_t kAnswersMax = 4;
+
+  HttpSharedAnswers(const HttpRoute* route, std::shared_ptr<HttpGate> gate)
+      : route_(route), gate_(std::move(gate)) {}
+
+  // Answers the session with an answer whose writing on `thread` begins after this call, or, if
+  // kAnswersMax are still on their way to slow clients, with the newest of those.
+  void Want(const std::shared_ptr<HttpSession>& session, boost::asio::thread_pool* thread);
+
+ private:
+  using Answer = std::shared_ptr<const HttpAnswer>;
+  using Waiters = std::vector<std::pair<std::weak_ptr<HttpSession>, uint64_t>>;
+
+  void Write(boost::asio::thread_pool* thread);
+  void Written(const Answer& answer, boost::asio::thread_pool* thread);
+
+  const HttpRoute* const route_;
+  const std::shared_ptr<HttpGate> gate_;
+  bool writing_ = false;
+  Waiters waiters_;       // for the answer that is being written
+  Waiters next_waiters_;  // came after its writing began
+  std::vector<std::weak_ptr<const HttpAnswer>> alive_;
+};
+
+// What the sessions of a server share. Runs on the server's thread unless marked otherwise.
 class HttpCore {
  public:
-  static constexpr size_t kPagesMax = 4;
-
-  HttpCore(HttpOptions options, HttpRoutes routes);
+  HttpCore(HttpOptions options, std::vector<HttpRoute> routes);
 
   void Accept();
   // Closes the listener and the idle sessions; the others after `grace`.
   void Wind(std::chrono::milliseconds grace);
   void Ended(const std::shared_ptr<HttpSession>& session);
-  // The session goes on when its client does something, or when the server does. `place`: its own,
-  // 0 at first.
+  // Whether the session waits for its client or for the server. `place`: its place among those that
+  // wait for their clients, 0 at first.
   void WaitsForClient(HttpSession* session, uint64_t* place);
   void WaitsForServer(uint64_t* place);
-  // Answers the session with a page whose reading begins after this call, or, if kPagesMax pages
-  // are still on their way to slow scrapers, with the newest of those.
-  void WantPage(const std::shared_ptr<HttpSession>& session);
-  // A reply for the request the session is at.
+  // The route of a path: its own, else that of the longest path above it with a subtree. Null:
+  // none.
+  const HttpRoute* FindRoute(std::string_view path) const;
+  // Runs the handler of a route where it wants to run; the session gets the answer.
+  void Run(const HttpRoute& route, HttpRequest request,
+           const std::shared_ptr<HttpSession>& session);
+  // A reply to the current request of the session.
   HttpReply ReplyFor(const std::shared_ptr<HttpSession>& session);
-  // Bytes of bodies that may be received together.
+  // Reserves memory for a body. False if the bodies being received take too much already.
   bool Charge(uint64_t bytes);
   void Discharge(uint64_t bytes) { body_bytes_ -= bytes; }
   void Count(std::string_view route, unsigned code);
   bool stopping() const { return stopping_; }
 
   const HttpOptions options;
-  const HttpRoutes routes;
+  const std::vector<HttpRoute> routes;
   boost::asio::io_context io{1};
   boost::asio::ip::tcp::acceptor acceptor{io};
-  boost::asio::thread_pool events{1};
 
   // Any thread.
   HttpReading Read() const;
@@ -63,21 +97,12 @@ class HttpCore {
   void CloseGate();
 
  private:
-  // Outlives the core for as long as somebody holds a reply.
-  struct Gate {
-    std::mutex mutex;
-    boost::asio::io_context* io = nullptr;
-  };
-  using Page = std::shared_ptr<const std::string>;
-  using Waiters = std::vector<std::pair<std::weak_ptr<HttpSession>, uint64_t>>;
-
   void Accepted(boost::asio::ip::tcp::socket socket);
   void CountRefused();
   // Ends the session that waits for its client longest, if there is one.
   void MakeRoom();
-  void WritePage();
-  void PageWritten(const Page& page);
 
+  boost::asio::thread_pool in_turn_{1};
   boost::asio::thread_pool pages_{1};
   boost::asio::steady_timer pause_{io};
   boost::asio::steady_timer grace_{io};
@@ -88,11 +113,8 @@ class HttpCore {
   uint64_t last_place_ = 0;
   bool stopping_ = false;
   uint64_t body_bytes_ = 0;
-  bool writing_page_ = false;
-  Waiters waiters_;       // for the page that is being written
-  Waiters next_waiters_;  // came after it was begun
-  std::vector<std::weak_ptr<const std::string>> alive_pages_;
-  std::shared_ptr<Gate> gate_ = std::make_shared<Gate>();
+  std::shared_ptr<HttpGate> gate_ = std::make_shared<HttpGate>();
+  std::map<const HttpRoute*, HttpSharedAnswers> shared_;
 
   mutable std::mutex mutex_;
   HttpReading reading_;
@@ -104,7 +126,7 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
   HttpSession(HttpCore* core, boost::asio::ip::tcp::socket socket);
 
   void Start();
-  // Instead of Start: says 503 and closes.
+  // Instead of Start: answers 503 and closes.
   void Refuse();
   bool refused() const { return refused_; }
   // Ends it now if it is between two requests, else after the answer.
@@ -114,27 +136,25 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
   // Ends it at once, for another one to take its place.
   void MakeRoom() { End(); }
 
-  // The request it is at; answers to others are dropped.
+  // Number of the current request; answers to others are dropped.
   uint64_t ticket() const { return ticket_; }
-  void Answer(uint64_t ticket, const HttpAnswer& answer);
-  void AnswerPage(uint64_t ticket, std::shared_ptr<const std::string> page);
+  void Answer(uint64_t ticket, const std::shared_ptr<const HttpAnswer>& answer);
 
  private:
   using Error = boost::beast::error_code;
   using Parser = boost::beast::http::request_parser<boost::beast::http::string_body>;
-  struct Route;
-  static const Route kRoutes[];
 
   void ReadHeader();
   void HeaderRead(Error error);
   void RequestFailed(Error error);
   void Dispatch();
-  const Route* FindRoute(std::string_view path) const;
   void ReceiveBody();
   void ReadBody();
   void BodyRead(Error error);
   void AwaitClient();
   void AwaitReply();
+  // Hands the request to its route.
+  void Run();
   void Say(unsigned code, std::string_view text, std::string_view header = "");
   void Write(unsigned code, std::string_view content_type, std::shared_ptr<const std::string> body,
              std::string_view header = "");
@@ -142,20 +162,12 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
   void Linger();
   void End();
 
-  static void Metrics(HttpSession* session);
-  static void Healthy(HttpSession* session);
-  static void Ready(HttpSession* session);
-  static void Reload(HttpSession* session);
-  static void Events(HttpSession* session);
-  static void Incidents(HttpSession* session);
-  static void Front(HttpSession* session);
-
   HttpCore* const core_;
   boost::beast::tcp_stream stream_;
   boost::beast::flat_buffer buffer_;
   std::optional<Parser> parser_;
   boost::asio::steady_timer reply_timer_;
-  const Route* route_ = nullptr;
+  const HttpRoute* route_ = nullptr;
   uint64_t ticket_ = 0;
   uint64_t charged_ = 0;
   uint64_t place_ = 0;    // among those that wait for their clients

@@ -1,9 +1,11 @@
 #include "daemon/edge/http/http_server.h"
 
+#include <algorithm>
 #include <boost/asio/post.hpp>
 #include <charconv>
 #include <thread>
 
+#include "base/check.h"
 #include "base/descriptors.h"
 #include "daemon/edge/http/http_core.h"
 
@@ -60,9 +62,61 @@ absl::Status Listen(const std::string& address, tcp::acceptor* acceptor) {
 
 }  // namespace
 
-HttpCore::HttpCore(HttpOptions given_options, HttpRoutes given_routes)
+std::string_view HttpRequest::Header(std::string_view name) const {
+  const auto found = std::find_if(headers.begin(), headers.end(),
+                                  [&](const auto& header) { return header.first == name; });
+  return found == headers.end() ? std::string_view() : found->second;
+}
+
+HttpHandler ProbeHandler(std::string text, std::function<absl::Status()> check) {
+  return [text = std::move(text), check = std::move(check)](const HttpRequest&,
+                                                            const HttpReply& reply) {
+    const absl::Status status = check();
+    HttpAnswer answer;
+    answer.code = status.ok() ? 200 : 503;
+    answer.body = (status.ok() ? text : status.ToString()) + "\n";
+    reply(std::move(answer));
+  };
+}
+
+HttpCore::HttpCore(HttpOptions given_options, std::vector<HttpRoute> given_routes)
     : options(std::move(given_options)), routes(std::move(given_routes)) {
   gate_->io = &io;
+  for (const HttpRoute& route : routes) {
+    FAULTLINE_CHECK(route.path.starts_with('/'), "the path of a route begins with /");
+    FAULTLINE_CHECK(route.handler != nullptr, "a route has a handler");
+    FAULTLINE_CHECK(FindRoute(route.path) == &route, "a path has one route");
+    FAULTLINE_CHECK(!route.body || route.methods != HttpMethods::kRead, "GET has no body");
+    if (route.run != HttpRun::kShared) continue;
+    FAULTLINE_CHECK(route.methods == HttpMethods::kRead, "only what is read can be shared");
+    shared_.try_emplace(&route, &route, gate_);
+  }
+}
+
+const HttpRoute* HttpCore::FindRoute(std::string_view path) const {
+  const HttpRoute* above = nullptr;
+  for (const HttpRoute& route : routes) {
+    if (route.path == path) return &route;
+    const bool below = route.subtree && path.starts_with(route.path) &&
+                       path.substr(route.path.size()).starts_with('/');
+    if (below && (above == nullptr || route.path.size() > above->path.size())) above = &route;
+  }
+  return above;
+}
+
+void HttpCore::Run(const HttpRoute& route, HttpRequest request,
+                   const std::shared_ptr<HttpSession>& session) {
+  switch (route.run) {
+    case HttpRun::kAtOnce:
+      return route.handler(request, ReplyFor(session));
+    case HttpRun::kShared:
+      return shared_.at(&route).Want(session, &pages_);
+    case HttpRun::kInTurn:
+      break;
+  }
+  asio::post(in_turn_, [&route, request = std::move(request), reply = ReplyFor(session)] {
+    route.handler(request, reply);
+  });
 }
 
 void HttpCore::Accept() {
@@ -176,7 +230,9 @@ HttpReply HttpCore::ReplyFor(const std::shared_ptr<HttpSession>& session) {
         const std::lock_guard lock(gate->mutex);
         if (gate->io == nullptr) return;
         asio::post(*gate->io, [weak, ticket, answer = std::move(answer)] {
-          if (const auto alive = weak.lock()) alive->Answer(ticket, answer);
+          if (const auto alive = weak.lock()) {
+            alive->Answer(ticket, std::make_shared<const HttpAnswer>(answer));
+          }
         });
       };
 }
@@ -186,43 +242,50 @@ void HttpCore::CloseGate() {
     const std::lock_guard lock(gate_->mutex);
     gate_->io = nullptr;
   }
-  events.stop();
-  events.join();
+  in_turn_.stop();
+  in_turn_.join();
   pages_.stop();
   pages_.join();
 }
 
-void HttpCore::WantPage(const std::shared_ptr<HttpSession>& session) {
-  std::erase_if(alive_pages_, [](const auto& page) { return page.expired(); });
-  if (alive_pages_.size() >= kPagesMax) {
-    if (Page newest = alive_pages_.back().lock()) {
-      return session->AnswerPage(session->ticket(), std::move(newest));
+void HttpSharedAnswers::Want(const std::shared_ptr<HttpSession>& session,
+                             asio::thread_pool* thread) {
+  std::erase_if(alive_, [](const auto& answer) { return answer.expired(); });
+  if (alive_.size() >= kAnswersMax) {
+    if (const Answer newest = alive_.back().lock()) {
+      return session->Answer(session->ticket(), newest);
     }
   }
   next_waiters_.emplace_back(session, session->ticket());
-  if (!writing_page_) WritePage();
+  if (!writing_) Write(thread);
 }
 
-void HttpCore::WritePage() {
-  writing_page_ = true;
+void HttpSharedAnswers::Write(asio::thread_pool* thread) {
+  writing_ = true;
   waiters_ = std::exchange(next_waiters_, {});
-  asio::post(pages_, [this] {
-    auto page = std::make_shared<const std::string>(routes.metrics());
-    asio::post(io, [this, page = std::move(page)] { PageWritten(page); });
+  asio::post(*thread, [this, thread, gate = gate_] {
+    route_->handler({}, [this, thread, gate](HttpAnswer answer) {
+      const std::lock_guard lock(gate->mutex);
+      if (gate->io == nullptr) return;
+      asio::post(*gate->io, [this, thread, answer = std::move(answer)]() mutable {
+        Written(std::make_shared<const HttpAnswer>(std::move(answer)), thread);
+      });
+    });
   });
 }
 
-void HttpCore::PageWritten(const Page& page) {
-  writing_page_ = false;
-  alive_pages_.push_back(page);
+void HttpSharedAnswers::Written(const Answer& answer, asio::thread_pool* thread) {
+  writing_ = false;
+  alive_.push_back(answer);
   for (const auto& [weak, ticket] : std::exchange(waiters_, {})) {
-    if (const auto session = weak.lock()) session->AnswerPage(ticket, page);
+    if (const auto session = weak.lock()) session->Answer(ticket, answer);
   }
-  if (!next_waiters_.empty()) WritePage();
+  if (!next_waiters_.empty()) Write(thread);
 }
 
 struct HttpServer::Impl {
-  Impl(HttpOptions options, HttpRoutes routes) : core(std::move(options), std::move(routes)) {}
+  Impl(HttpOptions options, std::vector<HttpRoute> routes)
+      : core(std::move(options), std::move(routes)) {}
   HttpCore core;
   uint16_t port = 0;
   std::thread thread;
@@ -231,7 +294,7 @@ struct HttpServer::Impl {
 HttpServer::HttpServer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
 absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(HttpOptions options,
-                                                              HttpRoutes routes) {
+                                                              std::vector<HttpRoute> routes) {
   auto impl = std::make_unique<Impl>(std::move(options), std::move(routes));
   HttpCore& core = impl->core;
   if (absl::Status listening = Listen(core.options.address, &core.acceptor); !listening.ok()) {

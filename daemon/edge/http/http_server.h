@@ -10,14 +10,21 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 namespace faultline {
 
 struct HttpRequest {
-  std::string content_type;
-  std::string body;
+  std::string method;  // "GET"
+  std::string target;  // the path, and the query behind a "?"
+  // In the order received, names in lower case.
+  std::vector<std::pair<std::string, std::string>> headers;
+  std::string body;  // empty unless the route reads bodies
+
+  // The value of the first header of that name (in lower case); empty if there is none.
+  std::string_view Header(std::string_view name) const;
 };
 
 struct HttpAnswer {
@@ -27,37 +34,45 @@ struct HttpAnswer {
   std::string header = {};  // further lines, each ending in CR LF
 };
 
-// Called once, from any thread, at any time, also when the connection or the server is gone.
+// To be called once, from any thread, at any time, also when the connection or the server is gone.
 using HttpReply = std::function<void(HttpAnswer)>;
+using HttpHandler = std::function<void(const HttpRequest& request, const HttpReply& reply)>;
 
-// What the server's addresses do. It knows nothing else of the daemon. One that does nothing is not
-// there.
-struct HttpRoutes {
-  // GET /metrics. Called on a thread of its own, one call at a time; scrapers that come meanwhile
-  // share the next page.
-  std::function<std::string()> metrics;
-  // GET /-/healthy and /-/ready. Called on the server's thread: must be quick. Not OK: 503.
-  std::function<absl::Status()> healthy;
-  std::function<absl::Status()> ready;
-  // POST or PUT /-/reload, POST /v1/events. Called on a second thread of their own.
-  std::function<void(HttpReply)> reload;
-  std::function<void(HttpRequest, HttpReply)> events;
-  // GET /incidents and all below it, by its address with the query. On that second thread too. With
-  // it, GET / leads there.
-  std::function<void(std::string target, HttpReply)> incidents;
-  // GET /: what else there is, as (what, where).
-  std::vector<std::pair<std::string, std::string>> front;
+enum class HttpMethods : uint8_t {
+  kRead,  // GET, HEAD
+  kPost,
+  kPostOrPut,
 };
+
+enum class HttpRun : uint8_t {
+  kInTurn,  // on a thread for all routes of this kind, one request after the other
+  kAtOnce,  // on the server's thread: must be quick
+  kShared,  // on a thread for pages. Requests that come while an answer is being written share the
+            // next one, so the handler gets an empty request.
+};
+
+// One address of the server: what it accepts and what answers it.
+struct HttpRoute {
+  std::string path;  // begins with "/"
+  HttpHandler handler;
+  HttpMethods methods = HttpMethods::kRead;
+  HttpRun run = HttpRun::kInTurn;
+  bool subtree = false;  // also every address below the path
+  bool body = false;     // reads the body of a request
+};
+
+// The handlers of a probe: 200 and `text` if `check` is OK, else 503 and its message.
+HttpHandler ProbeHandler(std::string text, std::function<absl::Status()> check);
 
 struct HttpOptions {
   // "127.0.0.1:7071" or "[::1]:7071"; port 0 takes a free one.
   std::string address = "127.0.0.1:7071";
-  // If set, requests must call the server by this name, localhost or an IP address; else 421. For
-  // what people read in a browser: a web page from elsewhere can have its own name lead here.
+  // If set, requests must name the server by this name, localhost or an IP address; else 421. For
+  // pages that people read in a browser: a foreign web page can make its own name lead here.
   std::optional<std::string> host = {};
   uint32_t connections_max = 1'000;
   uint64_t body_bytes_max = 4 << 20;
-  // For a whole request to come, an answer to be taken, a connection to be idle.
+  // For receiving a whole request, for sending an answer, and for an idle connection.
   std::chrono::milliseconds timeout{10'000};
   // For a reply of a route; then 504.
   std::chrono::milliseconds answer_timeout{60'000};
@@ -69,25 +84,27 @@ struct HttpReading {
   std::map<std::string, uint64_t> requests;  // by route and code: "/metrics 200"
 };
 
-// HTTP/1.1 for scrapers, probes and curl.
+// HTTP/1.1 for scrapers, probes and curl. Knows nothing of the daemon but the routes it is given.
 //
-// Operation:    one thread for all connections, plus one that writes metrics pages and one that
-//               runs reload and events. A slow or silent client costs its connection and nothing
-//               else: no client waits for another. Keep-alive and pipelining, HEAD, Expect.
-// Limits:       header 8 KiB (431), body (413), connections (the one that keeps the server waiting
-//               longest is closed; 503 if none does), bodies being received together
-//               four times the largest (503), pages in memory 4, the times of HttpOptions.
-// Requests that change something are refused (403) if a web page sent them.
+// Operation:    one thread for all connections, one for the routes that run in turn, one for shared
+//               pages. A slow or silent client costs its connection and nothing else: no client
+//               waits for another. Keep-alive and pipelining, HEAD, Expect.
+// Limits:       header 8 KiB (431), body (413), connections (the connection that keeps the server
+//               waiting longest is closed; 503 if none does), bodies being received together four
+//               times the largest (503), shared answers in memory 4 per route, the times of
+//               HttpOptions.
+// Requests other than GET and HEAD are refused (403) if a web page sent them.
 class HttpServer {
  public:
-  // UNAVAILABLE if the port is in use, INVALID_ARGUMENT if it is no address, or what the system
-  // says.
-  static absl::StatusOr<std::unique_ptr<HttpServer>> Start(HttpOptions options, HttpRoutes routes);
+  // UNAVAILABLE if the port is in use, INVALID_ARGUMENT if it is not an address, or the system's
+  // error. Each path may have one route.
+  static absl::StatusOr<std::unique_ptr<HttpServer>> Start(HttpOptions options,
+                                                           std::vector<HttpRoute> routes);
   // As Stop(0).
   ~HttpServer();
 
-  // Takes no new connections and requests; gives those that are being answered this long; then
-  // closes everything. Idempotent.
+  // Accepts no new connections and requests, waits this long for answers under way, then closes
+  // everything. Idempotent.
   void Stop(std::chrono::milliseconds grace);
   uint16_t port() const;
   // The address of the options with that port.

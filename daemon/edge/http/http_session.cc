@@ -1,3 +1,5 @@
+#include <absl/strings/ascii.h>
+
 #include <algorithm>
 #include <array>
 #include <boost/asio/write.hpp>
@@ -5,7 +7,6 @@
 #include <boost/beast/http/rfc7230.hpp>
 #include <utility>
 
-#include "base/html.h"
 #include "daemon/edge/http/http_core.h"
 
 namespace faultline {
@@ -18,24 +19,39 @@ namespace {
 
 constexpr uint32_t kHeaderBytesMax = 8 << 10;
 constexpr size_t kBufferBytesMax = 64 << 10;
-// So that a client that is still sending gets to read why it was refused.
+// Lets a client that is still sending read why it was refused.
 constexpr std::chrono::seconds kLingerTime{2};
 constexpr uint64_t kLingerBytesMax = 64 << 20;
 constexpr size_t kLingerReadBytes = 16 << 10;
 
 constexpr std::string_view kText = "text/plain; charset=utf-8";
 
-// `allow` as in the header: "GET, HEAD".
-bool Allows(std::string_view allow, std::string_view method) {
-  while (!allow.empty()) {
-    const size_t comma = std::min(allow.find(','), allow.size());
-    if (allow.substr(0, comma) == method) return true;
-    allow.remove_prefix(std::min(allow.size(), comma + 2));
+// As in the header Allow.
+std::string_view AllowedMethods(HttpMethods methods) {
+  switch (methods) {
+    case HttpMethods::kRead:
+      return "GET, HEAD";
+    case HttpMethods::kPost:
+      return "POST";
+    case HttpMethods::kPostOrPut:
+      return "POST, PUT";
+  }
+  return "";
+}
+
+bool Allows(HttpMethods methods, http::verb method) {
+  switch (methods) {
+    case HttpMethods::kRead:
+      return method == http::verb::get || method == http::verb::head;
+    case HttpMethods::kPost:
+      return method == http::verb::post;
+    case HttpMethods::kPostOrPut:
+      return method == http::verb::post || method == http::verb::put;
   }
   return false;
 }
 
-// Whether a Host header means the machine itself, an address, or `name`.
+// Whether a Host header names this machine, an IP address, or `name`.
 bool IsKnownHost(std::string_view host, std::string_view name) {
   if (host.starts_with('[')) return true;
   host = host.substr(0, host.find(':'));
@@ -45,35 +61,6 @@ bool IsKnownHost(std::string_view host, std::string_view name) {
 
 }  // namespace
 
-struct HttpSession::Route {
-  std::string_view path;
-  std::string_view allow;
-  bool changes;  // something: not for GET
-  bool body;     // reads it
-  bool below;    // also what is below the path
-  bool (*there)(const HttpRoutes& routes);
-  void (*run)(HttpSession* session);
-};
-
-// clang-format off
-const HttpSession::Route HttpSession::kRoutes[] = {
-    {"/", "GET, HEAD", false, false, false,
-     [](const HttpRoutes&) { return true; }, &HttpSession::Front},
-    {"/metrics", "GET, HEAD", false, false, false,
-     [](const HttpRoutes& routes) { return routes.metrics != nullptr; }, &HttpSession::Metrics},
-    {"/-/healthy", "GET, HEAD", false, false, false,
-     [](const HttpRoutes& routes) { return routes.healthy != nullptr; }, &HttpSession::Healthy},
-    {"/-/ready", "GET, HEAD", false, false, false,
-     [](const HttpRoutes& routes) { return routes.ready != nullptr; }, &HttpSession::Ready},
-    {"/-/reload", "POST, PUT", true, false, false,
-     [](const HttpRoutes& routes) { return routes.reload != nullptr; }, &HttpSession::Reload},
-    {"/v1/events", "POST", true, true, false,
-     [](const HttpRoutes& routes) { return routes.events != nullptr; }, &HttpSession::Events},
-    {"/incidents", "GET, HEAD", false, false, true,
-     [](const HttpRoutes& routes) { return routes.incidents != nullptr; }, &HttpSession::Incidents},
-};
-// clang-format on
-
 HttpSession::HttpSession(HttpCore* core, asio::ip::tcp::socket socket)
     : core_(core), stream_(std::move(socket)), buffer_(kBufferBytesMax), reply_timer_(core->io) {}
 
@@ -82,7 +69,7 @@ void HttpSession::Start() { ReadHeader(); }
 void HttpSession::Refuse() {
   refused_ = true;
   close_ = true;
-  Say(503, "too many connections\n", "Retry-After: 1\r\n");
+  Say(503, "too many connections; try again later\n", "Retry-After: 1\r\n");
 }
 
 void HttpSession::Wind() {
@@ -118,59 +105,49 @@ void HttpSession::HeaderRead(Error error) {
   Dispatch();
 }
 
-// Says what was wrong if it was the request; a connection that ended needs no answer.
+// Answers if the request was wrong; a connection that ended needs no answer.
 void HttpSession::RequestFailed(Error error) {
   close_ = true;
   if (error == http::error::header_limit || error == http::error::buffer_overflow) {
-    return Say(431, "the header is too large\n");
+    return Say(431, "the header exceeds " + std::to_string(kHeaderBytesMax) + " bytes\n");
   }
   if (error == http::error::body_limit) {
-    return Say(413, "the body is too large\n");
+    return Say(413, "the body exceeds " + std::to_string(core_->options.body_bytes_max) +
+                        " bytes; send smaller requests\n");
   }
   const bool ended = error == http::error::end_of_stream || error == http::error::partial_message;
   if (error.category() == http::make_error_code(http::error::bad_method).category() && !ended) {
-    return Say(400, "this is no HTTP request\n");
+    return Say(400, "not an HTTP request\n");
   }
   End();
 }
 
-const HttpSession::Route* HttpSession::FindRoute(std::string_view path) const {
-  for (const Route& route : kRoutes) {
-    const bool below = route.below && path.starts_with(route.path) &&
-                       path.substr(route.path.size()).starts_with('/');
-    if ((below || route.path == path) && route.there(core_->routes)) return &route;
-  }
-  return nullptr;
-}
-
 void HttpSession::Dispatch() {
   const auto& request = parser_->get();
-  // What is not read would be taken for the next request.
+  // A body that is not read would be taken for the next request.
   if (!request.keep_alive()) close_ = true;
   const std::string_view target(request.target().data(), request.target().size());
-  route_ = FindRoute(target.substr(0, target.find('?')));
+  route_ = core_->FindRoute(target.substr(0, target.find('?')));
   const bool unread = !parser_->is_done();
   const auto host = request[http::field::host];
   if (core_->options.host &&
       !IsKnownHost(std::string_view(host.data(), host.size()), *core_->options.host)) {
     close_ = close_ || unread;
-    return Say(421, "this server is not called so: see listen.reports_url\n");
+    return Say(421, "unknown host name; set listen.reports_url to the name in use\n");
   }
   if (route_ == nullptr || !route_->body) close_ = close_ || unread;
-  if (route_ == nullptr) return Say(404, "there is nothing at this address\n");
-  const std::string_view method(request.method_string().data(), request.method_string().size());
-  if (!Allows(route_->allow, method)) {
+  if (route_ == nullptr) return Say(404, "not found\n");
+  if (!Allows(route_->methods, request.method())) {
     close_ = close_ || unread;
-    std::string allow = "Allow: ";
-    allow.append(route_->allow).append("\r\n");
-    return Say(405, "this address takes " + std::string(route_->allow) + "\n", allow);
+    const std::string allowed(AllowedMethods(route_->methods));
+    return Say(405, "method not allowed; use " + allowed + "\n", "Allow: " + allowed + "\r\n");
   }
-  if (route_->changes && request.find(http::field::origin) != request.end()) {
+  if (route_->methods != HttpMethods::kRead && request.find(http::field::origin) != request.end()) {
     close_ = close_ || unread;
-    return Say(403, "not for web pages\n");
+    return Say(403, "refused: sent by a web page (Origin header)\n");
   }
   if (route_->body) return ReceiveBody();
-  route_->run(this);
+  Run();
 }
 
 void HttpSession::ReceiveBody() {
@@ -178,7 +155,7 @@ void HttpSession::ReceiveBody() {
   const uint64_t bytes = length ? *length : core_->options.body_bytes_max;
   if (!core_->Charge(bytes)) {
     close_ = true;
-    return Say(503, "too much is coming in at once, try again\n", "Retry-After: 1\r\n");
+    return Say(503, "too many request bodies at once; send again later\n", "Retry-After: 1\r\n");
   }
   charged_ = bytes;
   if (!beast::iequals(parser_->get()[http::field::expect], "100-continue")) return ReadBody();
@@ -200,10 +177,10 @@ void HttpSession::ReadBody() {
 void HttpSession::BodyRead(Error error) {
   if (ended_) return;
   if (error) return RequestFailed(error);
-  route_->run(this);
+  Run();
 }
 
-// The client has so long to go on, unless somebody else needs its place.
+// The client must continue within the timeout, unless another connection needs its place.
 void HttpSession::AwaitClient() {
   stream_.expires_after(core_->options.timeout);
   if (!refused_) core_->WaitsForClient(this, &place_);
@@ -216,24 +193,19 @@ void HttpSession::AwaitReply() {
   reply_timer_.expires_after(core_->options.answer_timeout);
   reply_timer_.async_wait([self = shared_from_this(), ticket = ticket_](Error error) {
     if (error) return;
-    self->Answer(ticket, {504, std::string(kText),
-                          "no answer in time; what was asked for may still happen\n"});
+    HttpAnswer late;
+    late.code = 504;
+    late.body = "no answer in time; the request may still take effect\n";
+    self->Answer(ticket, std::make_shared<const HttpAnswer>(std::move(late)));
   });
 }
 
-void HttpSession::Answer(uint64_t ticket, const HttpAnswer& answer) {
+void HttpSession::Answer(uint64_t ticket, const std::shared_ptr<const HttpAnswer>& answer) {
   if (ticket != ticket_ || !waiting_ || ended_) return;
   waiting_ = false;
   reply_timer_.cancel();
-  Write(answer.code, answer.content_type, std::make_shared<const std::string>(answer.body),
-        answer.header);
-}
-
-void HttpSession::AnswerPage(uint64_t ticket, std::shared_ptr<const std::string> page) {
-  if (ticket != ticket_ || !waiting_ || ended_) return;
-  waiting_ = false;
-  reply_timer_.cancel();
-  Write(200, "text/plain; version=0.0.4; charset=utf-8", std::move(page));
+  Write(answer->code, answer->content_type,
+        std::shared_ptr<const std::string>(answer, &answer->body), answer->header);
 }
 
 void HttpSession::Say(unsigned code, std::string_view text, std::string_view header) {
@@ -292,68 +264,23 @@ void HttpSession::End() {
   core_->Ended(shared_from_this());
 }
 
-void HttpSession::Metrics(HttpSession* session) {
-  session->AwaitReply();
-  session->core_->WantPage(session->shared_from_this());
-}
-
-void HttpSession::Healthy(HttpSession* session) {
-  const absl::Status status = session->core_->routes.healthy();
-  session->Say(status.ok() ? 200 : 503, status.ok() ? "ok\n" : status.ToString() + "\n");
-}
-
-void HttpSession::Ready(HttpSession* session) {
-  const absl::Status status = session->core_->routes.ready();
-  session->Say(status.ok() ? 200 : 503, status.ok() ? "ready\n" : status.ToString() + "\n");
-}
-
-void HttpSession::Reload(HttpSession* session) {
-  session->AwaitReply();
-  HttpCore* const core = session->core_;
-  asio::post(core->events, [core, reply = core->ReplyFor(session->shared_from_this())]() mutable {
-    core->routes.reload(std::move(reply));
-  });
-}
-
-void HttpSession::Events(HttpSession* session) {
-  session->AwaitReply();
-  HttpCore* const core = session->core_;
-  auto& message = session->parser_->get();
-  const auto type = message[http::field::content_type];
-  HttpRequest request{std::string(type.data(), type.size()), std::move(message.body())};
-  asio::post(core->events, [core, request = std::move(request),
-                            reply = core->ReplyFor(session->shared_from_this())]() mutable {
-    core->routes.events(std::move(request), std::move(reply));
-  });
-}
-
-void HttpSession::Incidents(HttpSession* session) {
-  session->AwaitReply();
-  HttpCore* const core = session->core_;
-  const auto target = session->parser_->get().target();
-  asio::post(core->events, [core, target = std::string(target.data(), target.size()),
-                            reply = core->ReplyFor(session->shared_from_this())]() mutable {
-    core->routes.incidents(std::move(target), std::move(reply));
-  });
-}
-
-void HttpSession::Front(HttpSession* session) {
-  if (session->core_->routes.incidents) {
-    return session->Say(302, "see /incidents\n", "Location: /incidents\r\n");
+void HttpSession::Run() {
+  AwaitReply();
+  auto& message = parser_->get();
+  HttpRequest request;
+  const auto method = message.method_string();
+  request.method.assign(method.data(), method.size());
+  const auto target = message.target();
+  request.target.assign(target.data(), target.size());
+  for (const auto& field : message) {
+    const auto name = field.name_string();
+    const auto value = field.value();
+    request.headers.emplace_back(std::string(name.data(), name.size()),
+                                 std::string(value.data(), value.size()));
+    absl::AsciiStrToLower(&request.headers.back().first);
   }
-  std::string page =
-      "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>Faultline</title>"
-      "</head><body><h1>Faultline</h1><ul>\n"
-      "<li><a href=\"/metrics\">/metrics</a>: series for Prometheus</li>\n"
-      "<li><a href=\"/-/ready\">/-/ready</a>, <a href=\"/-/healthy\">/-/healthy</a>: probes</li>\n"
-      "<li>POST /-/reload: reads the configuration again</li>\n"
-      "<li>POST /v1/events: events as JSON, one per line</li>\n";
-  for (const auto& [what, where] : session->core_->routes.front) {
-    page.append("<li>" + Html(what) + ": " + Html(where) + "</li>\n");
-  }
-  page.append("</ul></body></html>\n");
-  session->Write(200, "text/html; charset=utf-8", std::make_shared<const std::string>(page),
-                 "Content-Security-Policy: default-src 'none'\r\n");
+  if (route_->body) request.body = std::move(message.body());
+  core_->Run(*route_, std::move(request), shared_from_this());
 }
 
 }  // namespace faultline

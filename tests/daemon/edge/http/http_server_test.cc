@@ -41,23 +41,38 @@ class HttpServerTest : public ::testing::Test {
  protected:
   void Start(HttpOptions options = {}) {
     options.address = "127.0.0.1:0";
-    HttpRoutes routes;
-    routes.metrics = [this] { return metrics_(); };
-    routes.healthy = [] { return absl::OkStatus(); };
-    routes.ready = [this] {
-      return ready_ ? absl::OkStatus() : absl::UnavailableError("starting");
+    const auto metrics = [this](const HttpRequest&, const HttpReply& reply) {
+      reply({200, "text/plain; version=0.0.4; charset=utf-8", metrics_()});
     };
-    routes.reload = [](HttpReply reply) { reply({200, "text/plain", "reloaded\n"}); };
-    routes.events = [this](HttpRequest request, HttpReply reply) {
+    const auto reload = [](const HttpRequest&, const HttpReply& reply) {
+      reply({200, "text/plain", "reloaded\n"});
+    };
+    const auto events = [this](const HttpRequest& request, const HttpReply& reply) {
       const std::lock_guard lock(mutex_);
-      requests_.push_back(std::move(request));
+      requests_.push_back(request);
       if (hold_) {
-        held_.push_back(std::move(reply));
+        held_.push_back(reply);
       } else {
         reply({200, "application/json", "{}\n"});
       }
     };
-    routes.front = {{"gRPC", "<b>127.0.0.1:7070</b>"}};
+    const auto echo = [](const HttpRequest& request, const HttpReply& reply) {
+      reply({200, "text/plain", request.method + " " + request.target + "\n", "X-Echo: yes\r\n"});
+    };
+    const std::vector<HttpRoute> routes = {
+        {.path = "/metrics", .handler = metrics, .run = HttpRun::kShared},
+        {.path = "/-/healthy",
+         .handler = ProbeHandler("ok", [] { return absl::OkStatus(); }),
+         .run = HttpRun::kAtOnce},
+        {.path = "/-/ready",
+         .handler = ProbeHandler(
+             "ready",
+             [this] { return ready_ ? absl::OkStatus() : absl::UnavailableError("starting"); }),
+         .run = HttpRun::kAtOnce},
+        {.path = "/-/reload", .handler = reload, .methods = HttpMethods::kPostOrPut},
+        {.path = "/v1/events", .handler = events, .methods = HttpMethods::kPost, .body = true},
+        {.path = "/echo", .handler = echo, .subtree = true},
+    };
     auto server = HttpServer::Start(options, routes);
     ASSERT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);
@@ -102,14 +117,45 @@ TEST_F(HttpServerTest, AnswersItsRoutes) {
   EXPECT_THAT(client.Ask(Post("/v1/events", "{\"a\":1}\n")), EndsWith("{}\n"));
   ASSERT_EQ(requests(), 1u);
   EXPECT_EQ(request(0).body, "{\"a\":1}\n");
-  EXPECT_EQ(request(0).content_type, "text/x");
-  const std::string front = client.Ask(Get("/"));
-  EXPECT_THAT(front, HasSubstr("/metrics"));
-  EXPECT_THAT(front, HasSubstr("gRPC: &lt;b>127.0.0.1:7070"));
+  EXPECT_EQ(request(0).method, "POST");
+  EXPECT_EQ(request(0).target, "/v1/events");
+  EXPECT_EQ(request(0).Header("content-type"), "text/x");
+  EXPECT_EQ(request(0).Header("content-length"), "8");
+  EXPECT_EQ(request(0).Header("missing"), "");
   // All over one connection.
   EXPECT_EQ(server_->Read().connections, 1u);
   EXPECT_EQ(server_->Read().requests.at("/-/ready 503"), 1u);
   EXPECT_EQ(server_->Read().requests.at("/metrics 200"), 1u);
+}
+
+TEST_F(HttpServerTest, ASubtreeAnswersBelowItsPath) {
+  Start();
+  RawClient client(port());
+  const std::string answer = client.Ask(Get("/echo/a/b?c=d"));
+  EXPECT_THAT(answer, EndsWith("GET /echo/a/b?c=d\n"));
+  EXPECT_THAT(answer, HasSubstr("\r\nX-Echo: yes\r\n"));
+  EXPECT_THAT(client.Ask(Get("/echo")), EndsWith("GET /echo\n"));
+  EXPECT_THAT(client.Ask(Get("/echoes")), StartsWith("HTTP/1.1 404 "));
+  EXPECT_THAT(client.Ask(Get("/metrics/x")), StartsWith("HTTP/1.1 404 ")) << "no subtree";
+  EXPECT_THAT(client.Ask(Get("/")), StartsWith("HTTP/1.1 404 "));
+  EXPECT_EQ(server_->Read().requests.at("/echo 200"), 2u);
+}
+
+TEST(HttpServerDeathTest, RoutesThatContradictThemselvesAbort) {
+  const auto handler = [](const HttpRequest&, const HttpReply& reply) { reply({}); };
+  const auto start = [](const std::vector<HttpRoute>& routes) {
+    (void)HttpServer::Start({.address = "127.0.0.1:0"}, routes);
+  };
+  EXPECT_DEATH(start({{.path = "x", .handler = handler}}), "begins with /");
+  EXPECT_DEATH(start({{.path = "/x", .handler = nullptr}}), "has a handler");
+  EXPECT_DEATH(start({{.path = "/x", .handler = handler}, {.path = "/x", .handler = handler}}),
+               "one route");
+  EXPECT_DEATH(start({{.path = "/x", .handler = handler, .body = true}}), "GET has no body");
+  EXPECT_DEATH(start({{.path = "/x",
+                       .handler = handler,
+                       .methods = HttpMethods::kPost,
+                       .run = HttpRun::kShared}}),
+               "can be shared");
 }
 
 TEST_F(HttpServerTest, HeadHasTheHeaderAlone) {
@@ -388,7 +434,7 @@ TEST_F(HttpServerTest, StopDoesNotWaitForever) {
 }
 
 TEST(HttpServerStart, SaysWhyItCannotListen) {
-  const HttpRoutes routes;
+  const std::vector<HttpRoute> routes;
   HttpOptions options;
   options.address = "127.0.0.1:0";
   auto first = HttpServer::Start(options, routes);

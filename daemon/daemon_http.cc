@@ -1,4 +1,4 @@
-#include "daemon/http_edge.h"
+#include "daemon/daemon_http.h"
 
 #include <absl/strings/str_cat.h>
 
@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/clock.h"
+#include "base/html.h"
 #include "daemon/edge/http/http_server.h"
 #include "daemon/edge/ingest/post_events.h"
 #include "daemon/edge/metrics/daemon_metrics.h"
@@ -31,19 +32,34 @@ HttpAnswer ReloadAnswer(const absl::StatusOr<std::vector<std::string>>& names) {
   return answer;
 }
 
+HttpAnswer FrontPage(const std::string& grpc_address) {
+  HttpAnswer answer;
+  answer.content_type = "text/html; charset=utf-8";
+  answer.header = "Content-Security-Policy: default-src 'none'\r\n";
+  answer.body = absl::StrCat(
+      "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>Faultline</title>"
+      "</head><body><h1>Faultline</h1><ul>\n"
+      "<li><a href=\"/metrics\">/metrics</a>: series for Prometheus</li>\n"
+      "<li><a href=\"/-/ready\">/-/ready</a>, <a href=\"/-/healthy\">/-/healthy</a>: probes</li>\n"
+      "<li>POST /-/reload: reloads the configuration</li>\n"
+      "<li>POST /v1/events: events, one JSON object per line</li>\n<li>gRPC: ",
+      Html(grpc_address), "</li>\n</ul></body></html>\n");
+  return answer;
+}
+
 }  // namespace
 
-struct HttpEdge::Impl {
-  explicit Impl(const HttpEdgeParts& the_parts)
+struct DaemonHttp::Impl {
+  explicit Impl(const DaemonHttpParts& the_parts)
       : parts(the_parts),
         metrics({FAULTLINE_VERSION, FAULTLINE_REVISION}, [this] { return ReadDaemon(); }) {}
 
   DaemonReading ReadDaemon();
   std::string Page();
   absl::Status Ready() const;
-  HttpRoutes Routes();
+  std::vector<HttpRoute> Routes();
 
-  const HttpEdgeParts parts;
+  const DaemonHttpParts parts;
   std::string address;
   std::atomic<bool> retired = false;
   std::atomic<bool> reload_successful = true;
@@ -51,11 +67,11 @@ struct HttpEdge::Impl {
   std::mutex page_mutex;
   PageWriter page_writer;
   DaemonMetrics metrics;
-  // Last, so that nothing it calls is gone before it.
+  // Last, so that it is destroyed before everything that its routes use.
   std::unique_ptr<HttpServer> server;
 };
 
-DaemonReading HttpEdge::Impl::ReadDaemon() {
+DaemonReading DaemonHttp::Impl::ReadDaemon() {
   DaemonReading reading;
   reading.ready = Ready().ok();
   const ConnectionCounts counts = parts.connections();
@@ -85,7 +101,7 @@ DaemonReading HttpEdge::Impl::ReadDaemon() {
   return reading;
 }
 
-std::string HttpEdge::Impl::Page() {
+std::string DaemonHttp::Impl::Page() {
   std::lock_guard lock(page_mutex);
   const int64_t start_ns = SteadyNowNs();
   const std::shared_ptr<const Settings> settings = parts.pipeline->settings();
@@ -99,62 +115,70 @@ std::string HttpEdge::Impl::Page() {
   return page;
 }
 
-absl::Status HttpEdge::Impl::Ready() const {
+absl::Status DaemonHttp::Impl::Ready() const {
   if (retired) return absl::UnavailableError("the daemon is stopping");
   return parts.pipeline->ready();
 }
 
-HttpRoutes HttpEdge::Impl::Routes() {
-  HttpRoutes routes;
-  routes.metrics = [this] { return Page(); };
-  routes.healthy = parts.healthy;
-  routes.ready = [this] { return Ready(); };
-  routes.reload = [this](const HttpReply& reply) {
+// A new route is a line here.
+std::vector<HttpRoute> DaemonHttp::Impl::Routes() {
+  const auto front = [this](const HttpRequest&, const HttpReply& reply) {
+    reply(FrontPage(parts.grpc_address));
+  };
+  const auto metrics = [this](const HttpRequest&, const HttpReply& reply) {
+    reply({200, "text/plain; version=0.0.4; charset=utf-8", Page()});
+  };
+  const auto reload = [this](const HttpRequest&, const HttpReply& reply) {
     reply(ReloadAnswer(parts.reload(Principal::Person(""))));
   };
-  routes.events = [this](const HttpRequest& request, const HttpReply& reply) {
+  const auto events = [this](const HttpRequest& request, const HttpReply& reply) {
     PostEvents(parts.hub, request.body, [reply](int code, std::string body) {
       reply({static_cast<unsigned>(code), "application/json", std::move(body)});
     });
   };
-  routes.front = {{"metrics", "/metrics"},
-                  {"ready", "/-/ready"},
-                  {"send events", "POST /v1/events, one JSON object per line"},
-                  {"gRPC", parts.grpc_address}};
-  return routes;
+  const HttpHandler healthy = ProbeHandler("ok", parts.healthy);
+  const HttpHandler ready = ProbeHandler("ready", [this] { return Ready(); });
+  return {
+      {.path = "/", .handler = front, .run = HttpRun::kAtOnce},
+      {.path = "/metrics", .handler = metrics, .run = HttpRun::kShared},
+      {.path = "/-/healthy", .handler = healthy, .run = HttpRun::kAtOnce},
+      {.path = "/-/ready", .handler = ready, .run = HttpRun::kAtOnce},
+      {.path = "/-/reload", .handler = reload, .methods = HttpMethods::kPostOrPut},
+      {.path = "/v1/events", .handler = events, .methods = HttpMethods::kPost, .body = true},
+  };
 }
 
-HttpEdge::HttpEdge(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+DaemonHttp::DaemonHttp(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
-HttpEdge::~HttpEdge() { Stop(); }
+DaemonHttp::~DaemonHttp() { Stop(); }
 
-absl::StatusOr<std::unique_ptr<HttpEdge>> HttpEdge::Start(const HttpEdgeParts& parts,
-                                                          const ListenSettings& listen,
-                                                          uint64_t message_bytes_max) {
+absl::StatusOr<std::unique_ptr<DaemonHttp>> DaemonHttp::Start(const DaemonHttpParts& parts,
+                                                              const ListenSettings& listen,
+                                                              uint64_t message_bytes_max) {
   auto impl = std::make_unique<Impl>(parts);
   HttpOptions options;
   options.address = listen.http_address;
   options.connections_max = listen.connections_max;
   options.body_bytes_max = message_bytes_max;
-  // A page that is asked for at once waits until its server is in place.
+  // A page that is requested at once waits until `server` is set.
   std::lock_guard lock(impl->page_mutex);
   absl::StatusOr<std::unique_ptr<HttpServer>> server =
       HttpServer::Start(std::move(options), impl->Routes());
   if (!server.ok()) return server.status();
   impl->server = *std::move(server);
   impl->address = impl->server->address();
-  return std::unique_ptr<HttpEdge>(new HttpEdge(std::move(impl)));
+  return std::unique_ptr<DaemonHttp>(new DaemonHttp(std::move(impl)));
 }
 
-void HttpEdge::Retire() { impl_->retired = true; }
+void DaemonHttp::Retire() { impl_->retired = true; }
 
-void HttpEdge::Stop() { impl_->server->Stop(kStopGrace); }
+void DaemonHttp::Stop() { impl_->server->Stop(kStopGrace); }
 
-void HttpEdge::CountReload(bool taken) {
-  impl_->reload_successful = taken;
-  if (taken) impl_->reload_time_ns = WallNowNs();
+void DaemonHttp::CountReload(bool accepted) {
+  impl_->reload_successful = accepted;
+  if (accepted) impl_->reload_time_ns = WallNowNs();
 }
 
-const std::string& HttpEdge::address() const { return impl_->address; }
+const std::string& DaemonHttp::address() const { return impl_->address; }
 
 }  // namespace faultline

@@ -12,27 +12,27 @@
 
 namespace faultline {
 
-// The incident reports over HTTP: /incidents, /incidents/ID. A listener of its own, because they
-// show values of events.
+// Serves the incident reports over HTTP (review::ReportRoutes), on a listener of its own because
+// they show values of events.
 //
 // Concurrency:  thread-safe.
-class ReportEdge {
+class ReportHttp {
  public:
   // `store` and `recorder` (may be null) must outlive it. Errors name the address and what to do.
-  static absl::StatusOr<std::unique_ptr<ReportEdge>> Start(const Store* store,
+  static absl::StatusOr<std::unique_ptr<ReportHttp>> Start(const Store* store,
                                                            const Recorder* recorder,
                                                            const ListenSettings& listen);
-  ~ReportEdge();
+  ~ReportHttp();
 
   void Stop();
   // host:port, as bound.
   const std::string& address() const;
-  // Where people reach it: what the configuration says, or the address.
+  // Where people reach it: the configured URL, or the address.
   const std::string& url() const;
 
  private:
   struct Impl;
-  explicit ReportEdge(std::unique_ptr<Impl> impl);
+  explicit ReportHttp(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };
 

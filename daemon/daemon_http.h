@@ -17,12 +17,12 @@
 
 namespace faultline {
 
-// What the HTTP edge stands on. Everything pointed to must outlive it.
-struct HttpEdgeParts {
+// What the routes need. Everything pointed to must outlive the server.
+struct DaemonHttpParts {
   Pipeline* pipeline = nullptr;
   IngestionHub* hub = nullptr;
-  Recorder* recorder = nullptr;         // null: nothing is recorded
-  AlertPoster* alert_poster = nullptr;  // null: nothing is posted
+  Recorder* recorder = nullptr;         // null: recording is off
+  AlertPoster* alert_poster = nullptr;  // null: alerts are not posted
   int64_t start_ns = 0;
   int64_t config_ns = 0;                          // when the configuration was read at the start
   std::function<ConnectionCounts()> connections;  // of gRPC
@@ -32,28 +32,28 @@ struct HttpEdgeParts {
   std::string grpc_address;
 };
 
-// Everything the daemon says over HTTP: /metrics, /-/healthy, /-/ready, /-/reload, POST /v1/events.
+// Serves /metrics, /-/healthy, /-/ready, /-/reload and POST /v1/events over HTTP.
 //
 // Concurrency:  thread-safe.
-class HttpEdge {
+class DaemonHttp {
  public:
   // Errors name the address and what to do.
-  static absl::StatusOr<std::unique_ptr<HttpEdge>> Start(const HttpEdgeParts& parts,
-                                                         const ListenSettings& listen,
-                                                         uint64_t message_bytes_max);
-  ~HttpEdge();
+  static absl::StatusOr<std::unique_ptr<DaemonHttp>> Start(const DaemonHttpParts& parts,
+                                                           const ListenSettings& listen,
+                                                           uint64_t message_bytes_max);
+  ~DaemonHttp();
 
-  // /-/ready says no, and no events are taken, from now on.
+  // From now on /-/ready fails, and no events are accepted.
   void Retire();
   void Stop();
-  // The configuration was read again, with or without success.
-  void CountReload(bool taken);
+  // Counts a reload; `accepted`: whether the new configuration is in use.
+  void CountReload(bool accepted);
   // host:port, as bound.
   const std::string& address() const;
 
  private:
   struct Impl;
-  explicit HttpEdge(std::unique_ptr<Impl> impl);
+  explicit DaemonHttp(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };
 
