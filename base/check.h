@@ -14,7 +14,7 @@ namespace faultline {
 }  // namespace faultline
 
 // For our own bugs only, checked in release builds too: aborts with the reason, and the next start
-// goes on from the last commit. `why` says why the condition cannot be false.
+// continues from the last commit. `why` says why the condition cannot be false.
 #define FAULTLINE_CHECK(condition, why)                                \
   do {                                                                 \
     if (!(condition)) [[unlikely]] {                                   \

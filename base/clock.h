@@ -15,14 +15,14 @@ inline int64_t WallNowNs() {
       .count();
 }
 
-// Nanoseconds since some start. Never goes back; measures spans.
+// Nanoseconds since an arbitrary start. Never goes back; measures spans.
 inline int64_t SteadyNowNs() {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(
              std::chrono::steady_clock::now().time_since_epoch())
       .count();
 }
 
-// The clocks that something reads: the machine's, or those of a simulation.
+// A pair of clocks: the machine's, or those of a simulation.
 struct Clock {
   std::function<int64_t()> wall_ns = WallNowNs;
   std::function<int64_t()> steady_ns = SteadyNowNs;

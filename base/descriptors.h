@@ -7,7 +7,8 @@
 
 namespace faultline {
 
-// File descriptors from here on are left to the store and to libraries: no connection has one.
+// File descriptors from this number on are reserved for the store and for libraries; connections
+// do not use them.
 inline int DescriptorsForConnections() {
   rlimit limit{};
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return INT32_MAX;

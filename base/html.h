@@ -12,7 +12,7 @@ std::string Html(std::string_view text);
 // A link if it leads to http or https; else only its text.
 std::string HtmlLink(std::string_view url, std::string_view text);
 
-// A number as SVG writes it: at most two digits behind the point.
+// A number as SVG writes it: at most two digits after the point.
 std::string Coordinate(double value);
 
 }  // namespace faultline

@@ -29,7 +29,8 @@ inline size_t EditDistance(std::string_view a, std::string_view b) {
 }
 
 // The candidate that a typing error may have meant: the first of those that are nearest to `text`
-// and differ from it by at most a third of its bytes, at least one. Nothing if none is that near.
+// and differ from it by at most a third of its bytes, at least one. Nothing if no candidate is that
+// near.
 inline std::string_view Nearest(std::string_view text, const std::vector<std::string>& candidates) {
   constexpr size_t kTypedMax = 64;
   if (text.size() > kTypedMax) return "";

@@ -59,7 +59,8 @@ absl::Status CreatePrivateFolder(const std::string& folder) {
   const int failure = errno;
   if (failure == EEXIST && std::filesystem::is_directory(path, error)) return absl::OkStatus();
   if (failure == EEXIST) {
-    return absl::FailedPreconditionError(absl::StrCat(folder, " is there, but is no folder"));
+    return absl::FailedPreconditionError(
+        absl::StrCat(folder, " exists but is not a folder; remove it or choose another path"));
   }
   return ErrnoStatus(failure, absl::StrCat("cannot create folder ", folder));
 }
@@ -85,7 +86,7 @@ absl::StatusOr<FolderLock> FolderLock::Acquire(const std::string& folder) {
         absl::StrCat("folder ", folder, " is in use by ", OwnerOf(file),
                      "; one folder has one daemon: stop that one, or use another folder"));
   }
-  // For people only, so that a full disk is no reason to fail.
+  // For people only; a full disk must not make this fail.
   const std::string pid = absl::StrCat(::getpid(), "\n");
   if (::ftruncate(file, 0) == 0) (void)!::pwrite(file, pid.data(), pid.size(), 0);
   return lock;

@@ -53,7 +53,7 @@ class MemoryStore final : public Store {
   absl::Status Reopen() override { return absl::OkStatus(); }
 
   absl::Status Backup(const std::string& /*folder*/) override {
-    return absl::FailedPreconditionError("a store in memory has nothing to back up");
+    return absl::FailedPreconditionError("a store in memory cannot be backed up");
   }
 
   uint64_t bytes() const override {

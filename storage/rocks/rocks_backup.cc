@@ -29,7 +29,7 @@ absl::Status SyncFile(const std::string& path) {
   return absl::OkStatus();
 }
 
-// Its files, without the lock and the log of whoever had it open.
+// The folder's files, without the lock and the log of the process that had it open.
 absl::Status CopyFolder(const std::string& from, const std::string& to) {
   std::error_code error;
   for (fs::directory_iterator at(from, error), end; !error && at != end; at.increment(error)) {
@@ -49,7 +49,7 @@ absl::Status CopyFolder(const std::string& from, const std::string& to) {
 absl::StatusOr<BackupReading> VerifyBackup(const std::string& folder) {
   std::error_code error;
   if (!fs::is_directory(folder, error)) {
-    return absl::NotFoundError(absl::StrCat("there is no backup folder ", folder));
+    return absl::NotFoundError(absl::StrCat("no such backup folder: ", folder));
   }
   rocksdb::DB* opened = nullptr;
   rocksdb::Status status =
@@ -77,7 +77,8 @@ absl::StatusOr<BackupReading> VerifyBackup(const std::string& folder) {
 absl::Status RestoreBackup(const std::string& from, const std::string& to) {
   std::error_code error;
   if (fs::exists(fs::symlink_status(to, error))) {
-    return absl::AlreadyExistsError(absl::StrCat(to, " is there already; nothing was restored"));
+    return absl::AlreadyExistsError(
+        absl::StrCat(to, " exists; nothing was restored. Choose a folder that does not exist"));
   }
   absl::StatusOr<BackupReading> source = VerifyBackup(from);
   if (!source.ok()) return source.status();

@@ -15,11 +15,11 @@ struct BackupReading {
 
 // Reads everything in a folder that Store::Backup wrote, against all its checksums, and changes
 // nothing. NOT_FOUND if there is no such folder, DATA_LOSS if it is damaged, FAILED_PRECONDITION if
-// it has a newer data format or is none of ours.
+// it has a newer data format or Faultline did not write it.
 absl::StatusOr<BackupReading> VerifyBackup(const std::string& folder);
 
 // Makes `to`, which must not exist (ALREADY_EXISTS), a data folder from a backup, which stays as it
-// is. Both are verified; `to` appears complete or not at all. For a daemon that does not run.
+// is. Both are verified; `to` appears complete or not at all. The daemon must not be running.
 absl::Status RestoreBackup(const std::string& from, const std::string& to);
 
 }  // namespace faultline

@@ -7,9 +7,9 @@
 
 namespace faultline {
 
-// Checks the record that says which data format a folder has. An empty database gets one if
-// `may_write`. FAILED_PRECONDITION if the format is newer than kDataFormatVersion, or if there are
-// keys but no such record; DATA_LOSS if the record is damaged.
+// Checks the record of a folder's data format. An empty database gets one if `may_write`.
+// FAILED_PRECONDITION if the format is newer than kDataFormatVersion, or if there are keys but no
+// such record; DATA_LOSS if the record is damaged.
 absl::Status CheckFormat(rocksdb::DB& db, const std::string& folder, bool may_write);
 
 }  // namespace faultline

@@ -45,7 +45,7 @@ class RocksLog final : public rocksdb::Logger {
   }
 
  private:
-  // A file that is full becomes the former one.
+  // A full file becomes the previous one.
   void Open() {
     struct stat found {};
     if (file_ >= 0 && ::fstat(file_, &found) == 0 && found.st_size < kFileBytesMax) return;

@@ -22,7 +22,7 @@ class SilentLogger final : public rocksdb::Logger {
   void Logv(const char* /*format*/, va_list /*arguments*/) override {}
 };
 
-// Whoever commits decides when to reopen; RocksDB 7.8's own recovery races with closing.
+// The committer decides when to reopen; RocksDB 7.8's own recovery races with closing.
 class NoAutoRecovery final : public rocksdb::EventListener {
  public:
   void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason /*reason*/,
@@ -47,7 +47,7 @@ rocksdb::Options MakeSilentRocksOptions(const RocksStoreOptions& options) {
   rocks.create_if_missing = true;
   rocks.paranoid_checks = true;
   rocks.force_consistency_checks = true;
-  // A torn end is a commit that nobody was told of.
+  // A torn end is a commit that was never acknowledged.
   rocks.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
   rocks.max_bgerror_resume_count = 0;
   rocks.listeners.push_back(std::make_shared<NoAutoRecovery>());

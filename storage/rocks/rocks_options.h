@@ -11,11 +11,11 @@
 
 namespace faultline {
 
-// RocksDB as every part of us opens it. Strict about its write-ahead log: a torn end is cut off,
-// anything else is an error.
+// The options with which we open RocksDB. Strict about its write-ahead log: a torn end is cut off,
+// any other damage is an error.
 rocksdb::Options MakeRocksOptions(const RocksStoreOptions& options, const std::string& folder);
 
-// The same for looking only: writes nothing, not even its own log.
+// The same for reading only: writes nothing, not even RocksDB's own log.
 rocksdb::Options MakeReadOnlyRocksOptions();
 
 // RESOURCE_EXHAUSTED: no space. DATA_LOSS: damaged or missing files. PERMISSION_DENIED,

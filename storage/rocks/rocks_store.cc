@@ -28,8 +28,8 @@ using Visit = std::function<bool(std::string_view, std::string_view)>;
 rocksdb::Slice ToSlice(std::string_view bytes) { return {bytes.data(), bytes.size()}; }
 std::string_view FromSlice(const rocksdb::Slice& slice) { return {slice.data(), slice.size()}; }
 
-// RocksDB would start anew over the remains of a database whose CURRENT is gone. It writes CURRENT
-// before the first log and table, so that without them it never came to life.
+// RocksDB would create a new database over the remains of one whose CURRENT is missing. It writes
+// CURRENT before the first log and table, so a folder without them never held a database.
 absl::Status RefuseRemains(const std::string& folder) {
   std::error_code error;
   if (std::filesystem::exists(folder + "/CURRENT", error)) return absl::OkStatus();
@@ -53,8 +53,8 @@ absl::StatusOr<std::unique_ptr<rocksdb::DB>> OpenWith(const rocksdb::Options& op
   return std::unique_ptr<rocksdb::DB>(db);
 }
 
-// Strictly; if the log is damaged, without its damaged end, provided that nothing acknowledged
-// goes with it or that a person said so.
+// Opens strictly. If the log is damaged, opens without its damaged end, provided that no
+// acknowledged commit is lost or that the operator allowed it.
 absl::StatusOr<std::unique_ptr<rocksdb::DB>> OpenDb(const std::string& folder,
                                                     const RocksStoreOptions& options) {
   if (absl::Status status = RefuseRemains(folder); !status.ok()) return status;
@@ -73,7 +73,7 @@ absl::StatusOr<std::unique_ptr<rocksdb::DB>> OpenDb(const std::string& folder,
   return OpenWith(rocks, folder);
 }
 
-// OK if the disk under the folder has so much room, or if it cannot be asked.
+// OK if the disk under the folder has that much room, or if the system does not say.
 absl::Status CheckRoom(const std::string& folder, uint64_t free_bytes_min) {
   struct statvfs disk {};
   if (free_bytes_min == 0 || ::statvfs(folder.c_str(), &disk) != 0) return absl::OkStatus();
@@ -97,7 +97,7 @@ class RocksStore final : public Store {
     if (absl::Status status = use.status(); !status.ok()) return status;
     if (failed_.load(std::memory_order_acquire)) {
       return absl::FailedPreconditionError(
-          absl::StrCat("store ", folder_, " takes nothing until it is reopened"));
+          absl::StrCat("store ", folder_, " refuses commits until it is reopened"));
     }
     if (absl::Status room = CheckRoom(folder_, options_.free_bytes_min); !room.ok()) return room;
     rocksdb::WriteOptions how;
@@ -221,7 +221,7 @@ class RocksStore final : public Store {
   };
 
   static void Close(std::unique_ptr<rocksdb::DB> db) {
-    // Whatever it reports was reported by a Commit already, or concerns no commit.
+    // A Commit has reported its errors already, or they concern no commit.
     if (db != nullptr) db->Close().PermitUncheckedError();
   }
 
@@ -249,7 +249,7 @@ absl::Status RocksStore::Reopen() {
   absl::StatusOr<std::unique_ptr<rocksdb::DB>> opened = OpenDb(folder_, options_);
   absl::Status status = opened.status();
   if (!opened.ok()) {
-    // So that at least reading goes on.
+    // Reading can continue at least.
     rocksdb::DB* readable = nullptr;
     if (rocksdb::DB::OpenForReadOnly(MakeReadOnlyRocksOptions(), folder_, &readable).ok()) {
       opened = std::unique_ptr<rocksdb::DB>(readable);
@@ -266,10 +266,11 @@ absl::Status RocksStore::Backup(const std::string& folder) {
   if (absl::Status status = use.status(); !status.ok()) return status;
   std::error_code error;
   if (std::filesystem::exists(std::filesystem::symlink_status(folder, error))) {
-    return absl::AlreadyExistsError(absl::StrCat("backup folder ", folder, " is there already"));
+    return absl::AlreadyExistsError(
+        absl::StrCat("backup folder ", folder, " exists; choose another"));
   }
-  // RocksDB creates folders that everybody can read: only inside one that nobody else can enter,
-  // until it has its final name and permissions.
+  // RocksDB creates folders that everyone can read, so it works inside a private folder until the
+  // backup has its final name and permissions.
   const std::string staging = absl::StrCat(folder, ".partial");
   const std::string staged = absl::StrCat(staging, "/state");
   std::filesystem::remove_all(staging, error);

@@ -32,7 +32,7 @@ struct Record {
   size_t bytes = 0;  // with the header
 };
 
-// RocksDB's way to keep checksums of checksums apart.
+// RocksDB masks checksums, so that a checksum over them differs.
 uint32_t Mask(uint32_t crc) { return (crc >> 15 | crc << 17) + 0xa282ead8u; }
 
 Look LookAt(std::string_view log, size_t offset, Record* record) {
@@ -78,7 +78,7 @@ std::optional<size_t> FindDamage(std::string_view log) {
   return std::nullopt;
 }
 
-// A damaged length says nothing about where the next record is: tries every byte.
+// A damaged length does not tell where the next record is, so this tries every byte.
 bool CommitBeginsAfter(std::string_view log, size_t offset) {
   while (offset < log.size()) {
     Record record;

@@ -6,11 +6,11 @@
 
 namespace faultline {
 
-// What RocksDB's write-ahead logs in a folder look like to one who knows their format (blocks of
-// 32 KiB, records of [masked CRC-32C u32][length u16][type u8] payload).
+// Damage in RocksDB's write-ahead logs of a folder, found by their format: blocks of 32 KiB, records
+// of [masked CRC-32C u32][length u16][type u8] payload.
 struct WalDamage {
-  // The first file with bytes that are no record, and where; empty if there is none. A log that
-  // just ends, even within a record, is not damaged.
+  // The first file with bytes that are not a record, and where; empty if there is no such file. A
+  // log that just ends, even within a record, is not damaged.
   std::string file;
   uint64_t offset = 0;
   // True if a commit begins, intact, anywhere after the damage. Commits are written one after the

@@ -19,7 +19,7 @@ namespace faultline {
 // A file that closes itself.
 class File {
  public:
-  // `flags` as for open(2). The file is its owner's alone.
+  // `flags` as for open(2). Only the file's owner may read and write it.
   static absl::StatusOr<std::shared_ptr<File>> Open(const std::string& path, int flags);
   ~File();
   File(const File&) = delete;
@@ -56,14 +56,14 @@ struct SegmentRecord {
 };
 std::string EncodeSegmentRecord(const SegmentRecord& record);
 
-// What a record begins with, enough to pass over it.
+// The front of a record, enough to skip it.
 struct SegmentRecordFront {
   std::string_view model;
   int64_t first_ns = 0;
   int64_t last_ns = 0;
 };
 
-// Goes through the records of a segment up to byte `end`.
+// Iterates over the records of a segment up to byte `end`.
 class SegmentReader {
  public:
   SegmentReader(std::shared_ptr<const File> file, uint64_t end)
@@ -76,7 +76,7 @@ class SegmentReader {
   uint64_t bytes() const { return bytes_; }
   // Points into this. DATA_LOSS if it is damaged, or the model's name too long: then Read.
   absl::StatusOr<SegmentRecordFront> ReadFront();
-  // DATA_LOSS if the record is damaged; Next goes on behind it.
+  // DATA_LOSS if the record is damaged; Next continues after it.
   absl::StatusOr<SegmentRecord> Read();
   // True if Next ended before `end`, or a Read failed.
   bool damaged() const { return damaged_; }
@@ -113,8 +113,8 @@ absl::StatusOr<std::vector<IdPlace>> DecodeIdIndex(std::string_view bytes, uint6
 absl::Status ReplaceFile(const std::string& path, std::string_view bytes, bool sync);
 absl::StatusOr<std::string> ReadFile(const std::string& path);
 
-// The index of a segment; read from the segment if there is none, or none that fits. NOT_FOUND if
-// there is no segment.
+// The index of a segment; built from the segment if it has no index or one that does not fit.
+// NOT_FOUND if there is no segment.
 absl::StatusOr<std::vector<IdPlace>> ReadIdPlaces(uint64_t ordinal, const std::string& segment_path,
                                                   const std::string& index_path);
 
