@@ -4,21 +4,48 @@
 #include <utility>
 
 #include "base/check.h"
+#include "daemon/core/incident/incident_book.h"
 #include "storage/tables/keys.h"
 #include "storage/tables/records.h"
 
 namespace faultline {
 
-bool BundleBook::Holds(uint32_t stream, uint32_t signal) const {
-  return std::any_of(pinned_.begin(), pinned_.end(), [&](const Pinned& pinned) {
-    return pinned.stream == stream && pinned.signal == signal;
+namespace {
+
+auto Place(std::vector<BundleBook::Pinned>* pinned, uint32_t stream, uint32_t signal) {
+  return std::find_if(pinned->begin(), pinned->end(), [&](const BundleBook::Pinned& each) {
+    return each.stream == stream && each.signal == signal;
   });
 }
 
-std::vector<BundleBook::Pinned>::iterator BundleBook::Place(uint32_t stream, uint32_t signal) {
-  return std::find_if(pinned_.begin(), pinned_.end(), [&](const Pinned& pinned) {
-    return pinned.stream == stream && pinned.signal == signal;
+bool DecodeOpened(Decoder* in, BundleBook::Opened* open) {
+  open->last_stream = static_cast<uint32_t>(in->Varint());
+  open->last_number = in->Signed();
+  open->last_bytes = in->Varint();
+  const uint64_t pinned = in->Varint();
+  if (!in->ok() || pinned > kBundleSignalsMax) return false;
+  for (uint64_t i = 0; i < pinned; ++i) {
+    BundleBook::Pinned& each = open->pinned.emplace_back();
+    each.stream = static_cast<uint32_t>(in->Varint());
+    each.signal = static_cast<uint32_t>(in->Varint());
+    each.pin = static_cast<uint32_t>(in->Varint());
+    each.reference_version = static_cast<uint32_t>(in->Varint());
+    each.config_digest = in->Fixed64();
+  }
+  return in->ok();
+}
+
+}  // namespace
+
+bool BundleBook::Opened::Holds(uint32_t stream, uint32_t signal) const {
+  return std::any_of(pinned.begin(), pinned.end(), [&](const Pinned& each) {
+    return each.stream == stream && each.signal == signal;
   });
+}
+
+bool BundleBook::Holds(uint32_t stream, uint32_t signal) const {
+  return std::any_of(open_.begin(), open_.end(),
+                     [&](const auto& open) { return open.second.Holds(stream, signal); });
 }
 
 const BundleBook::Kept* BundleBook::Find(uint64_t incident) const {
@@ -27,37 +54,46 @@ const BundleBook::Kept* BundleBook::Find(uint64_t incident) const {
   return found == kept_.end() ? nullptr : &*found;
 }
 
-void BundleBook::Open(uint64_t incident, Effects* effects) {
-  if (Find(incident) != nullptr) return;
+BundleBook::Kept& BundleBook::KeptOf(uint64_t incident) {
+  return *std::find_if(kept_.begin(), kept_.end(),
+                       [&](const Kept& kept) { return kept.incident == incident; });
+}
+
+const BundleBook::Opened* BundleBook::Open(uint64_t incident, Effects* effects) {
+  const auto open = open_.find(incident);
+  if (open != open_.end()) return &open->second;
+  if (Find(incident) != nullptr) return nullptr;
   ++revision_;
-  open_ = incident;
-  pinned_.clear();
-  last_bytes_ = 0;
+  const Opened& opened = open_[incident];
   kept_.emplace_back().incident = incident;
   MakeRoom(effects);
+  return &opened;
 }
 
-void BundleBook::Close() {
-  if (open_ == 0) return;
-  ++revision_;
-  open_ = 0;
-  pinned_.clear();
+void BundleBook::CloseUnless(const std::function<bool(uint64_t incident)>& stays) {
+  revision_ += std::erase_if(open_, [&](const auto& open) { return !stays(open.first); });
 }
 
+// Evidence that is still added to stays.
 void BundleBook::MakeRoom(Effects* effects) {
-  while (kept_.size() > 1 && (kept_.size() > kBundlesMax || bytes_ > kBundlesBytesMax)) {
-    Drop(kept_.front(), effects);
-    kept_.pop_front();
+  while (kept_.size() > kBundlesMax || bytes_ > kBundlesBytesMax) {
+    const auto oldest = std::find_if(kept_.begin(), kept_.end(), [this](const Kept& kept) {
+      return !open_.contains(kept.incident);
+    });
+    if (oldest == kept_.end()) return;
+    Drop(*oldest, effects);
+    kept_.erase(oldest);
   }
 }
 
-bool BundleBook::Add(uint32_t signal, const EvidencePin& pin, uint64_t config_digest,
-                     Effects* effects) {
-  FAULTLINE_CHECK(open_ != 0, "signals join an open incident");
+bool BundleBook::Add(uint64_t incident, uint32_t signal, const EvidencePin& pin,
+                     uint64_t config_digest, Effects* effects) {
+  FAULTLINE_CHECK(open_.contains(incident), "signals join an open incident");
   ++revision_;
-  Kept& kept = kept_.back();
-  const auto place = Place(pin.stream, signal);
-  if (place == pinned_.end() && pinned_.size() >= kBundleSignalsMax) {
+  std::vector<Pinned>& all = open_.at(incident).pinned;
+  Kept& kept = KeptOf(incident);
+  const auto place = Place(&all, pin.stream, signal);
+  if (place == all.end() && all.size() >= kBundleSignalsMax) {
     ++kept.signals_left_out;
     return false;
   }
@@ -66,55 +102,58 @@ bool BundleBook::Add(uint32_t signal, const EvidencePin& pin, uint64_t config_di
   EncodePin(pin, &out);
   if (kept.pins >= kBundlePinsMax || kept.bytes + payload.size() > kBundleBytesMax) {
     // A pin that no longer holds would give other verdicts.
-    if (place == pinned_.end()) {
+    if (place == all.end()) {
       ++kept.signals_left_out;
     } else {
-      pinned_.erase(place);
+      all.erase(place);
     }
     return false;
   }
   const Pinned pinned = {pin.stream, signal, kept.pins, pin.reference->version(), config_digest};
-  if (place == pinned_.end()) {
-    pinned_.push_back(pinned);
+  if (place == all.end()) {
+    all.push_back(pinned);
   } else {
     *place = pinned;
   }
   kept.bytes += payload.size();
   bytes_ += payload.size();
   effects->writes.push_back(
-      {EvidenceKey(open_, kept.pins++), SealRecord(Table::kEvidence, payload)});
+      {EvidenceKey(incident, kept.pins++), SealRecord(Table::kEvidence, payload)});
   MakeRoom(effects);
   return true;
 }
 
 void BundleBook::Outdate(uint32_t stream, uint32_t signal) {
-  const auto place = Place(stream, signal);
-  if (place == pinned_.end() || place->reference_version == 0) return;
-  place->reference_version = 0;
-  ++revision_;
+  for (auto& [incident, open] : open_) {
+    const auto place = Place(&open.pinned, stream, signal);
+    if (place == open.pinned.end() || place->reference_version == 0) continue;
+    place->reference_version = 0;
+    ++revision_;
+  }
 }
 
-bool BundleBook::Record(const EvidencePane& pane, Effects* effects) {
-  FAULTLINE_CHECK(open_ != 0, "panes belong to an open incident");
+bool BundleBook::Record(uint64_t incident, const EvidencePane& pane, Effects* effects) {
+  FAULTLINE_CHECK(open_.contains(incident), "panes belong to an open incident");
   ++revision_;
-  Kept& kept = kept_.back();
+  Opened& open = open_.at(incident);
+  Kept& kept = KeptOf(incident);
   std::string payload;
   Encoder out(&payload);
   EncodeEvidencePane(pane, &out);
-  const bool again = pane.stream == last_stream_ && pane.number == last_number_;
-  const uint64_t before = again ? last_bytes_ : 0;
+  const bool again = pane.stream == open.last_stream && pane.number == open.last_number;
+  const uint64_t before = again ? open.last_bytes : 0;
   if (kept.bytes - before + payload.size() > kBundleBytesMax) {
     if (before == 0) ++kept.panes_left_out;
     return false;
   }
   if (before == 0) ++kept.panes;
-  last_stream_ = pane.stream;
-  last_number_ = pane.number;
+  open.last_stream = pane.stream;
+  open.last_number = pane.number;
   kept.bytes += payload.size() - before;
   bytes_ += payload.size() - before;
-  last_bytes_ = payload.size();
+  open.last_bytes = payload.size();
   effects->writes.push_back(
-      {EvidencePaneKey(open_, kept.panes - 1), SealRecord(Table::kEvidencePane, payload)});
+      {EvidencePaneKey(incident, kept.panes - 1), SealRecord(Table::kEvidencePane, payload)});
   MakeRoom(effects);
   return true;
 }
@@ -134,20 +173,24 @@ void BundleBook::Remove(uint64_t incident, Effects* effects) {
                                   [&](const Kept& kept) { return kept.incident == incident; });
   if (found == kept_.end()) return;
   ++revision_;
-  if (open_ == incident) Close();
+  open_.erase(incident);
   Drop(*found, effects);
   kept_.erase(found);
 }
 
 void BundleBook::Clear(Effects* effects) {
   ++revision_;
-  Close();
+  open_.clear();
   for (const Kept& kept : kept_) Drop(kept, effects);
   kept_.clear();
 }
 
 size_t BundleBook::memory_bytes() const {
-  return kept_.size() * sizeof(Kept) + pinned_.capacity() * sizeof(Pinned);
+  size_t bytes = kept_.size() * sizeof(Kept);
+  for (const auto& [incident, open] : open_) {
+    bytes += sizeof open + open.pinned.capacity() * sizeof(Pinned);
+  }
+  return bytes;
 }
 
 void BundleBook::Encode(std::string* bytes) const {
@@ -161,17 +204,20 @@ void BundleBook::Encode(std::string* bytes) const {
     out.Varint(kept.panes_left_out);
     out.Varint(kept.signals_left_out);
   }
-  out.Varint(open_);
-  out.Varint(last_stream_);
-  out.Signed(last_number_);
-  out.Varint(last_bytes_);
-  out.Varint(pinned_.size());
-  for (const Pinned& pinned : pinned_) {
-    out.Varint(pinned.stream);
-    out.Varint(pinned.signal);
-    out.Varint(pinned.pin);
-    out.Varint(pinned.reference_version);
-    out.Fixed64(pinned.config_digest);
+  out.Varint(open_.size());
+  for (const auto& [incident, open] : open_) {
+    out.Varint(incident);
+    out.Varint(open.last_stream);
+    out.Signed(open.last_number);
+    out.Varint(open.last_bytes);
+    out.Varint(open.pinned.size());
+    for (const Pinned& pinned : open.pinned) {
+      out.Varint(pinned.stream);
+      out.Varint(pinned.signal);
+      out.Varint(pinned.pin);
+      out.Varint(pinned.reference_version);
+      out.Fixed64(pinned.config_digest);
+    }
   }
 }
 
@@ -190,28 +236,18 @@ absl::Status BundleBook::Decode(std::string_view payload) {
     kept.signals_left_out = static_cast<uint32_t>(in.Varint());
     book.bytes_ += kept.bytes;
   }
-  book.open_ = in.Varint();
-  book.last_stream_ = static_cast<uint32_t>(in.Varint());
-  book.last_number_ = in.Signed();
-  book.last_bytes_ = in.Varint();
-  const uint64_t pinned = in.Varint();
-  if (!in.ok() || pinned > kBundleSignalsMax) {
-    return absl::DataLossError("the list of pins is damaged");
-  }
-  for (uint64_t i = 0; i < pinned; ++i) {
-    Pinned& each = book.pinned_.emplace_back();
-    each.stream = static_cast<uint32_t>(in.Varint());
-    each.signal = static_cast<uint32_t>(in.Varint());
-    each.pin = static_cast<uint32_t>(in.Varint());
-    each.reference_version = static_cast<uint32_t>(in.Varint());
-    each.config_digest = in.Fixed64();
+  const uint64_t open = in.Varint();
+  if (!in.ok() || open > kIncidentsOpenMax) return absl::DataLossError("open bundles are damaged");
+  for (uint64_t i = 0; i < open; ++i) {
+    const uint64_t incident = in.Varint();
+    if (book.Find(incident) == nullptr || !DecodeOpened(&in, &book.open_[incident])) {
+      return absl::DataLossError("an open bundle is damaged");
+    }
   }
   // Written again they must be the same bytes: that also finds what is out of range.
   std::string again;
   book.Encode(&again);
-  const bool last =
-      book.open_ == 0 || (!book.kept_.empty() && book.kept_.back().incident == book.open_);
-  if (!in.Done() || again != payload || !last) {
+  if (!in.Done() || again != payload) {
     return absl::DataLossError("the list of bundles is damaged");
   }
   book.revision_ = revision_ + 1;

@@ -5,6 +5,8 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -72,10 +74,11 @@ inline constexpr uint64_t kBundleBytesMax = 4ull << 20;
 inline constexpr size_t kBundlesMax = 64;
 inline constexpr uint64_t kBundlesBytesMax = 64ull << 20;
 
-// Which incidents of one model have evidence stored, and how much. At most one is open.
+// Which incidents of one model have evidence stored, and how much.
 //
-// Operation:    Open when an incident opens, Add when a signal joins, Record per closed pane, Close
-//               when it closes. All ask for writes in the same commit as the incident's change.
+// Operation:    Open when an incident opens, Add when a signal joins it, Record per closed pane,
+//               CloseUnless when incidents may have closed. All ask for writes in the same commit
+//               as the incident's change.
 // Concurrency:  none.
 // Limitations:  kBundleSignalsMax signals, kBundlePinsMax pins and kBundleBytesMax bytes per
 //               incident: what is beyond is counted, not kept. kBundlesMax incidents and
@@ -93,7 +96,7 @@ class BundleBook {
     uint32_t panes_left_out = 0;
     uint32_t signals_left_out = 0;
   };
-  // A signal of the open incident.
+  // A signal of an open incident.
   struct Pinned {
     uint32_t stream = 0;
     uint32_t signal = 0;  // of the stream
@@ -102,23 +105,36 @@ class BundleBook {
     uint64_t config_digest = 0;
   };
 
-  // 0: none.
-  uint64_t open() const { return open_; }
-  const std::vector<Pinned>& pinned() const { return pinned_; }
+  // An incident to which evidence is added.
+  struct Opened {
+    std::vector<Pinned> pinned;
+    // Its newest pane. No bytes: it has none yet.
+    uint32_t last_stream = 0;
+    int64_t last_number = 0;
+    uint64_t last_bytes = 0;
+
+    bool Holds(uint32_t stream, uint32_t signal) const;
+  };
+
+  // By incident.
+  const std::map<uint64_t, Opened>& open() const { return open_; }
+  // An open incident holds the signal.
   bool Holds(uint32_t stream, uint32_t signal) const;
   // Null if there is none of it.
   const Kept* Find(uint64_t incident) const;
 
   // An incident that had evidence before and was opened again keeps that: nothing is added.
-  void Open(uint64_t incident, Effects* effects);
-  void Close();
-  // Adds a signal, or its new pin. False if there is no room for it.
-  bool Add(uint32_t signal, const EvidencePin& pin, uint64_t config_digest, Effects* effects);
+  // Null then, or what was opened, now or before.
+  const Opened* Open(uint64_t incident, Effects* effects);
+  void CloseUnless(const std::function<bool(uint64_t incident)>& stays);
+  // Adds a signal to an open incident, or its new pin. False if there is no room for it.
+  bool Add(uint64_t incident, uint32_t signal, const EvidencePin& pin, uint64_t config_digest,
+           Effects* effects);
   // What the signal's detectors remember moved without a pane: its pin no longer holds.
   void Outdate(uint32_t stream, uint32_t signal);
-  // Stores the pane; if it is the newest one already, again with more entries. False if there is no
-  // room for it.
-  bool Record(const EvidencePane& pane, Effects* effects);
+  // Stores a pane of an open incident; if it is the newest one already, again with more entries.
+  // False if there is no room for it.
+  bool Record(uint64_t incident, const EvidencePane& pane, Effects* effects);
   // The incident is gone.
   void Remove(uint64_t incident, Effects* effects);
   void Clear(Effects* effects);
@@ -130,19 +146,14 @@ class BundleBook {
   absl::Status Decode(std::string_view payload);
 
  private:
-  std::vector<Pinned>::iterator Place(uint32_t stream, uint32_t signal);
+  Kept& KeptOf(uint64_t incident);
   void Drop(const Kept& kept, Effects* effects);
   void MakeRoom(Effects* effects);
 
   uint64_t model_hash_;
-  std::deque<Kept> kept_;  // oldest first; the open one is the last
-  uint64_t open_ = 0;
-  std::vector<Pinned> pinned_;
+  std::deque<Kept> kept_;  // oldest first
+  std::map<uint64_t, Opened> open_;
   uint64_t bytes_ = 0;  // of all
-  // The newest pane of the open incident. No bytes: it has none yet.
-  uint32_t last_stream_ = 0;
-  int64_t last_number_ = 0;
-  uint64_t last_bytes_ = 0;
   uint64_t revision_ = 0;
 };
 

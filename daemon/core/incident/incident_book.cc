@@ -140,39 +140,55 @@ void IncidentBook::Apply(const AlertEdge& edge, const EdgeContext& context,
   }
 }
 
-uint64_t IncidentBook::NewId(int64_t event_ns) const {
-  const auto seconds =
-      static_cast<uint64_t>(std::clamp<int64_t>(event_ns, 0, kEventTimeMaxNs) / 1'000'000'000);
-  const uint64_t id = (seconds << 32) | (ModelHash(model_, version_) & 0xFFFF'FFFF);
-  return std::max(id, last_id_ + 1);
+uint64_t IncidentBook::open_id(std::string_view subject) const {
+  const auto open = open_.find(subject);
+  return open == open_.end() ? 0 : open->second;
 }
 
-IncidentBook::Held* IncidentBook::Open(uint64_t id, int64_t now_ns) {
-  open_id_ = last_id_ = id;
+bool IncidentBook::IsOpen(uint64_t id) const {
+  return std::any_of(open_.begin(), open_.end(),
+                     [id](const auto& open) { return open.second == id; });
+}
+
+uint64_t IncidentBook::JoinedBy(std::string_view subject) const {
+  const uint64_t open = open_id(subject);
+  return open == 0 && open_.size() >= kIncidentsOpenMax ? open_.begin()->second : open;
+}
+
+uint64_t IncidentBook::Open(int64_t event_ns, std::string_view subject, int64_t now_ns) {
+  const auto seconds =
+      static_cast<uint64_t>(std::clamp<int64_t>(event_ns, 0, kEventTimeMaxNs) / 1'000'000'000);
+  const uint64_t wanted = (seconds << 32) | (ModelHash(model_, version_) & 0xFFFF'FFFF);
+  const uint64_t id = std::max(wanted, last_id_ + 1);
+  open_.emplace(subject, id);
+  last_id_ = id;
   ++total_;
   Held& held = held_[id];
   v1::Incident& incident = held.incident;
   incident.set_id(FormatIncidentId(id));
   incident.set_model(model_);
   incident.set_version(version_);
+  incident.set_subject(std::string(subject));
   incident.set_state(v1::INCIDENT_STATE_OPEN);
   *incident.mutable_open_time() = TimeUtil::NanosecondsToTimestamp(now_ns);
   AddEvent(&held, "opened", v1::INCIDENT_EVENT_KIND_OPENED, nullptr, now_ns);
   Changed(id, "opened");
-  return &held;
+  return id;
 }
 
 void IncidentBook::Fire(const AlertEdge& edge, const EdgeContext& context,
                         const ModelSettings& settings, int64_t now_ns) {
-  const bool opens = open_id_ == 0;
-  Held* held = opens ? Open(NewId(edge.alert.fire_ns), now_ns) : &held_.at(open_id_);
+  const uint64_t joined = JoinedBy(context.subject);
+  const bool opens = joined == 0;
+  const uint64_t id = opens ? Open(edge.alert.fire_ns, context.subject, now_ns) : joined;
+  Held* held = &held_.at(id);
   v1::Incident& incident = held->incident;
   if (opens) {
     *incident.mutable_start_time() = TimeUtil::NanosecondsToTimestamp(edge.alert.start_ns);
     for (const auto& [name, value] : settings.labels) (*incident.mutable_labels())[name] = value;
     incident.set_runbook_url(settings.runbook_url);
   }
-  belongs_[edge.key] = open_id_;
+  belongs_[edge.key] = id;
   ++held->live;
   const v1::Alert alert = AlertMessage(edge.key, edge.alert);
   incident.set_alerts_total(incident.alerts_total() + 1);
@@ -188,7 +204,7 @@ void IncidentBook::Fire(const AlertEdge& edge, const EdgeContext& context,
     if (context.evidence != nullptr) KeepEvidence(alert, *context.evidence, &incident);
   }
   AddEvent(held, AlertWords(alert), v1::INCIDENT_EVENT_KIND_ALERT, nullptr, now_ns);
-  Changed(open_id_, AlertWords(alert));
+  Changed(id, AlertWords(alert));
 }
 
 void IncidentBook::Renew(const AlertEdge& edge, const EdgeContext& context) {
@@ -224,7 +240,7 @@ void IncidentBook::End(const AlertEdge& edge, int64_t now_ns) {
   if (place != nullptr) *place = alert;
   AddEvent(&held->second, AlertWords(alert), v1::INCIDENT_EVENT_KIND_ALERT, nullptr, now_ns);
   Changed(id, AlertWords(alert));
-  if (id == open_id_ && held->second.live == 0) {
+  if (held->second.live == 0 && IsOpen(id)) {
     Close(id, "resolved: all its alerts have resolved", nullptr, now_ns);
   }
 }
@@ -238,28 +254,29 @@ void IncidentBook::Close(uint64_t id, std::string_view why, const Principal* by,
            by == nullptr ? v1::INCIDENT_EVENT_KIND_RESOLVED : v1::INCIDENT_EVENT_KIND_REVIEW, by,
            now_ns);
   Changed(id, "resolved");
-  open_id_ = 0;
+  open_.erase(held.incident.subject());
   test_until_ns_ = 0;
   // In order of ids: one that was opened again may be older than others that are resolved.
   resolved_.insert(std::upper_bound(resolved_.begin(), resolved_.end(), id), id);
   Retain(kIncidentsRememberedMax);
 }
 
-v1::Incident* IncidentBook::Explain() {
-  FAULTLINE_CHECK(open_id_ != 0, "only the open incident is explained");
+v1::Incident* IncidentBook::Explain(uint64_t id) {
+  FAULTLINE_CHECK(IsOpen(id), "only an open incident is explained");
   // A change that is not told is not stored either.
-  if (!OpenChanged()) Changed(open_id_, "seen with more rows");
-  v1::Incident* incident = &held_.at(open_id_).incident;
+  if (!HasChange(id)) Changed(id, "seen with more rows");
+  v1::Incident* incident = &held_.at(id).incident;
   Refresh(incident);
   return incident;
 }
 
 void IncidentBook::Note(std::string_view text, const Principal& by, int64_t now_ns) {
-  if (open_id_ == 0) return;
-  std::string words = CleanText(text, kNoteBytesMax);
-  AddEvent(&held_.at(open_id_), words, v1::INCIDENT_EVENT_KIND_CONTEXT,
-           by.kind == Principal::Kind::kDaemon ? nullptr : &by, now_ns);
-  Changed(open_id_, std::move(words));
+  const std::string words = CleanText(text, kNoteBytesMax);
+  for (const auto& [subject, id] : open_) {
+    AddEvent(&held_.at(id), words, v1::INCIDENT_EVENT_KIND_CONTEXT,
+             by.kind == Principal::Kind::kDaemon ? nullptr : &by, now_ns);
+    Changed(id, words);
+  }
 }
 
 uint64_t IncidentBook::OpenTest(const ModelSettings& settings, int64_t fire_ns, const Principal& by,
@@ -267,9 +284,9 @@ uint64_t IncidentBook::OpenTest(const ModelSettings& settings, int64_t fire_ns, 
   FAULTLINE_CHECK(model_ == kTestModelName, "only the reserved model has test incidents");
   test_until_ns_ = now_ns + fire_ns;
   ++revision_;
-  if (open_id_ != 0) {
+  if (const uint64_t open = open_id(""); open != 0) {
     Note("test alert prolonged", by, now_ns);
-    return open_id_;
+    return open;
   }
   AlertEdge edge;
   edge.key = {"test", "alert_test"};
@@ -280,18 +297,20 @@ uint64_t IncidentBook::OpenTest(const ModelSettings& settings, int64_t fire_ns, 
   edge.alert.newest.state = VerdictState::kAlarm;
   edge.alert.peak = edge.alert.newest;
   Fire(edge, {}, settings, now_ns);
-  held_.at(open_id_).incident.set_test(true);
-  return open_id_;
+  const uint64_t id = open_id("");
+  held_.at(id).incident.set_test(true);
+  return id;
 }
 
 void IncidentBook::Tick(int64_t now_ns) {
-  EndSuppression(now_ns);
+  EndSuppressions(now_ns);
   if (test_until_ns_ == 0 || now_ns < test_until_ns_) return;
   AlertEdge edge;
   edge.kind = AlertEdge::Kind::kResolved;
   edge.key = {"test", "alert_test"};
-  const v1::Alert* alert = FindAlert(&held_.at(open_id_).incident, edge.key);
-  if (alert == nullptr) return Close(open_id_, "resolved: the test is over", nullptr, now_ns);
+  const uint64_t id = open_id("");
+  const v1::Alert* alert = FindAlert(&held_.at(id).incident, edge.key);
+  if (alert == nullptr) return Close(id, "resolved: the test is over", nullptr, now_ns);
   edge.alert.state = v1::ALERT_STATE_RESOLVED;
   edge.alert.severity = alert->severity();
   edge.alert.start_ns = TimeUtil::TimestampToNanoseconds(alert->start_time());
@@ -323,7 +342,7 @@ void IncidentBook::Clear() {
   held_.clear();
   resolved_.clear();
   belongs_.clear();
-  open_id_ = 0;
+  open_.clear();
   test_until_ns_ = 0;
 }
 
@@ -374,8 +393,8 @@ void IncidentBook::TakeChanges(const Principal& by, std::vector<IncidentChange>*
   }
   pending_.clear();
   while (held_.size() > kResolvedHeldMax + open()) {
-    const auto oldest = held_.begin();
-    held_.erase(oldest->first == open_id_ ? std::next(oldest) : oldest);
+    held_.erase(std::find_if(held_.begin(), held_.end(),
+                             [this](const auto& held) { return !IsOpen(held.first); }));
     ++revision_;
   }
 }

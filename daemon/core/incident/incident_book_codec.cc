@@ -1,5 +1,7 @@
 #include <absl/strings/str_cat.h>
 
+#include <algorithm>
+
 #include "base/codec.h"
 #include "daemon/core/contract/limits.h"
 #include "daemon/core/incident/incident_book.h"
@@ -17,7 +19,11 @@ constexpr uint8_t kVersion = 1;
 void IncidentBook::Encode(std::string* bytes) const {
   Encoder out(bytes);
   out.Fixed8(kVersion);
-  out.Varint(open_id_);
+  out.Varint(open_.size());
+  for (const auto& [subject, id] : open_) {
+    out.String(subject);
+    out.Varint(id);
+  }
   out.Varint(last_id_);
   out.Varint(total_);
   out.Signed(test_until_ns_);
@@ -47,12 +53,17 @@ absl::Status IncidentBook::Decode(std::string_view bytes) {
     return absl::FailedPreconditionError("the incident book was written by a newer version");
   }
   IncidentBook book(model_, version_);
-  book.open_id_ = in.Varint();
+  const uint64_t open = in.Varint();
+  if (!in.ok() || open > kIncidentsOpenMax) return absl::DataLossError("incident book: open");
+  for (uint64_t i = 0; i < open; ++i) {
+    std::string subject(in.String());
+    book.open_[std::move(subject)] = in.Varint();
+  }
   book.last_id_ = in.Varint();
   book.total_ = in.Varint();
   book.test_until_ns_ = in.Signed();
   const uint64_t held = in.Varint();
-  if (!in.ok() || held > kResolvedHeldMax + 1) return absl::DataLossError("incident book: held");
+  if (!in.ok() || held > kResolvedHeldMax + open) return absl::DataLossError("incident book: held");
   for (uint64_t i = 0; i < held; ++i) {
     const uint64_t id = in.Varint();
     Held& entry = book.held_[id];
@@ -81,8 +92,9 @@ absl::Status IncidentBook::Decode(std::string_view bytes) {
   std::string again;
   book.Encode(&again);
   if (!in.Done() || version != kVersion || again != bytes ||
-      (book.open_id_ != 0 && !book.held_.contains(book.open_id_)) ||
-      (book.open_id_ == 0 && book.test_until_ns_ != 0)) {
+      !std::all_of(book.open_.begin(), book.open_.end(),
+                   [&](const auto& each) { return book.held_.contains(each.second); }) ||
+      (book.open_id("") == 0 && book.test_until_ns_ != 0)) {
     return absl::DataLossError("the incident book is damaged");
   }
   book.revision_ = revision_ + 1;
@@ -102,6 +114,10 @@ absl::Status IncidentBook::FinishRestore() const {
   for (const auto& [id, held] : held_) {
     if (!held.restored) {
       return absl::DataLossError(absl::StrCat("incident ", FormatIncidentId(id), " is missing"));
+    }
+    if (IsOpen(id) && open_id(held.incident.subject()) != id) {
+      return absl::DataLossError(
+          absl::StrCat("incident ", FormatIncidentId(id), " is open under another subject"));
     }
   }
   return absl::OkStatus();

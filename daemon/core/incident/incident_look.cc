@@ -195,21 +195,9 @@ void Explain(const TriageFacts& facts, v1::Incident* incident) {
   *incident->mutable_triage() = std::move(triage);
 }
 
-}  // namespace
-
-void LookAtOpenIncident(const ModelView& model, const JudgedPane* pane,
-                        const std::vector<AlertEdge>& edges, IncidentBook* book) {
-  const v1::Incident* open = book->Find(book->open_id());
-  if (open == nullptr) return;
-  const bool worse = std::any_of(edges.begin(), edges.end(), [](const AlertEdge& edge) {
-    return edge.kind != AlertEdge::Kind::kResolved;
-  });
-  const size_t panes = pane == nullptr ? 0 : PanesSinceStart(pane->stream, *open);
-  // What an alert of an older incident did is not the open one's.
-  if (!(worse && book->OpenChanged()) && !std::has_single_bit(panes)) return;
-  const std::vector<SignalView> signals = FiringSignals(model, *open);
-  if (signals.empty() && !worse) return;
-  v1::Incident* incident = book->Explain();
+// Renews what an incident says of itself.
+void Renew(const ModelView& model, const JudgedPane* pane, const std::vector<SignalView>& signals,
+           v1::Incident* incident) {
   if (SeesBeforeChange(model, *incident)) {
     const std::optional<v1::TimeEstimate> change = DateIncident(*incident, signals);
     if (change.has_value()) *incident->mutable_change_time() = *change;
@@ -221,6 +209,26 @@ void LookAtOpenIncident(const ModelView& model, const JudgedPane* pane,
     RenewEvidence(signal, since->second, incident);
   }
   Explain(FactsOf(look), incident);
+}
+
+}  // namespace
+
+void LookAtOpenIncidents(const ModelView& model, const JudgedPane* pane,
+                         const std::vector<AlertEdge>& edges, IncidentBook* book) {
+  const bool worse = std::any_of(edges.begin(), edges.end(), [](const AlertEdge& edge) {
+    return edge.kind != AlertEdge::Kind::kResolved;
+  });
+  for (const auto& [subject, id] : book->open_ids()) {
+    const v1::Incident& incident = *book->Find(id);
+    // What an alert of another incident did is not this one's.
+    const bool rose = worse && book->HasChange(id);
+    const bool own = pane != nullptr && pane->stream.subject == subject;
+    const size_t panes = own ? PanesSinceStart(pane->stream, incident) : 0;
+    if (!rose && !std::has_single_bit(panes)) continue;
+    const std::vector<SignalView> signals = FiringSignals(model, incident);
+    if (signals.empty() && !worse) continue;
+    Renew(model, pane, signals, book->Explain(id));
+  }
 }
 
 }  // namespace faultline

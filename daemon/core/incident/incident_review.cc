@@ -24,6 +24,12 @@ absl::Status ResolvedAlready(uint64_t id) {
       absl::StrCat("incident ", FormatIncidentId(id), " is resolved already"));
 }
 
+absl::Status NoLongerHeld(uint64_t id, const char* what) {
+  return absl::FailedPreconditionError(absl::StrCat("incident ", FormatIncidentId(id),
+                                                    " is resolved, and ", kResolvedHeldMax,
+                                                    " newer ones are too: ", what));
+}
+
 }  // namespace
 
 absl::Status IncidentBook::CheckCommand(uint64_t id, const Principal& by,
@@ -42,20 +48,10 @@ absl::Status IncidentBook::CheckCommand(uint64_t id, const Principal& by,
   return absl::OkStatus();
 }
 
-absl::Status IncidentBook::NoLongerHeld(uint64_t id, const char* what) {
-  return absl::FailedPreconditionError(absl::StrCat("incident ", FormatIncidentId(id),
-                                                    " is resolved, and ", kResolvedHeldMax,
-                                                    " newer ones are too: ", what));
-}
-
-void IncidentBook::AddReview(Held* held, std::string text, const Principal& by, int64_t now_ns) {
-  AddEvent(held, std::move(text), v1::INCIDENT_EVENT_KIND_REVIEW, &by, now_ns);
-}
-
 absl::Status IncidentBook::Acknowledge(uint64_t id, const Principal& by, std::string_view comment,
                                        int64_t now_ns) {
   if (absl::Status status = CheckCommand(id, by, comment); !status.ok()) return status;
-  if (id != open_id_) return ResolvedAlready(id);
+  if (!IsOpen(id)) return ResolvedAlready(id);
   Held& held = held_.at(id);
   v1::Incident& incident = held.incident;
   const std::string name = NameOf(by);
@@ -68,7 +64,8 @@ absl::Status IncidentBook::Acknowledge(uint64_t id, const Principal& by, std::st
     }
   }
   incident.set_state(v1::INCIDENT_STATE_ACKNOWLEDGED);
-  AddReview(&held, WithComment("acknowledged", comment), by, now_ns);
+  AddEvent(&held, WithComment("acknowledged", comment), v1::INCIDENT_EVENT_KIND_REVIEW, &by,
+           now_ns);
   Changed(id, absl::StrCat("acknowledged by ", name));
   return absl::OkStatus();
 }
@@ -76,7 +73,7 @@ absl::Status IncidentBook::Acknowledge(uint64_t id, const Principal& by, std::st
 absl::Status IncidentBook::Resolve(uint64_t id, const Principal& by, std::string_view comment,
                                    int64_t now_ns) {
   if (absl::Status status = CheckCommand(id, by, comment); !status.ok()) return status;
-  if (id != open_id_) return ResolvedAlready(id);
+  if (!IsOpen(id)) return ResolvedAlready(id);
   Close(id, WithComment("resolved", comment), &by, now_ns);
   return absl::OkStatus();
 }
@@ -89,7 +86,8 @@ absl::Status IncidentBook::Comment(uint64_t id, const Principal& by, std::string
   }
   const auto held = held_.find(id);
   if (held == held_.end()) return NoLongerHeld(id, "it takes no more comments");
-  AddReview(&held->second, CleanText(comment, kCommentBytesMax), by, now_ns);
+  AddEvent(&held->second, CleanText(comment, kCommentBytesMax), v1::INCIDENT_EVENT_KIND_REVIEW, &by,
+           now_ns);
   Changed(id, absl::StrCat("comment by ", NameOf(by)));
   return absl::OkStatus();
 }
@@ -97,24 +95,26 @@ absl::Status IncidentBook::Comment(uint64_t id, const Principal& by, std::string
 absl::Status IncidentBook::Reopen(uint64_t id, const Principal& by, std::string_view comment,
                                   int64_t now_ns) {
   if (absl::Status status = CheckCommand(id, by, comment); !status.ok()) return status;
-  if (id == open_id_) {
+  if (IsOpen(id)) {
     return absl::FailedPreconditionError(
         absl::StrCat("incident ", FormatIncidentId(id), " is not resolved"));
   }
-  if (open_id_ != 0) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("incident ", FormatIncidentId(open_id_), " of the same model is open"));
-  }
   const auto held = held_.find(id);
   if (held == held_.end()) return NoLongerHeld(id, "it cannot be opened again");
+  const std::string& subject = held->second.incident.subject();
+  if (const uint64_t open = JoinedBy(subject); open != 0) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("incident ", FormatIncidentId(open), " of the same model is open"));
+  }
   if (held->second.incident.test()) {
     return absl::FailedPreconditionError("a test incident is over when it is over");
   }
   resolved_.erase(std::lower_bound(resolved_.begin(), resolved_.end(), id));
-  open_id_ = id;
+  open_.emplace(subject, id);
   held->second.incident.set_state(v1::INCIDENT_STATE_OPEN);
   held->second.incident.clear_resolve_time();
-  AddReview(&held->second, WithComment("opened again", comment), by, now_ns);
+  AddEvent(&held->second, WithComment("opened again", comment), v1::INCIDENT_EVENT_KIND_REVIEW, &by,
+           now_ns);
   Changed(id, absl::StrCat("opened again by ", NameOf(by)));
   return absl::OkStatus();
 }
@@ -122,7 +122,7 @@ absl::Status IncidentBook::Reopen(uint64_t id, const Principal& by, std::string_
 absl::Status IncidentBook::Suppress(uint64_t id, int64_t until_ns, const Principal& by,
                                     std::string_view comment, int64_t now_ns) {
   if (absl::Status status = CheckCommand(id, by, comment); !status.ok()) return status;
-  if (id != open_id_) return ResolvedAlready(id);
+  if (!IsOpen(id)) return ResolvedAlready(id);
   if (until_ns > now_ns + kSuppressMaxNs) {
     return absl::InvalidArgumentError("until: expected at most 30 days ahead");
   }
@@ -134,27 +134,32 @@ absl::Status IncidentBook::Suppress(uint64_t id, int64_t until_ns, const Princip
   } else {
     held.incident.clear_suppressed_until();
   }
-  AddReview(&held, WithComment(words, comment), by, now_ns);
+  AddEvent(&held, WithComment(words, comment), v1::INCIDENT_EVENT_KIND_REVIEW, &by, now_ns);
   Changed(id, absl::StrCat(words, " by ", NameOf(by)));
   return absl::OkStatus();
 }
 
 bool IncidentBook::suppressed() const {
-  return open_id_ != 0 && held_.at(open_id_).incident.has_suppressed_until();
+  return std::any_of(open_.begin(), open_.end(), [this](const auto& open) {
+    return held_.at(open.second).incident.has_suppressed_until();
+  });
 }
 
 bool IncidentBook::Suppresses(const AlertKey& key) const {
   const auto belongs = belongs_.find(key);
-  return suppressed() && belongs != belongs_.end() && belongs->second == open_id_;
+  if (belongs == belongs_.end() || !IsOpen(belongs->second)) return false;
+  return held_.at(belongs->second).incident.has_suppressed_until();
 }
 
-void IncidentBook::EndSuppression(int64_t now_ns) {
-  if (!suppressed()) return;
-  Held& held = held_.at(open_id_);
-  if (now_ns < TimeUtil::TimestampToNanoseconds(held.incident.suppressed_until())) return;
-  held.incident.clear_suppressed_until();
-  AddEvent(&held, "suppression ended", v1::INCIDENT_EVENT_KIND_CONTEXT, nullptr, now_ns);
-  Changed(open_id_, "suppression ended");
+void IncidentBook::EndSuppressions(int64_t now_ns) {
+  for (const auto& [subject, id] : open_) {
+    Held& held = held_.at(id);
+    if (!held.incident.has_suppressed_until()) continue;
+    if (now_ns < TimeUtil::TimestampToNanoseconds(held.incident.suppressed_until())) continue;
+    held.incident.clear_suppressed_until();
+    AddEvent(&held, "suppression ended", v1::INCIDENT_EVENT_KIND_CONTEXT, nullptr, now_ns);
+    Changed(id, "suppression ended");
+  }
 }
 
 }  // namespace faultline

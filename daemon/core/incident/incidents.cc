@@ -21,7 +21,8 @@ EdgeContext ContextOf(const ModelView& model, const AlertEdge& edge, v1::SignalE
   // Scores of rows that moved mean rows unlike the reference's, whichever detector sees it.
   const bool anomaly = entry != nullptr && ConcernOf(*entry, signal->facts()) == Concern::kAnomaly;
   if (anomaly) mode = FailureMode::kUnusualInput;
-  EdgeContext context = {.failure_mode = FailureModeOf(mode, signal->facts().role)};
+  EdgeContext context = {.subject = signal->stream.subject,
+                         .failure_mode = FailureModeOf(mode, signal->facts().role)};
   const SignalState& state = signal->state();
   const bool values = state.reference != nullptr && !state.reference->empty();
   if (edge.kind != AlertEdge::Kind::kResolved && values) {
@@ -59,8 +60,8 @@ void Incidents::Apply(const ModelView& model, const JudgedPane* pane,
     const EdgeContext context = ContextOf(model, edge, &evidence);
     book_.Apply(edge, context, model.settings, now_ns);
   }
-  LookAtOpenIncident(model, pane, edges, &book_);
-  if (edges.empty() && !book_.OpenChanged()) return;
+  LookAtOpenIncidents(model, pane, edges, &book_);
+  if (edges.empty() && !book_.HasChanges()) return;
   TakeChanges(model.resolved_max, effects);
 }
 
@@ -68,7 +69,7 @@ void Incidents::TakeChanges(uint32_t resolved_max, Effects* effects) {
   book_.Retain(resolved_max);
   const size_t before = effects->incidents.size();
   book_.TakeChanges(effects->by, &effects->incidents);
-  if (bundles_.open() != 0 && bundles_.open() != book_.open_id()) bundles_.Close();
+  bundles_.CloseUnless([this](uint64_t incident) { return book_.IsOpen(incident); });
   for (size_t i = before; i < effects->incidents.size(); ++i) {
     if (effects->incidents[i].removed) bundles_.Remove(effects->incidents[i].id, effects);
   }

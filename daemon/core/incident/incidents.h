@@ -18,7 +18,7 @@
 namespace faultline {
 
 // The incidents of one version of a model with all that belongs to them: the book, the evidence
-// that is kept of the open one, and what triage needs to know beside the model's signals.
+// that is kept of the open ones, and what triage needs to know beside the model's signals.
 //
 // Operation:    per closed pane BeginPane, RememberBefore for each signal that Wants says, then
 //               TakePane; edges that come without a pane go to TakeEdges; a call that changes
@@ -40,7 +40,7 @@ class Incidents {
   // reference is with it, before alarms take panes out of it.
   void RememberBefore(const ModelSettings& settings, const SignalView& signal,
                       std::vector<FollowState> follow);
-  // The pane's evidence and edges; then the open incident is looked at again.
+  // The pane's evidence and edges; then the open incidents are looked at again.
   void TakePane(const ModelView& model, const JudgedPane& pane, const std::vector<AlertEdge>& edges,
                 int64_t now_ns, Effects* effects);
   void TakeEdges(const ModelView& model, const std::vector<AlertEdge>& edges, int64_t now_ns,
@@ -76,7 +76,7 @@ class Incidents {
   void Apply(const ModelView& model, const JudgedPane* pane, const std::vector<AlertEdge>& edges,
              int64_t now_ns, Effects* effects);
   EvidencePin MakePin(const ModelSettings& settings, const JudgedPane& pane, uint32_t signal) const;
-  EvidencePane MakeEvidencePane(const JudgedPane& pane) const;
+  EvidencePane MakeEvidencePane(const JudgedPane& pane, const BundleBook::Opened& bundle) const;
   void RecordEvidence(const ModelView& model, const JudgedPane& pane, Effects* effects);
   void PinEvidence(const ModelView& model, const JudgedPane& pane,
                    const std::vector<AlertEdge>& edges, Effects* effects);

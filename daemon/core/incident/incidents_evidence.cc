@@ -1,4 +1,4 @@
-// What is kept of a model's open incident. See bundle.h.
+// What is kept of a model's open incidents. See bundle.h.
 #include <algorithm>
 #include <cmath>
 #include <utility>
@@ -57,14 +57,15 @@ EvidencePin Incidents::MakePin(const ModelSettings& settings, const JudgedPane& 
   return pin;
 }
 
-EvidencePane Incidents::MakeEvidencePane(const JudgedPane& pane) const {
+EvidencePane Incidents::MakeEvidencePane(const JudgedPane& pane,
+                                         const BundleBook::Opened& bundle) const {
   EvidencePane made;
   made.stream = pane.stream.ordinal;
   made.number = pane.number;
   made.window_from = pane.stream.window_from;
   made.header = pane.pane.header();
   made.deposit = pane.deposit;
-  for (const BundleBook::Pinned& pinned : bundles_.pinned()) {
+  for (const BundleBook::Pinned& pinned : bundle.pinned) {
     if (pinned.stream != pane.stream.ordinal) continue;
     if (!pane.stream.signals[pinned.signal].judged()) continue;
     EvidenceEntry& entry = made.entries.emplace_back();
@@ -84,27 +85,30 @@ EvidencePane Incidents::MakeEvidencePane(const JudgedPane& pane) const {
 }
 
 void Incidents::RecordEvidence(const ModelView& model, const JudgedPane& pane, Effects* effects) {
-  // By value: pins that no longer hold are made anew.
-  std::vector<BundleBook::Pinned> all = bundles_.pinned();
-  std::erase_if(all, [&](const auto& pinned) { return pinned.stream != pane.stream.ordinal; });
-  if (all.empty()) return;
-  for (const BundleBook::Pinned& pinned : all) {
-    const SignalState& state = pane.stream.signals[pinned.signal];
-    if (!state.judged()) continue;
-    if (pinned.reference_version == state.reference->version() &&
-        pinned.config_digest == model.settings.config_digest) {
-      continue;
+  for (const auto& [incident, bundle] : bundles_.open()) {
+    // By value: pins that no longer hold are made anew.
+    std::vector<BundleBook::Pinned> all = bundle.pinned;
+    std::erase_if(all, [&](const auto& pinned) { return pinned.stream != pane.stream.ordinal; });
+    if (all.empty()) continue;
+    for (const BundleBook::Pinned& pinned : all) {
+      const SignalState& state = pane.stream.signals[pinned.signal];
+      if (!state.judged()) continue;
+      if (pinned.reference_version == state.reference->version() &&
+          pinned.config_digest == model.settings.config_digest) {
+        continue;
+      }
+      bundles_.Add(incident, pinned.signal, MakePin(model.settings, pane, pinned.signal),
+                   model.settings.config_digest, effects);
     }
-    bundles_.Add(pinned.signal, MakePin(model.settings, pane, pinned.signal),
-                 model.settings.config_digest, effects);
+    bundles_.Record(incident, MakeEvidencePane(pane, bundle), effects);
   }
-  bundles_.Record(MakeEvidencePane(pane), effects);
 }
 
-// Signals whose alerts fired join the incident, the strongest first.
+// Signals whose alerts fired join the incident of their subject, the strongest first.
 void Incidents::PinEvidence(const ModelView& model, const JudgedPane& pane,
                             const std::vector<AlertEdge>& edges, Effects* effects) {
-  if (book_.open_id() == 0) return;
+  const uint64_t incident = book_.JoinedBy(pane.stream.subject);
+  if (incident == 0) return;
   const uint32_t stream = pane.stream.ordinal;
   std::vector<std::pair<double, uint32_t>> joining;
   for (const AlertEdge& edge : edges) {
@@ -115,16 +119,16 @@ void Incidents::PinEvidence(const ModelView& model, const JudgedPane& pane,
     joining.emplace_back(std::isnan(ratio) ? 0 : -ratio, *signal);
   }
   if (joining.empty()) return;
-  bundles_.Open(book_.open_id(), effects);
-  if (bundles_.open() != book_.open_id()) return;  // It was opened again.
+  const BundleBook::Opened* bundle = bundles_.Open(incident, effects);
+  if (bundle == nullptr) return;  // It was opened again.
   std::sort(joining.begin(), joining.end());
   bool joined = false;
   for (const auto& [strength, signal] : joining) {
-    if (bundles_.Holds(stream, signal)) continue;
-    joined |= bundles_.Add(signal, MakePin(model.settings, pane, signal),
+    if (bundle->Holds(stream, signal)) continue;
+    joined |= bundles_.Add(incident, signal, MakePin(model.settings, pane, signal),
                            model.settings.config_digest, effects);
   }
-  if (joined) bundles_.Record(MakeEvidencePane(pane), effects);
+  if (joined) bundles_.Record(incident, MakeEvidencePane(pane, *bundle), effects);
 }
 
 }  // namespace faultline

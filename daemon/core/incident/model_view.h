@@ -22,7 +22,8 @@ namespace faultline {
 
 // One stream of panes, with its own numbering of panes and signals.
 struct StreamView {
-  uint32_t ordinal = 0;  // its place among the model's streams; 0 is inference rows
+  uint32_t ordinal = 0;           // its place among the model's streams; 0 is inference rows
+  std::string_view subject = {};  // of the incidents of its signals; empty for inference rows
   const Schema& schema;
   std::span<const SignalState> signals;  // in the order of the schema
   const References& references;

@@ -16,6 +16,7 @@ using google::protobuf::util::TimeUtil;
 
 StreamView ViewOf(const PaneStream& stream) {
   return {.ordinal = stream.ordinal(),
+          .subject = stream.kind().subject,
           .schema = stream.signals().schema(),
           .signals = stream.signals().states(),
           .references = stream.references(),

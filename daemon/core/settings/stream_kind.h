@@ -26,6 +26,8 @@ struct StreamKind {
   PaneSettings (*panes)(const ModelSettings& settings);
   // Of the alarm budget, against the other streams: a signal's detectors weigh so much more.
   double budget_weight = 1;
+  // Of the incidents that its alerts join or open: those of another subject are other failures.
+  std::string_view subject = {};
 };
 
 // The streams of the product; a stream's ordinal is its place. EventBatch::stream says which one a

@@ -86,6 +86,7 @@ std::map<std::string, std::string> PostedAlerts::LabelsOf(const v1::Incident& in
   labels["alertname"] = kAlertName;
   labels["model"] = CleanText(incident.model(), kNameBytesMax);
   labels["version"] = CleanText(incident.version(), kNameBytesMax);
+  if (!incident.subject().empty()) labels["subject"] = CleanText(incident.subject(), kNameBytesMax);
   labels["severity"] = SeverityWord(incident.severity());
   if (incident.test()) labels["test"] = "true";
   std::erase_if(labels, [](const auto& label) { return label.first.empty(); });

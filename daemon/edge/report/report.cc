@@ -27,8 +27,10 @@ std::string Page(const std::string& title, const std::string& body) {
 }
 
 std::string ModelHtml(const v1::Incident& incident) {
-  return Html(incident.version().empty() ? incident.model()
-                                         : incident.model() + " " + incident.version());
+  std::string text = incident.model();
+  if (!incident.version().empty()) absl::StrAppend(&text, " ", incident.version());
+  if (!incident.subject().empty()) absl::StrAppend(&text, ", ", incident.subject());
+  return Html(text);
 }
 
 std::string Badges(const v1::Incident& incident) {

@@ -186,6 +186,9 @@ TEST(IncidentText, OneLinePerChange) {
   change.set_change("psi of income fired\x07");
   EXPECT_EQ(ChangeText(change, kPlain),
             "0000700000000  open          credit 3: psi of income fired\\x07; income moved aw…\n");
+  change.mutable_incident()->set_subject("outcomes");
+  EXPECT_EQ(ChangeText(change, kPlain),
+            "0000700000000  open          credit 3, outcomes: psi of income fired\\x07; incom…\n");
 }
 
 // Wherever it is read, an incident is about one signal and began at one time.

@@ -129,6 +129,80 @@ TEST_F(IncidentBookTest, AlertsThatOverlapAreOneIncident) {
   EXPECT_EQ(book_.total(), 1u);
 }
 
+TEST_F(IncidentBookTest, EachSubjectHasAnIncidentOfItsOwn) {
+  Fire("income");
+  Apply(Edge(Kind::kFired, "delay", 0.9), {.subject = "outcomes"});
+  Apply(Edge(Kind::kFired, "accuracy", 0.4), {.subject = "outcomes"});
+  const std::vector<IncidentChange> opened = Take();
+  ASSERT_EQ(opened.size(), 2u);
+  const uint64_t rows = opened[0].id;
+  const uint64_t outcomes = opened[1].id;
+  EXPECT_EQ(opened[0].incident.subject(), "");
+  EXPECT_EQ(opened[0].incident.alerts_size(), 1);
+  EXPECT_EQ(opened[1].incident.subject(), "outcomes");
+  EXPECT_EQ(opened[1].incident.alerts_size(), 2);
+  EXPECT_EQ(book_.open(), 2u);
+  EXPECT_EQ(book_.open_id(""), rows);
+  EXPECT_EQ(book_.open_id("outcomes"), outcomes);
+  EXPECT_EQ(book_.open_id("other"), 0u);
+
+  // What happens to the model is on both timelines; what people decide is about one.
+  book_.Note("deployed", kAnn, now_);
+  EXPECT_EQ(Take().size(), 2u);
+  ASSERT_TRUE(book_.Suppress(outcomes, now_ + 60 * kSecond, kAnn, "", now_).ok());
+  EXPECT_EQ(TakeOne().id, outcomes);
+  EXPECT_TRUE(book_.Suppresses({"delay", "psi"}));
+  EXPECT_FALSE(book_.Suppresses({"income", "psi"}));
+
+  // Over a restart both go on.
+  std::string bytes;
+  book_.Encode(&bytes);
+  IncidentBook restored("credit", "7");
+  ASSERT_TRUE(restored.Decode(bytes).ok());
+  EXPECT_FALSE(restored.FinishRestore().ok());
+  restored.Restore(rows, *book_.Find(rows));
+  restored.Restore(outcomes, *book_.Find(outcomes));
+  ASSERT_TRUE(restored.FinishRestore().ok());
+  std::string again;
+  restored.Encode(&again);
+  EXPECT_EQ(again, bytes);
+  book_ = std::move(restored);
+
+  // One resolves; the other stays open, and gives way to none.
+  End("income");
+  EXPECT_EQ(TakeOne().incident.state(), v1::INCIDENT_STATE_RESOLVED);
+  EXPECT_EQ(book_.open_id(""), 0u);
+  EXPECT_EQ(book_.open_id("outcomes"), outcomes);
+  ASSERT_TRUE(book_.Reopen(rows, kAnn, "", now_).ok()) << "that of another subject is open";
+  ASSERT_TRUE(book_.Resolve(outcomes, kAnn, "", now_).ok());
+  Apply(Edge(Kind::kFired, "recall", 0.4), {.subject = "outcomes"});
+  Take();
+  EXPECT_EQ(book_.open(), 2u);
+  EXPECT_TRUE(absl::IsFailedPrecondition(book_.Reopen(outcomes, kAnn, "", now_)));
+}
+
+TEST_F(IncidentBookTest, AnAlertOfOneSubjectTooManyJoinsAnother) {
+  for (size_t i = 0; i <= kIncidentsOpenMax; ++i) {
+    const std::string subject = "subject " + std::to_string(100 + i);
+    Apply(Edge(Kind::kFired, "signal " + std::to_string(i), 0.4), {.subject = subject});
+  }
+  const std::vector<IncidentChange> changes = Take();
+  ASSERT_EQ(changes.size(), kIncidentsOpenMax);
+  EXPECT_EQ(changes[0].incident.subject(), "subject 100");
+  EXPECT_EQ(changes[0].incident.alerts_size(), 2);
+}
+
+TEST_F(IncidentBookTest, AnIncidentThatIsOpenUnderAnotherSubjectIsDamage) {
+  Apply(Edge(Kind::kFired, "delay", 0.9), {.subject = "outcomes"});
+  v1::Incident incident = TakeOne().incident;
+  std::string bytes;
+  book_.Encode(&bytes);
+  incident.set_subject("other");
+  ASSERT_TRUE(book_.Decode(bytes).ok());
+  book_.Restore(book_.open_id("outcomes"), incident);
+  EXPECT_TRUE(absl::IsDataLoss(book_.FinishRestore()));
+}
+
 TEST_F(IncidentBookTest, NextAlertOpensAnotherEvenInTheSameSecond) {
   Fire("income");
   End("income");

@@ -70,7 +70,7 @@ void Step(uint64_t what, uint64_t which, uint64_t newest, int64_t now_ns, Incide
   v1::SignalEvidence evidence;
   evidence.set_signal(signal);
   evidence.set_window_rows(static_cast<uint64_t>(now_ns));
-  const EdgeContext context{.evidence = &evidence};
+  const EdgeContext context{.subject = which % 2 == 0 ? "" : "outcomes", .evidence = &evidence};
   const ModelSettings settings;
   switch (what) {
     case 0:

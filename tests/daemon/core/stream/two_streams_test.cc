@@ -2,10 +2,12 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "daemon/core/settings/stream_kind.h"
 #include "daemon/core/stream/pane_stream.h"
+#include "storage/tables/incident_id.h"
 #include "storage/tables/keys.h"
 #include "tests/daemon/core/core_run.h"
 
@@ -25,9 +27,10 @@ PaneSettings OutcomePanes(const ModelSettings& settings) {
           .rolling_panes = settings.rolling_panes};
 }
 
-std::shared_ptr<const Settings> TwoStreams(double weight = 1) {
+// `subject`: of the incidents of outcomes.
+std::shared_ptr<const Settings> TwoStreams(double weight = 1, std::string_view subject = "") {
   static std::vector<std::vector<StreamKind>> kept;
-  kept.push_back({StreamKinds().front(), {"outcomes", OutcomePanes, weight}});
+  kept.push_back({StreamKinds().front(), {"outcomes", OutcomePanes, weight, subject}});
   auto settings = std::make_shared<Settings>(*MakeSettings(R"(
     defaults {
       pane { length: "60s" } window_panes: 5 reference { learn_rows: 500 }
@@ -90,6 +93,72 @@ TEST(TwoStreamsTest, TheirAlertsShareTheIncidentsOfTheModel) {
     loss |= alert.signal() == "loss";
   }
   EXPECT_TRUE(income && loss) << incident.DebugString();
+}
+
+// The open incident of a subject, or null.
+const v1::Incident* OpenOf(const CoreRun& run, const std::string& subject) {
+  for (const auto& [id, incident] : run.incidents()) {
+    if (incident.state() != v1::INCIDENT_STATE_RESOLVED && incident.subject() == subject) {
+      return &incident;
+    }
+  }
+  return nullptr;
+}
+
+size_t EvidenceOf(const CoreRun& run, const v1::Incident& incident, Table table) {
+  size_t records = 0;
+  for (const auto& [bytes, value] : run.stored()) {
+    const auto key = ParseKey(bytes);
+    records += key->table == table && FormatIncidentId(key->incident_id) == incident.id() ? 1 : 0;
+  }
+  return records;
+}
+
+TEST(TwoStreamsTest, OneWithASubjectOfItsOwnHasIncidentsOfItsOwn) {
+  const auto settings = TwoStreams(1, "outcomes");
+  CoreRun run(settings);
+  CoreRun broken(settings);
+  const auto both = [&](int minute, double inference_shift, double outcome_shift) {
+    Minute(&run, minute, inference_shift, outcome_shift);
+    Minute(&broken, minute, inference_shift, outcome_shift);
+    broken.Restart();
+  };
+  int minute = 0;
+  while (minute < 25) both(minute++, 0, 0);
+  while (minute < 30) both(minute++, 0, 4);
+  while (minute < 40) both(minute++, 4, 4);
+  run.Cut();
+  const v1::Incident* inference = OpenOf(run, "");
+  const v1::Incident* outcomes = OpenOf(run, "outcomes");
+  ASSERT_TRUE(run.incidents().size() == 2 && inference != nullptr && outcomes != nullptr);
+  EXPECT_EQ(run.Snapshot()->incidents_open, 2u);
+  for (const v1::Alert& alert : inference->alerts()) EXPECT_EQ(alert.signal(), "income");
+  for (const v1::Alert& alert : outcomes->alerts()) EXPECT_EQ(alert.signal(), "loss");
+  for (const v1::Incident* incident : {inference, outcomes}) {
+    EXPECT_TRUE(incident->has_triage() && incident->has_change_time()) << incident->subject();
+    EXPECT_GE(EvidenceOf(run, *incident, Table::kEvidence), 1u);
+    EXPECT_GE(EvidenceOf(run, *incident, Table::kEvidencePane), 2u);
+  }
+
+  // A person resolves one; the other goes on gathering evidence.
+  uint64_t id = 0;
+  for (const auto& [each, incident] : run.incidents()) id = incident.subject().empty() ? each : id;
+  for (CoreRun* each : {&run, &broken}) {
+    ASSERT_TRUE(each->Run(ResolveIncident{id, ""}).status.ok());
+  }
+  const size_t before = EvidenceOf(run, *outcomes, Table::kEvidencePane);
+  both(minute++, 4, 4);
+  run.Cut();
+  EXPECT_EQ(OpenOf(run, ""), nullptr);
+  ASSERT_NE(OpenOf(run, "outcomes"), nullptr);
+  EXPECT_GT(EvidenceOf(run, *OpenOf(run, "outcomes"), Table::kEvidencePane), before);
+  // Everything that restarts in between stored is the same.
+  broken.Cut();
+  EXPECT_EQ(run.stored(), broken.stored());
+  ASSERT_EQ(run.incidents().size(), broken.incidents().size());
+  for (const auto& [each, incident] : run.incidents()) {
+    EXPECT_EQ(incident.SerializeAsString(), broken.incidents().at(each).SerializeAsString());
+  }
 }
 
 TEST(TwoStreamsTest, ARestartAnywhereChangesNothing) {

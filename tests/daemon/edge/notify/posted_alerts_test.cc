@@ -75,6 +75,18 @@ TEST(PostedAlerts, OneAlertPerIncidentWithItsAddress) {
   EXPECT_EQ(sent[0].at("endsAt"), "2023-11-14T22:17:20+00:00") << "four resends from now";
 }
 
+TEST(PostedAlerts, TwoSubjectsOfAModelAreTwoAlerts) {
+  PostedAlerts alerts = Make();
+  v1::Incident outcomes = MakeIncident("0000700000001");
+  outcomes.set_subject("outcomes");
+  ASSERT_TRUE(alerts.Apply(MakeIncident("0000700000000"), 0, kWall));
+  ASSERT_TRUE(alerts.Apply(outcomes, 0, kWall));
+  const json::array sent = Parse(alerts.Take(0, kWall));
+  ASSERT_EQ(sent.size(), 2u);
+  EXPECT_EQ(Text(sent[0], "labels", "subject"), "outcomes");
+  EXPECT_EQ(Text(sent[1], "labels", "subject"), "(none)");
+}
+
 TEST(PostedAlerts, GoesOnBeingSentUntilItResolvesAndThenUntilThatIsTaken) {
   PostedAlerts alerts = Make();
   v1::Incident incident = MakeIncident("0000700000000");

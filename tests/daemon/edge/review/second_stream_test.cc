@@ -1,8 +1,12 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <deque>
+#include <map>
 #include <memory>
+#include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/clock.h"
@@ -29,8 +33,11 @@ PaneSettings OutcomePanes(const ModelSettings& settings) {
       .rows = 50, .window_panes = 3, .learn_rows = 150, .rolling_panes = settings.rolling_panes};
 }
 
-std::shared_ptr<const Settings> TwoStreams() {
-  static const std::vector<StreamKind> kinds = {StreamKinds().front(), {"outcomes", OutcomePanes}};
+// `subject`: of the incidents of outcomes.
+std::shared_ptr<const Settings> TwoStreams(std::string_view subject = "") {
+  static std::deque<std::vector<StreamKind>> kept;
+  const std::vector<StreamKind>& kinds = kept.emplace_back(
+      std::vector<StreamKind>{StreamKinds().front(), {"outcomes", OutcomePanes, 1, subject}});
   v1::Config config;
   config.set_data_folder("/nonexistent");
   config.set_shards(1);
@@ -132,6 +139,77 @@ TEST(SecondStreamTest, IsCommittedRestoredReplayedAndShown) {
     income |= series.signal() == "income";
   }
   EXPECT_TRUE(loss && income) << scores.DebugString();
+}
+
+template <typename Request, typename Response>
+void Call(v1::IncidentService::Stub* stub,
+          grpc::Status (v1::IncidentService::Stub::*method)(grpc::ClientContext*, const Request&,
+                                                            Response*),
+          const Request& request, Response* response) {
+  grpc::ClientContext context;
+  response->Clear();
+  const grpc::Status status = (stub->*method)(&context, request, response);
+  EXPECT_TRUE(status.ok()) << status.error_message();
+}
+
+// Two failures of one model that have nothing to do with each other.
+TEST(SecondStreamTest, WithASubjectOfItsOwnHasIncidentsOfItsOwn) {
+  using Stub = v1::IncidentService::Stub;
+  const auto settings = TwoStreams("outcomes");
+  std::unique_ptr<Store> left;
+  {
+    ReviewServer first(settings, NewMemoryStore());
+    Feed(&first, kInferenceStream, "income", 500, 0);
+    Feed(&first, kOutcomeStream, "loss", 350, 0);
+    Feed(&first, kOutcomeStream, "loss", 225, 1'000);
+    Feed(&first, kInferenceStream, "income", 250, 1'000);
+    left = Killed(*first.store());
+  }
+  ReviewServer server(settings, std::move(left));
+  Feed(&server, kOutcomeStream, "loss", 225, 1'000);
+  Feed(&server, kInferenceStream, "income", 250, 1'000);
+
+  const auto stub = v1::IncidentService::NewStub(server.channel());
+  v1::ListIncidentsResponse listed;
+  ASSERT_TRUE(WaitUntil([&] {
+    Call(stub.get(), &Stub::ListIncidents, v1::ListIncidentsRequest(), &listed);
+    return listed.incidents_size() == 2;
+  }));
+  std::map<std::string, std::string> ids;
+  for (const v1::Incident& incident : listed.incidents()) {
+    ids[incident.subject()] = incident.id();
+    v1::ReplayIncidentRequest request;
+    request.set_id(incident.id());
+    v1::ReplayIncidentResponse replayed;
+    Call(stub.get(), &Stub::ReplayIncident, request, &replayed);
+    EXPECT_TRUE(replayed.identical()) << replayed.DebugString();
+    EXPECT_GE(replayed.verdicts(), 3u);
+    for (const v1::ReplaySeries& series : replayed.series()) {
+      EXPECT_EQ(series.signal(), incident.subject().empty() ? "income" : "loss");
+    }
+  }
+  ASSERT_TRUE(ids.size() == 2 && ids.contains("") && ids.contains("outcomes"));
+
+  // A watch begins with both.
+  grpc::ClientContext context;
+  const auto watch = stub->WatchIncidents(&context, v1::WatchIncidentsRequest());
+  std::set<std::string> watched;
+  v1::WatchIncidentsResponse change;
+  while (watched.size() < 2 && watch->Read(&change)) watched.insert(change.incident().subject());
+  EXPECT_EQ(watched, (std::set<std::string>{"", "outcomes"}));
+  context.TryCancel();
+
+  // A decision about one leaves the other as it is.
+  v1::ResolveIncidentRequest resolve;
+  resolve.set_id(ids.at(""));
+  v1::ResolveIncidentResponse resolved;
+  Call(stub.get(), &Stub::ResolveIncident, resolve, &resolved);
+  EXPECT_EQ(resolved.incident().state(), v1::INCIDENT_STATE_RESOLVED);
+  v1::GetIncidentRequest get;
+  get.set_id(ids.at("outcomes"));
+  v1::GetIncidentResponse other;
+  Call(stub.get(), &Stub::GetIncident, get, &other);
+  EXPECT_EQ(other.incident().state(), v1::INCIDENT_STATE_OPEN);
 }
 
 }  // namespace
