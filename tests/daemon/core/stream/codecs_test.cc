@@ -218,7 +218,8 @@ TEST(CodecsTest, ClocksThatWouldOverflowAreRefused) {
 }
 
 TEST(CodecsTest, DerivedSignalsAreNumbers) {
-  const auto takes = [](v1::SignalType type, Derivation derivation, int64_t source) {
+  const auto takes = [](v1::SignalType type, Derivation derivation, int64_t source,
+                        const char* transform = "norm") {
     std::string bytes;
     Encoder out(&bytes);
     out.Varint(2);
@@ -232,7 +233,7 @@ TEST(CodecsTest, DerivedSignalsAreNumbers) {
     out.Fixed8(static_cast<uint8_t>(derivation));
     if (derivation != Derivation::kNone) {
       out.Fixed8(0);  // owned
-      out.String("norm");
+      out.String(transform);
       out.Signed(source);
     }
     return AgainBy(Schema())(bytes).has_value();
@@ -244,6 +245,8 @@ TEST(CodecsTest, DerivedSignalsAreNumbers) {
   EXPECT_FALSE(takes(v1::SIGNAL_TYPE_CATEGORICAL, Derivation::kColumn, 0));
   EXPECT_FALSE(takes(v1::SIGNAL_TYPE_NUMERIC, Derivation::kFitted, 0));
   EXPECT_FALSE(takes(v1::SIGNAL_TYPE_NUMERIC, Derivation::kColumn, 1)) << "not before it";
+  EXPECT_FALSE(takes(v1::SIGNAL_TYPE_NUMERIC, Derivation::kColumn, 0, "unknown"));
+  EXPECT_FALSE(takes(v1::SIGNAL_TYPE_NUMERIC, Derivation::kFitted, -1, "")) << "by no transform";
 }
 
 TEST(CodecsTest, SpanOfScores) {
