@@ -125,7 +125,7 @@ std::vector<HttpRoute> DaemonHttp::Impl::Routes() {
   const auto front = [this](const HttpRequest&, const HttpReply& reply) {
     reply(FrontPage(parts.grpc_address));
   };
-  const auto metrics = [this](const HttpRequest&, const HttpReply& reply) {
+  const auto metrics_page = [this](const HttpRequest&, const HttpReply& reply) {
     reply({200, "text/plain; version=0.0.4; charset=utf-8", Page()});
   };
   const auto reload = [this](const HttpRequest&, const HttpReply& reply) {
@@ -140,7 +140,7 @@ std::vector<HttpRoute> DaemonHttp::Impl::Routes() {
   const HttpHandler ready = ProbeHandler("ready", [this] { return Ready(); });
   return {
       {.path = "/", .handler = front, .run = HttpRun::kAtOnce},
-      {.path = "/metrics", .handler = metrics, .run = HttpRun::kShared},
+      {.path = "/metrics", .handler = metrics_page, .run = HttpRun::kShared},
       {.path = "/-/healthy", .handler = healthy, .run = HttpRun::kAtOnce},
       {.path = "/-/ready", .handler = ready, .run = HttpRun::kAtOnce},
       {.path = "/-/reload", .handler = reload, .methods = HttpMethods::kPostOrPut},

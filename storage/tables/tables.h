@@ -141,7 +141,18 @@ inline constexpr KeyField kName{"name", &Key::global};
 }  // namespace key_field
 
 namespace table_lines {
-using namespace key_field;
+using key_field::kBlock;
+using key_field::kChunk;
+using key_field::kIncident;
+using key_field::kIndex;
+using key_field::kModelHash;
+using key_field::kName;
+using key_field::kPane;
+using key_field::kProducer;
+using key_field::kSequence;
+using key_field::kSignal;
+using key_field::kStream;
+using key_field::kVersion;
 using enum TableOwner;
 using enum TableRead;
 using enum TableOrigin;
@@ -152,13 +163,13 @@ inline constexpr std::array kAll = std::to_array<TableDescriptor>({
     {T::kIncidentBook, "incident book", 1, kModel, {kModelHash}, kAtStart, kPeople},
     {T::kIncidentChange, "incident change", 1, kIncidents, {kSequence}, kOnDemand, kPeople},
     {T::kDetectorState, "detector state", 1, kModel, {kModelHash, kStream, kBlock}},
-    {T::kEvidence, "evidence", 2, kModel, {kIncident, kIndex}, kOnDemand, kPeople},
-    {T::kTransform, "transform", 2, kModel, {kModelHash, kStream, kSignal, kIndex}},
+    {T::kEvidence, "evidence", 1, kModel, {kIncident, kIndex}, kOnDemand, kPeople},
+    {T::kTransform, "transform", 1, kModel, {kModelHash, kStream, kSignal, kIndex}},
     {T::kGlobal, "global", 1, kDaemon, {kName}},
     {T::kScoreHistory, "score history", 1, kModel, {kModelHash, kPane, kStream, kBlock}},
     {T::kIncident, "incident", 1, kIncidents, {kIncident}, kAtStart, kPeople},
     {T::kLearningRows, "learning rows", 1, kModel, {kModelHash, kStream, kSignal, kChunk}},
-    {T::kModel, "model", 2, kModel, {kModelHash}},
+    {T::kModel, "model", 1, kModel, {kModelHash}},
     {T::kBundles, "bundles", 1, kModel, {kModelHash}, kAtStart, kPeople},
     {T::kOpenPane, "open pane", 1, kModel, {kModelHash, kStream, kPane, kBlock}},
     {T::kClosedPane, "closed pane", 1, kModel, {kModelHash, kStream, kPane, kBlock}},

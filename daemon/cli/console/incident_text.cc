@@ -177,7 +177,7 @@ std::string TimelineText(const v1::Incident& incident, const Style& style) {
 }
 
 // The model, with the subject if it is not the rows of inference.
-std::string ModelText(const v1::Incident& incident) {
+std::string ModelAndSubject(const v1::Incident& incident) {
   const std::string model = ModelText(incident.model(), incident.version());
   return incident.subject().empty() ? model : model + ", " + Printable(incident.subject());
 }
@@ -213,7 +213,7 @@ std::string ListText(const v1::ListIncidentsResponse& incidents, const Style& st
   for (const v1::Incident& incident : incidents.incidents()) {
     std::vector<Cell> row = {Printable(incident.id()),
                              {StateWord(incident.state()), ColourOf(incident.state())},
-                             ModelText(incident),
+                             ModelAndSubject(incident),
                              TimeCell(ToNs(BeganTime(incident)))};
     if (wide) {
       row.emplace_back(SeverityWord(incident.severity()), ColourOf(incident.severity()));
@@ -233,7 +233,7 @@ std::string IncidentText(const v1::Incident& incident, const Style& style) {
       ModeWords(incident.failure_mode()), incident.test() ? "  (test)" : "", "\n");
   out += Wrap(Printable(Headline(incident)), style.width, "  ");
   out += "\n";
-  out += Field("model", ModelText(incident), style);
+  out += Field("model", ModelAndSubject(incident), style);
   out += BeganText(incident, style);
   out += Field("opened", TimeText(ToNs(incident.open_time())), style);
   if (incident.has_resolve_time()) {
@@ -260,7 +260,7 @@ std::string ChangeText(const v1::WatchIncidentsResponse& change, const Style& st
   const std::string head = absl::StrCat(
       Printable(incident.id()), "  ",
       PaintIf(style, ColourOf(incident.state()), Fit(StateWord(incident.state()), 12)), "  ");
-  std::string text = ModelText(incident) + ": " + Printable(change.change());
+  std::string text = ModelAndSubject(incident) + ": " + Printable(change.change());
   if (!incident.summary().empty()) text += "; " + Printable(Headline(incident));
   const size_t used = DisplayWidth(Printable(incident.id())) + 16;
   const size_t room = style.width > used + 20 ? style.width - used : 20;

@@ -23,21 +23,21 @@ class LogTest : public ::testing::Test {
 };
 
 TEST_F(LogTest, TextHasTimeLevelMessageAndFields) {
-  testing::internal::CaptureStderr();
+  ::testing::internal::CaptureStderr();
   Log(LogLevel::kWarn, "the store is slow", {{"folder", "/var/lib"}, {"ms", 12}, {"why", "a b"}});
-  EXPECT_THAT(testing::internal::GetCapturedStderr(),
+  EXPECT_THAT(::testing::internal::GetCapturedStderr(),
               MatchesRegex("[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}\\.[0-9]{3}Z warning the store is "
                            "slow folder=/var/lib ms=12 why=\"a b\"\n"));
 }
 
 TEST_F(LogTest, LinesBelowTheLevelAreNotWritten) {
-  testing::internal::CaptureStderr();
+  ::testing::internal::CaptureStderr();
   Log(LogLevel::kDebug, "level test: too low");
   ConfigureLog(LogLevel::kDebug, false);
   Log(LogLevel::kDebug, "level test: now shown");
   ConfigureLog(LogLevel::kError, false);
   Log(LogLevel::kWarn, "level test: too low again");
-  const std::string text = testing::internal::GetCapturedStderr();
+  const std::string text = ::testing::internal::GetCapturedStderr();
   EXPECT_THAT(text, HasSubstr("debug level test: now shown\n"));
   EXPECT_EQ(text.find("too low"), std::string::npos);
 }
@@ -68,10 +68,10 @@ TEST_F(LogTest, NeitherFormatShowsAnUnsafeCharacter) {
 
 TEST_F(LogTest, JsonIsJsonWhateverGoesIn) {
   ConfigureLog(LogLevel::kInfo, true);
-  testing::internal::CaptureStderr();
+  ::testing::internal::CaptureStderr();
   Log(LogLevel::kError, "json \"test\"\r\n",
       {{"text", "\x01\\ \xFF \xC3\xA9"}, {"whole", -3}, {"real", 0.5}, {"none", 0.0 / 0.0}});
-  const std::string line = testing::internal::GetCapturedStderr();
+  const std::string line = ::testing::internal::GetCapturedStderr();
   EXPECT_EQ(line.find('\n'), line.size() - 1);
   const boost::json::object object = boost::json::parse(line).as_object();
   EXPECT_EQ(object.at("level").as_string(), "error");
@@ -99,10 +99,10 @@ TEST_F(LogTest, TheLimitDropsCountsAndTellsLater) {
 }
 
 TEST_F(LogTest, AStormIsLimited) {
-  testing::internal::CaptureStderr();
+  ::testing::internal::CaptureStderr();
   const uint64_t before = LogLinesDropped();
   for (int i = 0; i < 1000; ++i) Log(LogLevel::kWarn, "storm test", {{"i", i}});
-  const std::string text = testing::internal::GetCapturedStderr();
+  const std::string text = ::testing::internal::GetCapturedStderr();
   const auto lines = static_cast<uint64_t>(std::count(text.begin(), text.end(), '\n'));
   EXPECT_GE(lines, LogLimit::kBurst);
   EXPECT_EQ(LogLinesDropped() - before, 1000 - lines);

@@ -17,7 +17,7 @@ using testing::WaitUntil;
 
 class RetryQueueTest : public ::testing::Test {
  protected:
-  // Somebody who gets in once `may` is true.
+  // An attempt that succeeds once `may` is true.
   void Join(const std::string& name, const std::atomic<bool>& may) {
     queue_.Join([this, name, &may] {
       if (!may) return false;
@@ -39,7 +39,7 @@ class RetryQueueTest : public ::testing::Test {
   RetryQueue queue_{&intake_};
 };
 
-TEST_F(RetryQueueTest, NobodyIsOvertakenByThoseWhoCouldGoAsWell) {
+TEST_F(RetryQueueTest, AttemptsSucceedInOrder) {
   std::vector<std::string> expected;
   for (int i = 0; i < 10; ++i) {
     Join(std::to_string(i), yes_);
@@ -50,7 +50,7 @@ TEST_F(RetryQueueTest, NobodyIsOvertakenByThoseWhoCouldGoAsWell) {
   EXPECT_TRUE(WaitUntil([&] { return queue_.empty(); }));
 }
 
-TEST_F(RetryQueueTest, WhoHoldsItsShareDoesNotHoldUpTheNext) {
+TEST_F(RetryQueueTest, AnAttemptThatFailsDoesNotBlockTheNext) {
   Join("loud", loud_may_);
   for (const char* name : {"b", "c", "d", "e", "f"}) Join(name, yes_);
   ASSERT_TRUE(WaitUntil([&] { return In().size() == 5; }));
