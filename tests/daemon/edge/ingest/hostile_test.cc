@@ -161,7 +161,7 @@ TEST_F(HostileTest, WhoNeverReadsAcknowledgementsIsStoppedAtABound) {
   EXPECT_TRUE(Log(request, &response).ok());
 }
 
-TEST_F(HostileTest, AStreamThatDiesWhileItWaitsLeavesTheLine) {
+TEST_F(HostileTest, AStreamThatDiesWhileItWaitsLeavesTheRetryQueue) {
   Serve();
   intake_.set_full(true);
   const v1::InferenceBatch batch = NumbersBatch(10);
@@ -171,7 +171,7 @@ TEST_F(HostileTest, AStreamThatDiesWhileItWaitsLeavesTheLine) {
     ASSERT_TRUE(Eventually([&] { return intake_.waiters() > 0; }));
   }
   intake_.set_full(false);
-  EXPECT_TRUE(Eventually([&] { return service_->hub()->line.empty(); }));
+  EXPECT_TRUE(Eventually([&] { return service_->hub()->retry_queue.empty(); }));
 }
 
 // While the store is broken there are no callbacks, perhaps for days.
