@@ -6,8 +6,8 @@
 
 namespace faultline {
 
-// Damage in RocksDB's write-ahead logs of a folder, found by their format: blocks of 32 KiB, records
-// of [masked CRC-32C u32][length u16][type u8] payload.
+// Damage in RocksDB's write-ahead logs of a folder, found by their format: blocks of 32 KiB of
+// records, each [masked CRC-32C u32][length u16][type u8] payload.
 struct WalDamage {
   // The first file with bytes that are not a record, and where; empty if there is no such file. A
   // log that just ends, even within a record, is not damaged.

@@ -16,8 +16,8 @@ namespace faultline {
 // being silenced. A person's acknowledgement changes nothing; while a person suppresses the
 // incident, its alert ends.
 //
-// An alert is its labels: alertname, model, version, subject, severity, test, those of the owner and of the
-// configuration. When they change (the severity rises), the old alert ends and a new one begins.
+// An alert is its labels: alertname, model, version, subject, severity, test, those of the owner and
+// of the configuration. When they change (the severity rises), the old alert ends and a new one begins.
 // What else there is to say is in annotations, and generatorURL leads to the report.
 //
 // Operation:    what goes on is due at once and then every resend_ns, with an end four times that

@@ -133,7 +133,7 @@ TEST(AdminService, CommandsCarryTheNameThatTheCallerClaims) {
   EXPECT_FALSE(event.who().authenticated());
   test.set_actor(std::string(129, 'a'));
   EXPECT_EQ(Call(stub.get(), &Stub::TestAlert, test, &tested).error_message(),
-            "actor: has 129 bytes, at most 128 are taken");
+            "actor: has 129 bytes, the limit is 128");
 
   v1::ReloadConfigRequest reload;
   reload.set_actor("bob");
