@@ -1,5 +1,6 @@
 #include "daemon/core/signal/schema.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/check.h"
@@ -170,23 +171,38 @@ bool ColumnPlan::Fits(const EventBatch& batch) const {
 
 void ColumnPlan::Make(const EventBatch& batch, const Schema& schema) {
   columns_.clear();
-  column_of_.assign(schema.size(), -1);
+  sent_.clear();
+  derived_.clear();
+  std::vector<int32_t> column_of(schema.size(), -1);
   for (size_t i = 0; i < batch.columns.size(); ++i) {
     const Column& column = batch.columns[i];
     columns_.push_back({column.name, column.type});
     const std::optional<uint32_t> signal = schema.Find(column.name);
     if (!signal.has_value() || ColumnTypeOf(schema[*signal].type) != column.type) continue;
-    column_of_[*signal] = static_cast<int32_t>(i);
+    column_of[*signal] = static_cast<int32_t>(i);
   }
-  // What is derived from a column alone comes with it.
+  // A signal derived from one column comes with that column.
   for (uint32_t signal = 0; signal < schema.size(); ++signal) {
-    if (schema[signal].source >= 0) column_of_[signal] = column_of_[schema[signal].source];
+    const SignalFacts& facts = schema[signal];
+    if (!facts.column()) continue;
+    const int32_t column = column_of[facts.derived() ? facts.source : signal];
+    if (column < 0) continue;
+    (facts.derived() ? derived_ : sent_).push_back({signal, static_cast<uint32_t>(column)});
   }
   made_ = true;
 }
 
+std::optional<uint32_t> ColumnPlan::ColumnOf(uint32_t signal) const {
+  for (const std::vector<Place>* places : {&sent_, &derived_}) {
+    const auto place = std::ranges::lower_bound(*places, signal, {}, &Place::signal);
+    if (place != places->end() && place->signal == signal) return place->column;
+  }
+  return std::nullopt;
+}
+
 size_t ColumnPlan::memory_bytes() const {
-  size_t bytes = column_of_.capacity() * sizeof(int32_t) + columns_.capacity() * sizeof(Seen);
+  size_t bytes =
+      (sent_.capacity() + derived_.capacity()) * sizeof(Place) + columns_.capacity() * sizeof(Seen);
   for (const Seen& seen : columns_) bytes += seen.name.capacity();
   return bytes;
 }

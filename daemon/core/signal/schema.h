@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -91,8 +92,16 @@ class ColumnPlan {
   void Make(const EventBatch& batch, const Schema& schema);
   void Forget() { made_ = false; }
 
-  // Index of the column, or -1 if the batch does not have it.
-  int32_t ColumnOf(uint32_t signal) const { return column_of_[signal]; }
+  struct Place {
+    uint32_t signal;
+    uint32_t column;
+  };
+  // Signals that are a column of the batch, in the order of signals.
+  std::span<const Place> sent() const { return sent_; }
+  // Signals that a column transform makes of a column of the batch, in the order of signals.
+  std::span<const Place> derived() const { return derived_; }
+  // The column of a sent signal, or of the source of a derived one. Null: the batch has none.
+  std::optional<uint32_t> ColumnOf(uint32_t signal) const;
   size_t memory_bytes() const;
 
  private:
@@ -102,7 +111,8 @@ class ColumnPlan {
   };
   bool made_ = false;
   std::vector<Seen> columns_;
-  std::vector<int32_t> column_of_;
+  std::vector<Place> sent_;
+  std::vector<Place> derived_;
 };
 
 }  // namespace faultline

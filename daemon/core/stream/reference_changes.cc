@@ -255,7 +255,7 @@ absl::Status ReferenceChanges::Install(const std::vector<std::unique_ptr<EventBa
   plan.Make(*batches.front(), signals.schema());
   std::vector<uint32_t> taken;
   for (uint32_t signal = 0; signal < signals.size(); ++signal) {
-    const bool sent = plan.ColumnOf(signal) >= 0;
+    const bool sent = plan.ColumnOf(signal).has_value();
     if (sent && !signals[signal].ignored && signals.facts(signal).counted())
       taken.push_back(signal);
   }
@@ -268,8 +268,7 @@ absl::Status ReferenceChanges::Install(const std::vector<std::unique_ptr<EventBa
     const SignalFacts& facts = signals.facts(signal);
     auto imported = std::make_unique<LearningRows>(SummaryType(facts));
     for (const auto& batch : batches) {
-      AddImported(*batch, batch->columns[static_cast<size_t>(plan.ColumnOf(signal))], facts,
-                  imported.get());
+      AddImported(*batch, batch->columns[*plan.ColumnOf(signal)], facts, imported.get());
     }
     StopLearning(signal);
     stream_.references.KeepPrevious(signal);

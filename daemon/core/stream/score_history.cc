@@ -101,13 +101,16 @@ void ScoreHistory::Add(uint32_t signal, const SignalReading& reading, int64_t en
     EndSpan(effects);
     span_ = span;
   }
-  const uint32_t block = signal / kBlockSignals;
+  const uint32_t index = signal / kBlockSignals;
   for (const DetectorReading& detector : reading.readings) {
     const Verdict& verdict = detector.verdict;
     // Detectors that cannot alarm would be most of it.
     if (std::isnan(verdict.threshold)) continue;
-    std::pair<std::string, std::string> key(reading.name, detector.detector);
-    const auto [place, first] = open_[block].try_emplace(std::move(key));
+    SpanBlock& block = open_[index];
+    const std::pair<std::string_view, std::string_view> names(reading.name, detector.detector);
+    auto place = block.find(names);
+    const bool first = place == block.end();
+    if (first) place = block.try_emplace(SpanBlock::key_type(names)).first;
     SpanScores& scores = place->second;
     const double score = verdict.score;
     if (!std::isnan(score)) {
@@ -121,7 +124,7 @@ void ScoreHistory::Add(uint32_t signal, const SignalReading& reading, int64_t en
     }
     scores.state = verdict.state;
     ++scores.verdicts;
-    dirty_.insert(block);
+    dirty_.insert(index);
   }
 }
 

@@ -43,8 +43,17 @@ struct SpanScores {
   std::vector<Change> changes;                     // at most kHistoryChangesMax
 };
 
-// The scores of a block of signals in one span, as they are stored: by signal, then by detector.
-using SpanBlock = std::map<std::pair<std::string, std::string>, SpanScores>;
+// By name of the signal, then of the detector.
+struct ScoreNamesLess {
+  using is_transparent = void;
+  template <typename A, typename B>
+  bool operator()(const A& a, const B& b) const {
+    const int order = std::string_view(a.first).compare(b.first);
+    return order != 0 ? order < 0 : std::string_view(a.second) < std::string_view(b.second);
+  }
+};
+// The scores of a block of signals in one span, as they are stored.
+using SpanBlock = std::map<std::pair<std::string, std::string>, SpanScores, ScoreNamesLess>;
 void EncodeSpanBlock(int64_t span, const SpanBlock& block, Encoder* out);
 // DATA_LOSS if the bytes are none. `span`: of the span, also of the one that is not over. `wants`:
 // which series to give; all without it.

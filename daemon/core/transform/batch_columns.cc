@@ -30,15 +30,8 @@ void BatchColumns::Lay(const EventBatch& batch, const Schema& schema, const Colu
   maps_used_ = 0;
   derived_used_ = 0;
   columns_.assign(schema.size(), SignalColumn());
-  for (uint32_t signal = 0; signal < schema.size(); ++signal) {
-    const int32_t column = plan.ColumnOf(signal);
-    if (column < 0) continue;
-    if (schema[signal].derived()) {
-      LayDerived(schema[signal], signal);
-    } else {
-      LayColumn(signal, batch.columns[static_cast<size_t>(column)]);
-    }
-  }
+  for (const auto [signal, column] : plan.sent()) LayColumn(signal, batch.columns[column]);
+  for (const auto [signal, column] : plan.derived()) LayDerived(schema[signal], signal);
 }
 
 void BatchColumns::LayAdded(const Schema& schema) { columns_.resize(schema.size()); }
@@ -64,7 +57,7 @@ void BatchColumns::LayColumn(uint32_t signal, const Column& column) {
   }
 }
 
-// It stands behind its source in the schema, so that has been laid out.
+// The source is a sent column, and those are laid out before.
 void BatchColumns::LayDerived(const SignalFacts& facts, uint32_t signal) {
   const RowColumn from = AsRowColumn({}, static_cast<uint32_t>(facts.source), nullptr);
   std::vector<double>& values = AddDerived(signal).values;
