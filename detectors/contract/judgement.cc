@@ -30,7 +30,7 @@ absl::StatusOr<FixedRule> MakeFixedRule(const char* kind, double threshold, doub
   return FixedRule{threshold, rows_min};
 }
 
-std::string MissingShape(const Summary& reference) {
+std::string_view MissingShape(const Summary& reference) {
   const Shape& shape = reference.shape();
   const bool numeric = shape.type == SignalType::kNumeric;
   const bool usable = numeric ? !shape.boundaries.empty() : !shape.categories.empty();
@@ -50,9 +50,9 @@ std::string MissingRows(uint64_t reference_rows, uint64_t rows, uint64_t rows_mi
 }
 
 bool HasShape(const Summary& reference, Verdict* verdict) {
-  std::string missing = MissingShape(reference);
+  const std::string_view missing = MissingShape(reference);
   if (missing.empty()) return true;
-  verdict->detail = std::move(missing);
+  verdict->detail = missing;
   return false;
 }
 

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "detectors/contract/detector.h"
 
@@ -50,7 +51,7 @@ absl::StatusOr<FixedRule> ReadFixedRule(const char* kind, const Options& options
 
 // What is missing before a score can be computed; empty if nothing is: values in the reference to
 // make boundaries or categories from; enough rows on both sides.
-std::string MissingShape(const Summary& reference);
+std::string_view MissingShape(const Summary& reference);
 std::string MissingRows(uint64_t reference_rows, uint64_t rows, uint64_t rows_min);
 
 // True if the reference had values to make boundaries or categories from; else the verdict says so.

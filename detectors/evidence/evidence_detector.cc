@@ -1,5 +1,6 @@
 #include "detectors/evidence/evidence_detector.h"
 
+#include <string_view>
 #include <utility>
 
 #include "detectors/contract/judgement.h"
@@ -7,9 +8,8 @@
 namespace faultline {
 
 Obstacle ObstacleOf(const Summary& reference) {
-  Obstacle obstacle = {.why = MissingShape(reference)};
-  if (obstacle.why.empty()) obstacle.why = MissingRows(reference.values(), 0, 0);
-  return obstacle;
+  const std::string_view missing = MissingShape(reference);
+  return {missing.empty() ? MissingRows(reference.values(), 0, 0) : std::string(missing)};
 }
 
 Verdict EvidenceDetector::Follow(const FollowInput& input, std::span<std::byte> state) const {

@@ -16,6 +16,9 @@ CoarseCells MakeCoarseCells(const Summary& reference, const Summary& window) {
     return coarse;
   }
   const uint32_t bins = reference.shape().bins();
+  const size_t cells_max = kCoarseBins + from.size() - bins;
+  coarse.reference.reserve(cells_max);
+  coarse.window.reserve(cells_max);
   uint64_t total = 0;
   for (uint32_t i = 0; i < bins; ++i) total += from[i];
   uint64_t below = 0;
