@@ -35,43 +35,43 @@ uint64_t Unacknowledged::Add(v1::StreamInferencesRequest request, uint64_t bytes
 
 absl::Status Unacknowledged::Welcome(const v1::Welcome& welcome,
                                      std::vector<v1::BatchOutcome>* outcomes) {
-  const uint64_t mark = welcome.committed_sequence();
+  const uint64_t committed = welcome.committed_sequence();
   credit_bytes_ = welcome.credit_bytes();
   written_bytes_ = 0;
   if (!welcomed_) {
     welcomed_ = true;
-    earlier_ = committed_ = mark;
+    earlier_ = committed_ = committed;
     next_ = last_ + 1;
     return absl::OkStatus();
   }
-  if (mark < committed_) {
+  if (committed < committed_) {
     return absl::DataLossError(
-        absl::StrCat("the daemon has forgotten batches ", mark + 1, " to ", committed_,
+        absl::StrCat("the daemon has forgotten batches ", committed + 1, " to ", committed_,
                      ", which it had acknowledged; was its state replaced?"));
   }
-  if (mark > std::max(written_last_, earlier_)) {
+  if (committed > std::max(written_last_, earlier_)) {
     return absl::FailedPreconditionError(
         "another sender is using this producer id; choose another one");
   }
-  while (!batches_.empty() && front() <= mark) outcomes->push_back(Settle(nullptr, false));
-  committed_ = mark;
-  next_ = std::max(mark, earlier_) + 1;
+  while (!batches_.empty() && front() <= committed) outcomes->push_back(Settle(nullptr, false));
+  committed_ = committed;
+  next_ = std::max(committed, earlier_) + 1;
   if (batches_.empty()) next_ = last_ + 1;
   return absl::OkStatus();
 }
 
 void Unacknowledged::Acknowledge(const v1::Ack& ack, std::vector<v1::BatchOutcome>* outcomes) {
   credit_bytes_ = ack.credit_bytes();
-  const uint64_t mark = std::min(ack.committed_sequence(), next_ - 1);
+  const uint64_t committed = std::min(ack.committed_sequence(), next_ - 1);
   int at = 0;
-  while (!batches_.empty() && front() <= mark) {
+  while (!batches_.empty() && front() <= committed) {
     const uint64_t sequence = front();
     while (at < ack.outcomes_size() && ack.outcomes(at).sequence() < sequence) ++at;
     const bool told = at < ack.outcomes_size() && ack.outcomes(at).sequence() == sequence;
     written_bytes_ -= std::min(written_bytes_, batches_.front().bytes);
     outcomes->push_back(Settle(told ? &ack.outcomes(at) : nullptr, true));
   }
-  committed_ = std::max(committed_, mark);
+  committed_ = std::max(committed_, committed);
 }
 
 v1::BatchOutcome Unacknowledged::Settle(const v1::BatchOutcome* reported, bool known) {

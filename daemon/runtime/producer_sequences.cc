@@ -104,11 +104,11 @@ void ProducerSequences::TakeCheckpoint(std::vector<StateWrite>* writes) {
     Encoder encoder(&payload);
     encoder.Varint(sequences.epoch);
     encoder.Varint(sequences.checkpoint);
-    writes->push_back({ProducerMarkKey(id), SealRecord(Table::kProducerMark, payload)});
+    writes->push_back({CommittedSequenceKey(id), SealRecord(Table::kCommittedSequence, payload)});
   }
   dirty_.clear();
   for (const std::string& id : removed_) {
-    if (!producers_.contains(id)) writes->push_back({ProducerMarkKey(id), std::nullopt});
+    if (!producers_.contains(id)) writes->push_back({CommittedSequenceKey(id), std::nullopt});
   }
   removed_.clear();
 }
@@ -123,7 +123,7 @@ void ProducerSequences::Committed() {
 
 absl::Status ProducerSequences::Restore(std::string_view id, std::string_view value,
                                         int64_t now_ns) {
-  const absl::StatusOr<std::string_view> payload = OpenRecord(Table::kProducerMark, value);
+  const absl::StatusOr<std::string_view> payload = OpenRecord(Table::kCommittedSequence, value);
   if (!payload.ok()) return payload.status();
   Decoder decoder(*payload);
   Sequences sequences;

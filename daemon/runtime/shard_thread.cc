@@ -145,7 +145,7 @@ void ShardThread::Do(TickWork& work) {
 }
 
 void ShardThread::Do(CheckpointWork& work) {
-  shard_.Cut(&checkpoint_.effects);
+  shard_.TakeCheckpoint(&checkpoint_.effects);
   checkpoint_.memory_bytes = shard_.memory_bytes();
   work.collect(std::exchange(checkpoint_, ShardCheckpoint{}));
 }

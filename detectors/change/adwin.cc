@@ -153,7 +153,7 @@ struct AdwinRule {
     if (!changed) return {};
     const auto kept = static_cast<uint64_t>(state.width);
     if (river) Begin(state, tail);
-    return {SequenceMark::kChange, kept};
+    return {SequenceReport::kChange, kept};
   }
 };
 

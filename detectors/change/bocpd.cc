@@ -117,7 +117,7 @@ struct BocpdRule {
     Forget(state, runs);
     runs[state.count++] = begun;
     if (behind <= fall) return {};
-    return {SequenceMark::kChange, static_cast<uint64_t>(length)};
+    return {SequenceReport::kChange, static_cast<uint64_t>(length)};
   }
 };
 

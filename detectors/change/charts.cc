@@ -54,7 +54,7 @@ struct PageHinkleyRule {
     if (!Beyond(mode, up, down, threshold)) return {};
     const double ago = mode >= 0 && up > threshold ? state.since_least : state.since_most;
     state = State();
-    return {SequenceMark::kChange, static_cast<uint64_t>(ago)};
+    return {SequenceReport::kChange, static_cast<uint64_t>(ago)};
   }
 };
 
@@ -101,7 +101,7 @@ struct CusumRule {
     const bool rose = mode >= 0 && state.up > limit;
     const double ago = rose ? state.up_values : state.down_values;
     state = State();
-    return {SequenceMark::kChange, static_cast<uint64_t>(ago)};
+    return {SequenceReport::kChange, static_cast<uint64_t>(ago)};
   }
 };
 
@@ -130,7 +130,7 @@ struct EwmaRule {
     const double off = state.z - state.mean.mean;
     if (!Beyond(mode, off, -off, limit)) return {};
     state = State();
-    return {SequenceMark::kChange, 0};
+    return {SequenceReport::kChange, 0};
   }
 };
 
@@ -148,7 +148,7 @@ struct ShewhartRule {
     const double off = x - state.base.center;
     if (!Beyond(mode, off, -off, k * state.base.deviation)) return {};
     state = State();
-    return {SequenceMark::kChange, 1};
+    return {SequenceReport::kChange, 1};
   }
 };
 

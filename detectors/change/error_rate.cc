@@ -46,10 +46,10 @@ struct DdmRule {
     if (p + s > state.p_min + drift_threshold * state.s_min) {
       const auto ago = static_cast<uint64_t>(state.since_min);
       state = State();
-      return {SequenceMark::kChange, ago};
+      return {SequenceReport::kChange, ago};
     }
     const bool warning = p + s > state.p_min + warning_threshold * state.s_min;
-    return {warning ? SequenceMark::kWarning : SequenceMark::kNone, 0};
+    return {warning ? SequenceReport::kWarning : SequenceReport::kNone, 0};
   }
 };
 
@@ -75,10 +75,10 @@ struct EddmRule {
       state.last_error = state.n;
       if (state.n > warm_start && Judge(state)) {
         state = State();
-        return {SequenceMark::kChange, 0};
+        return {SequenceReport::kChange, 0};
       }
     }
-    return {state.warning != 0 ? SequenceMark::kWarning : SequenceMark::kNone, 0};
+    return {state.warning != 0 ? SequenceReport::kWarning : SequenceReport::kNone, 0};
   }
   bool Judge(State& state) const {
     const double deviation = std::sqrt(std::max(state.distances.variance(), 0.0));
@@ -128,11 +128,11 @@ struct HddmARule {
       const double cut = rose ? state.least.n : state.most.n;
       const auto ago = static_cast<uint64_t>(state.all.n - cut);
       state = State();
-      return {SequenceMark::kChange, ago};
+      return {SequenceReport::kChange, ago};
     }
     const bool warning = Moved(state.all, state.least, 1, log_warning_two) ||
                          (two_sided && Moved(state.all, state.most, -1, log_warning_two));
-    return {warning ? SequenceMark::kWarning : SequenceMark::kNone, 0};
+    return {warning ? SequenceReport::kWarning : SequenceReport::kNone, 0};
   }
 };
 
@@ -190,11 +190,11 @@ struct HddmWRule {
     if (rose || (two_sided && Above(state.before_fall, state.after_fall, log_drift))) {
       const auto ago = static_cast<uint64_t>(rose ? state.after_rise.n : state.after_fall.n);
       state = State();
-      return {SequenceMark::kChange, ago};
+      return {SequenceReport::kChange, ago};
     }
     const bool warning = Above(state.after_rise, state.before_rise, log_warning) ||
                          (two_sided && Above(state.before_fall, state.after_fall, log_warning));
-    return {warning ? SequenceMark::kWarning : SequenceMark::kNone, 0};
+    return {warning ? SequenceReport::kWarning : SequenceReport::kNone, 0};
   }
 };
 

@@ -91,7 +91,7 @@ struct RddmRule {
       state.first = state.last;
       state.stored = 1;
     }
-    return {SequenceMark::kChange, ago};
+    return {SequenceReport::kChange, ago};
   }
   RuleStep Step(State& state, std::byte* tail, double x) const {
     if (state.pending != 0) React(state, tail);
@@ -110,7 +110,7 @@ struct RddmRule {
         state.warned_at = state.values;
         state.warned_place = state.last;
       }
-      if (state.warned_at + warning_limit > state.values) return {SequenceMark::kWarning, 0};
+      if (state.warned_at + warning_limit > state.values) return {SequenceReport::kWarning, 0};
       const RuleStep step = Change(state, true, true);
       state.warned_at = state.warned_place = kNone;
       return step;
@@ -163,7 +163,7 @@ struct FhddmRule {
     }
     if (!changed) return {};
     state = State();
-    return {SequenceMark::kChange, ago};
+    return {SequenceReport::kChange, ago};
   }
 };
 
@@ -211,9 +211,10 @@ struct MddmRule {
     state.most = std::max(state.most, mean);
     if (state.most - mean > epsilon) {
       state = State();
-      return {SequenceMark::kChange, window};
+      return {SequenceReport::kChange, window};
     }
-    return {state.most - mean > warning_epsilon ? SequenceMark::kWarning : SequenceMark::kNone, 0};
+    return {state.most - mean > warning_epsilon ? SequenceReport::kWarning : SequenceReport::kNone,
+            0};
   }
   double Power(uint64_t exponent) const { return Exp(static_cast<double>(exponent) * Log(ratio)); }
 };

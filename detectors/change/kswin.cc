@@ -155,7 +155,7 @@ struct KswinRule {
     std::sort(recent, recent + newest);
     if (Distance(drawn, recent) < alarm) return {};
     Begin(state, tail);
-    return {SequenceMark::kChange, newest};
+    return {SequenceReport::kChange, newest};
   }
 };
 

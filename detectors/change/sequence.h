@@ -16,12 +16,12 @@ namespace faultline {
 // one by one and report when its distribution has changed. They keep no alarm budget;
 // docs/detectors.md lists the false alarms of each.
 
-enum class SequenceMark : uint8_t { kNone, kWarning, kChange };
+enum class SequenceReport : uint8_t { kNone, kWarning, kChange };
 
 // The outcome of one call of Take.
 struct SequenceStep {
-  size_t taken = 0;                         // number of values taken
-  SequenceMark mark = SequenceMark::kNone;  // raised by the last of them
+  size_t taken = 0;                               // number of values taken
+  SequenceReport report = SequenceReport::kNone;  // raised by the last of them
   // Of a change: how many values ago, the last one included, the new distribution is estimated to
   // have begun. 0: this detector gives no estimate.
   uint64_t ago = 0;

@@ -14,7 +14,7 @@ namespace faultline {
 
 // The outcome of one value.
 struct RuleStep {
-  SequenceMark mark = SequenceMark::kNone;
+  SequenceReport report = SequenceReport::kNone;
   uint64_t ago = 0;
 };
 
@@ -82,9 +82,9 @@ class SequenceOf final : public SequenceDetector {
       }
       const RuleStep said = rule_.Step(whole->state, tail, x);
       const bool warned = whole->warned != 0;
-      whole->warned = said.mark == SequenceMark::kWarning;
-      if (said.mark == SequenceMark::kChange || whole->warned > static_cast<uint64_t>(warned)) {
-        step.mark = said.mark;
+      whole->warned = said.report == SequenceReport::kWarning;
+      if (said.report == SequenceReport::kChange || whole->warned > static_cast<uint64_t>(warned)) {
+        step.report = said.report;
         step.ago = said.ago;
         break;
       }

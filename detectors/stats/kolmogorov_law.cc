@@ -73,9 +73,9 @@ Matrix DurbinMatrix(size_t half, double rest) {
   double power = 1;
   for (size_t i = 0; i < size; ++i) {
     power *= rest;
-    const double edge = (1 - power) * inverse_factorial[i + 1];
-    h[i * size] = edge;
-    h[(size - 1) * size + size - 1 - i] = edge;
+    const double border = (1 - power) * inverse_factorial[i + 1];
+    h[i * size] = border;
+    h[(size - 1) * size + size - 1 - i] = border;
   }
   const double excess = std::max(2 * rest - 1, 0.0);
   double corner = 1 - 2 * power;

@@ -101,8 +101,8 @@ double TwoSidedCusumRunLength(double slack, double threshold, double mean) {
 double EwmaRunLength(double alpha, double limit, double mean) {
   const bool fits = alpha >= 0.001 && alpha <= 1 && limit > 0 && limit <= 10;
   if (!fits || !std::isfinite(mean)) return kNan;
-  const double edge = limit * std::sqrt(alpha / (2 - alpha));
-  const std::vector<Node> nodes = Nodes(NodesFor(2 * edge / alpha), -edge, edge);
+  const double boundary = limit * std::sqrt(alpha / (2 - alpha));
+  const std::vector<Node> nodes = Nodes(NodesFor(2 * boundary / alpha), -boundary, boundary);
   // The first unknown is the start at 0; the others are at the nodes.
   std::vector<std::vector<double>> rows;
   for (size_t i = 0; i <= nodes.size(); ++i) {

@@ -27,20 +27,20 @@ absl::Status Broken(const char* what) {
 double HalfWay(double low, double high) { return low / 2 + high / 2; }
 
 // A boundary that has `below` on its left and `above` on its right.
-double EdgeBetween(double below, double above) {
+double BoundaryBetween(double below, double above) {
   const double boundary = HalfWay(below, above);
   return below < boundary && boundary <= above ? boundary : above;
 }
 
 // Divides sorted values into bins, each with an equal share of the values that remain. A run of
 // ties that fills a bin gets that bin to itself.
-std::vector<double> QuantileEdges(std::span<const double> sorted) {
+std::vector<double> QuantileBoundaries(std::span<const double> sorted) {
   std::vector<double> boundaries = {sorted.front()};
   const double high = sorted.back();
   uint64_t closed_rows = 0;
   uint64_t open_rows = 0;
   const auto cut = [&](double below, double above) {
-    const double boundary = EdgeBetween(below, above);
+    const double boundary = BoundaryBetween(below, above);
     if (open_rows == 0 || !(boundary > boundaries.back()) || !(boundary < high)) return;
     boundaries.push_back(boundary);
     closed_rows += open_rows;
@@ -212,7 +212,7 @@ Shape MakeNumericShape(std::span<const double> values, uint32_t version, SketchC
   shape.center = HalfWay(sorted[(sorted.size() - 1) / 2], sorted[sorted.size() / 2]);
   if (shape.low == shape.high) shape.center = shape.low;
   shape.scale = ScaleOf(sorted, shape.center);
-  shape.boundaries = QuantileEdges(sorted);
+  shape.boundaries = QuantileBoundaries(sorted);
   return shape;
 }
 

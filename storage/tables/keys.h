@@ -71,7 +71,7 @@ inline constexpr KeyOf<Table::kEvidence> EvidenceKey;
 inline constexpr KeyOf<Table::kEvidencePane> EvidencePaneKey;
 // pane_index: number of the 5 minutes since 1970; INT64_MAX: the span that is not over.
 inline constexpr KeyOf<Table::kScoreHistory> ScoreHistoryKey;
-inline constexpr KeyOf<Table::kProducerMark> ProducerMarkKey;
+inline constexpr KeyOf<Table::kCommittedSequence> CommittedSequenceKey;
 inline constexpr KeyOf<Table::kGlobal> GlobalKey;
 
 // Keys in [begin, end).

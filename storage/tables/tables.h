@@ -18,27 +18,27 @@ namespace faultline {
 
 // The second byte of a table's keys, and the kind of the envelopes under them.
 enum class Table : char {
-  kAlerts = 'a',          // alerts of a model
-  kIncidentBook = 'b',    // open incidents of a model
-  kIncidentChange = 'c',  // log of incident changes
-  kDetectorState = 'd',   // detector state of a block of signals
-  kEvidence = 'e',        // what a signal was compared with when it joined an incident
-  kTransform = 'f',       // what derives a signal, and its memory
-  kGlobal = 'g',          // one record for each Global
-  kScoreHistory = 'h',    // extremes of scores by span of 5 minutes
-  kIncident = 'i',        // incidents
-  kLearningRows = 'l',    // rows kept until the reference is learned
-  kModel = 'm',           // model name, version and schema
-  kBundles = 'n',         // incidents of a model that have evidence, and how much
-  kOpenPane = 'o',        // panes that still count rows
-  kClosedPane = 'p',      // panes that never change again
-  kRolling = 'q',         // quiet panes, merged
-  kReference = 'r',       // summaries of a reference
-  kIncidentLine = 's',    // incidents as lists show them
-  kProducerMark = 't',    // committed sequence of a producer
-  kReferenceList = 'v',   // references of a stream by version
-  kEvidencePane = 'w',    // panes and verdicts while an incident was open
-  kDecisions = 'x',       // what people decided about a model: silence, deployment
+  kAlerts = 'a',             // alerts of a model
+  kIncidentBook = 'b',       // open incidents of a model
+  kIncidentChange = 'c',     // log of incident changes
+  kDetectorState = 'd',      // detector state of a block of signals
+  kEvidence = 'e',           // what a signal was compared with when it joined an incident
+  kTransform = 'f',          // what derives a signal, and its memory
+  kGlobal = 'g',             // one record for each Global
+  kScoreHistory = 'h',       // extremes of scores by span of 5 minutes
+  kIncident = 'i',           // incidents
+  kLearningRows = 'l',       // rows kept until the reference is learned
+  kModel = 'm',              // model name, version and schema
+  kBundles = 'n',            // incidents of a model that have evidence, and how much
+  kOpenPane = 'o',           // panes that still count rows
+  kClosedPane = 'p',         // panes that never change again
+  kRolling = 'q',            // quiet panes, merged
+  kReference = 'r',          // summaries of a reference
+  kIncidentLine = 's',       // incidents as lists show them
+  kCommittedSequence = 't',  // committed sequence of a producer
+  kReferenceList = 'v',      // references of a stream by version
+  kEvidencePane = 'w',       // panes and verdicts while an incident was open
+  kDecisions = 'x',          // what people decided about a model: silence, deployment
 };
 
 // The records of Table::kGlobal.
@@ -176,7 +176,7 @@ inline constexpr std::array kAll = std::to_array<TableDescriptor>({
     {T::kRolling, "rolling reference", 1, kModel, {kModelHash, kStream, kBlock, kIndex}},
     {T::kReference, "reference", 1, kModel, {kModelHash, kStream, kVersion, kBlock}},
     {T::kIncidentLine, "incident line", 1, kIncidents, {kIncident}, kOnDemand, kPeople},
-    {T::kProducerMark, "producer mark", 1, kAdmission, {kProducer}},
+    {T::kCommittedSequence, "committed sequence", 1, kAdmission, {kProducer}},
     {T::kReferenceList, "reference list", 1, kModel, {kModelHash, kStream}, kAtStart, kPeople},
     {T::kEvidencePane, "evidence pane", 1, kModel, {kIncident, kIndex}, kOnDemand, kPeople},
     {T::kDecisions, "decisions", 1, kModel, {kModelHash}, kAtStart, kPeople},

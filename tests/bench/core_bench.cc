@@ -1,4 +1,4 @@
-// Prints what the core costs in process: counting, closing panes, cutting, and memory.
+// Prints what the core costs in process: counting, closing panes, checkpoints, and memory.
 
 #include <unistd.h>
 
@@ -182,7 +182,7 @@ void Closing(uint32_t features) {
   Shard shard(DefaultSettings());
   Stream stream("credit", features, 1'000, 4);
   Feed(&stream, 5 + 40 * 10, &shard);
-  double counting = 1e300, closing = 1e300, cut = 1e300;
+  double counting = 1e300, closing = 1e300, checkpoint = 1e300;
   for (int i = 0; i < 300; ++i) {
     Effects effects;
     BatchResult result;
@@ -191,11 +191,11 @@ void Closing(uint32_t features) {
     double& least = effects.writes.empty() ? counting : closing;
     least = std::min(least, SecondsSince(begin));
     begin = Clock::now();
-    shard.Cut(&effects);
-    cut = std::min(cut, SecondsSince(begin));
+    shard.TakeCheckpoint(&effects);
+    checkpoint = std::min(checkpoint, SecondsSince(begin));
   }
   Print("core.close", (closing - counting) / features * 1e6, "us/signal");
-  Print("core.cut", cut / features * 1e6, "us/signal");
+  Print("core.checkpoint", checkpoint / features * 1e6, "us/signal");
 }
 
 double ResidentBytes() {
@@ -225,7 +225,7 @@ void Memory() {
       for (Stream& stream : streams) {
         Feed(&stream, 1, &shard);
         Effects effects;
-        shard.Cut(&effects);
+        shard.TakeCheckpoint(&effects);
       }
     }
     after = ResidentBytes();

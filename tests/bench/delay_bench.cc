@@ -177,7 +177,7 @@ void AgainstAdwin(int repetitions) {
     while (at < values.size()) {
       const SequenceStep step = adwin->Take(std::span<const double>(values).subspan(at), state);
       at += step.taken;
-      if (step.mark == SequenceMark::kChange && at > kQuiet) break;
+      if (step.report == SequenceReport::kChange && at > kQuiet) break;
     }
     const std::chrono::duration<double, std::nano> took = std::chrono::steady_clock::now() - begin;
     nanoseconds += took.count() / static_cast<double>(at) / repetitions;

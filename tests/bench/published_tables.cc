@@ -75,7 +75,7 @@ Rows Prequential(const Labelled& stream, Alarms alarms) {
 Rows AlarmsOf(const std::string& kind, const Labelled& stream) {
   Follower follower(kind);
   return Prequential(
-      stream, [&](double loss) { return follower.Take(loss).mark == SequenceMark::kChange; });
+      stream, [&](double loss) { return follower.Take(loss).report == SequenceReport::kChange; });
 }
 
 // As on SEA: 3000 rows to learn, the losses on the next 3000 as reference, one false alarm per
@@ -158,7 +158,7 @@ Rows AlarmsOf(const std::string& kind, const NabStream& stream) {
   Rows alarms;
   for (size_t i = 0; i < stream.values.size(); ++i) {
     const SequenceStep step = follower.Take(spread.Of(stream.values[i]));
-    if (step.mark == SequenceMark::kChange) alarms.push_back(i);
+    if (step.report == SequenceReport::kChange) alarms.push_back(i);
   }
   return alarms;
 }
@@ -239,7 +239,7 @@ Rows ChangesIn(const TcpdSeries& series, const std::string& kind, size_t known) 
   Rows changes;
   for (uint64_t i = 0; i < series.values.size(); ++i) {
     const SequenceStep step = follower.Take(spread.Of(series.values[i]));
-    if (step.mark == SequenceMark::kChange) {
+    if (step.report == SequenceReport::kChange) {
       changes.push_back(step.ago > 0 ? i + 1 - std::min(step.ago, i + 1) : i);
     }
   }

@@ -112,7 +112,7 @@ void StoreHistory(Store* store) {
       }
       history.Add(signal, reading, at, &effects);
     }
-    history.Cut(&effects);
+    history.TakeCheckpoint(&effects);
     if (effects.writes.size() >= 1'000) Commit(store, &effects.writes);
   }
   Commit(store, &effects.writes);

@@ -194,11 +194,11 @@ void CheckFold(const EventBatch& batch) {
   core.Apply(std::make_unique<EventBatch>(batch));
   core.Apply(std::make_unique<EventBatch>(batch));
   core.Tick(batch.received_ns + 60 * kSecond);
-  core.Cut();
+  core.TakeCheckpoint();
   CoreState again(BusySettings(batch.rows % 2 == 0));
   const absl::Status restored = again.Restore(core.stored());
   if (!restored.ok()) CheckFailed(__FILE__, __LINE__, "restored", restored.ToString().c_str());
-  again.Cut();
+  again.TakeCheckpoint();
   FAULTLINE_CHECK(again.stored() == core.stored(), "a restart changes no byte");
 }
 

@@ -49,8 +49,8 @@ std::shared_ptr<const Settings> BusySettings(bool in_time) {
 absl::Status CoreState::RestoreRecord(const std::string& key_bytes, const std::string& value) {
   const absl::StatusOr<Key> key = ParseKey(key_bytes);
   if (!key.ok()) return key.status();
-  if (key->table == Table::kProducerMark) {
-    return marks_.Restore(key->producer_id, value, kNow);
+  if (key->table == Table::kCommittedSequence) {
+    return sequences_.Restore(key->producer_id, value, kNow);
   }
   if (key->table == Table::kGlobal && key->global == Global::kRowTotals) {
     return OpenRowTotals(value).status();
@@ -99,14 +99,15 @@ CommandResult CoreState::Run(CommandAction action, int64_t now_ns) {
 
 void CoreState::Produce(const BatchName& batch) {
   uint64_t expected = 0;
-  FAULTLINE_CHECK(marks_.Check(batch, kNow, &expected) == Admission::kAccepted, "it is the next");
-  marks_.Admit(batch, kNow);
+  FAULTLINE_CHECK(sequences_.Check(batch, kNow, &expected) == Admission::kAccepted,
+                  "it is the next");
+  sequences_.Admit(batch, kNow);
 }
 
-void CoreState::Cut() {
-  shard_->Cut(&effects_);
-  marks_.TakeCheckpoint(&effects_.writes);
-  marks_.Committed();
+void CoreState::TakeCheckpoint() {
+  shard_->TakeCheckpoint(&effects_);
+  sequences_.TakeCheckpoint(&effects_.writes);
+  sequences_.Committed();
   for (const IncidentChange& change : effects_.incidents) {
     for (StateWrite& write : IncidentWrites(change)) effects_.writes.push_back(std::move(write));
     ++change_sequence_;

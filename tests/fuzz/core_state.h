@@ -29,7 +29,7 @@ class CoreState {
   explicit CoreState(std::shared_ptr<const Settings> settings)
       : settings_(std::move(settings)),
         shard_(std::make_unique<Shard>(settings_)),
-        marks_(settings_->limits.producers) {}
+        sequences_(settings_->limits.producers) {}
 
   // Restores all of it, as a start of the daemon does.
   absl::Status Restore(const Stored& stored);
@@ -37,10 +37,10 @@ class CoreState {
   BatchResult Apply(std::unique_ptr<EventBatch> batch);
   CommandResult Run(CommandAction action, int64_t now_ns);
   void Tick(int64_t now_ns) { shard_->Tick(now_ns, &effects_); }
-  // The mark of a producer whose next batch this is moves on.
+  // The sequence of the producer whose next batch this is moves on.
   void Produce(const BatchName& batch);
   // Writes what changed since the last one.
-  void Cut();
+  void TakeCheckpoint();
 
   const Stored& stored() const { return stored_; }
 
@@ -49,7 +49,7 @@ class CoreState {
 
   std::shared_ptr<const Settings> settings_;
   std::unique_ptr<Shard> shard_;
-  ProducerSequences marks_;
+  ProducerSequences sequences_;
   Effects effects_;
   Stored stored_;
   uint64_t change_sequence_ = 0;

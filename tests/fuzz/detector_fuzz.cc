@@ -175,7 +175,7 @@ void CheckTransform(const Transform& transform, const Stream& stream, std::strin
     std::string said(reinterpret_cast<const char*>(values.data()), rows * sizeof(double));
     return said.append(reinterpret_cast<const char*>(memory.data()), memory.size());
   };
-  FAULTLINE_CHECK(derive(rows) == derive(37), "cuts of batches change nothing");
+  FAULTLINE_CHECK(derive(rows) == derive(37), "splitting batches changes nothing");
 }
 
 // Their state is not stored; what comes in is values.
@@ -193,14 +193,14 @@ void CheckSequence(const SequenceDetector& detector, std::string_view bytes) {
       const SequenceStep taken = detector.Take(piece, state);
       FAULTLINE_CHECK(taken.taken > 0 && taken.taken <= piece.size(), "it goes on");
       at += taken.taken;
-      if (taken.mark == SequenceMark::kNone) continue;
+      if (taken.report == SequenceReport::kNone) continue;
       encoder.Varint(at);
-      encoder.Fixed8(static_cast<uint8_t>(taken.mark));
+      encoder.Fixed8(static_cast<uint8_t>(taken.report));
       encoder.Varint(taken.ago);
     }
     return said.append(reinterpret_cast<const char*>(state.data()), state.size());
   };
-  FAULTLINE_CHECK(play(values.size()) == play(7), "where values are cut makes no difference");
+  FAULTLINE_CHECK(play(values.size()) == play(7), "splitting values makes no difference");
 }
 
 const std::vector<std::shared_ptr<const SequenceDetector>>& Sequences() {

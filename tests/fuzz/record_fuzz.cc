@@ -118,20 +118,21 @@ std::optional<std::string> RewriteChange(std::string_view sealed) {
   return SealIncidentChange(record->sequence, record->change);
 }
 
-std::optional<std::string> RewriteMark(std::string_view sealed) {
-  ProducerSequences marks(10);
-  if (!marks.Restore("p", sealed, kNow).ok()) return std::nullopt;
+std::optional<std::string> RewriteCommittedSequence(std::string_view sealed) {
+  ProducerSequences sequences(10);
+  if (!sequences.Restore("p", sealed, kNow).ok()) return std::nullopt;
   // The next batch is taken, and only that.
   BatchName name = {.producer_id = "p", .epoch = UINT64_MAX, .sequence = 1};
   uint64_t expected = 0;
-  if (marks.Check(name, kNow, &expected) != Admission::kAccepted) {
+  if (sequences.Check(name, kNow, &expected) != Admission::kAccepted) {
     name.sequence = expected;
-    if (marks.Check(name, kNow, &expected) != Admission::kAccepted) return std::nullopt;
+    if (sequences.Check(name, kNow, &expected) != Admission::kAccepted) return std::nullopt;
   }
-  marks.Admit(name, kNow);
+  sequences.Admit(name, kNow);
   std::vector<StateWrite> writes;
-  marks.TakeCheckpoint(&writes);
-  FAULTLINE_CHECK(writes.size() == 1 && writes[0].value.has_value(), "a mark that moved is stored");
+  sequences.TakeCheckpoint(&writes);
+  FAULTLINE_CHECK(writes.size() == 1 && writes[0].value.has_value(),
+                  "a sequence that moved is stored");
   ProducerSequences again(10);
   FAULTLINE_CHECK(again.Restore("p", *writes[0].value, kNow).ok(), "ours can be read");
   FAULTLINE_CHECK(again.Check(name, kNow, &expected) == Admission::kDuplicate, "once is enough");
@@ -168,7 +169,7 @@ std::map<char, Rewrite> MakeRewrites() {
   std::map<char, Rewrite> rewrites = {{Letter(Table::kIncident), RewriteIncident},
                                       {Letter(Table::kIncidentLine), RewriteLine},
                                       {Letter(Table::kIncidentChange), RewriteChange},
-                                      {Letter(Table::kProducerMark), RewriteMark},
+                                      {Letter(Table::kCommittedSequence), RewriteCommittedSequence},
                                       {Letter(Table::kGlobal), RewriteGlobal},
                                       {kHeaderKind, RewriteHeader},
                                       {kIndexKind, RewriteIndex}};
@@ -258,7 +259,7 @@ std::vector<std::string> Seeds() {
   CoreState core(BusySettings(false));
   for (int i = 0; i < 12; ++i) {
     core.Apply(DecodedBatch(static_cast<uint64_t>(i), 10, kNow + i * 10 * kSecond, i > 7));
-    core.Cut();
+    core.TakeCheckpoint();
   }
   std::map<char, std::vector<std::string>> by_kind;
   for (const auto& [key, value] : core.stored()) by_kind[value[2]].push_back(value);
@@ -292,8 +293,8 @@ std::vector<std::string> Seeds() {
   std::vector<IdPlace> places = {{1, 40}, {9, 28}};
   seeds.push_back(EncodeIdIndex(&places, 7, 1'000));
   core.Produce({.producer_id = "p", .epoch = 2, .sequence = 1});
-  core.Cut();
-  seeds.push_back(core.stored().at(ProducerMarkKey("p")));
+  core.TakeCheckpoint();
+  seeds.push_back(core.stored().at(CommittedSequenceKey("p")));
   return seeds;
 }
 

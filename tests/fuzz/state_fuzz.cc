@@ -44,14 +44,14 @@ void GoOn(CoreState* core) {
   core->Run(PromoteReference{"credit", "1", "on"}, kNow + 701 * kSecond);
   core->Apply(DecodedBatch(99, 12, kNow + 720 * kSecond, false));
   core->Tick(kNow + 900 * kSecond);
-  core->Cut();
+  core->TakeCheckpoint();
 }
 
 void CheckRestarts(const CoreState& core, bool in_time) {
   CoreState again(BusySettings(in_time));
   const absl::Status restored = again.Restore(core.stored());
   if (!restored.ok()) CheckFailed(__FILE__, __LINE__, "restored", restored.ToString().c_str());
-  again.Cut();
+  again.TakeCheckpoint();
   FAULTLINE_CHECK(again.stored() == core.stored(), "a restart changes no byte");
 }
 
@@ -61,12 +61,12 @@ Stored SeedOf(bool in_time, int batches) {
   for (int i = 0; i < batches; ++i) {
     core.Apply(DecodedBatch(static_cast<uint64_t>(i), 10, kNow + i * 10 * kSecond, i > 8));
     core.Tick(kNow + i * 10 * kSecond);
-    core.Cut();
+    core.TakeCheckpoint();
   }
   if (batches > 10) {
     core.Run(CommentIncident{1, "looking"}, kNow + 200 * kSecond);
     core.Run(SilenceModel{"credit", kNow + 300 * kSecond, "quiet"}, kNow + 200 * kSecond);
-    core.Cut();
+    core.TakeCheckpoint();
   }
   return core.stored();
 }

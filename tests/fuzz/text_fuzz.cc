@@ -178,7 +178,7 @@ std::vector<std::string> Seeds() {
     Key key;
     key.table = table.tag;
     if (HasModel(table.tag)) key.model_hash = ModelHash("credit", "1");
-    if (table.tag == Table::kProducerMark) key.producer_id = "p";
+    if (table.tag == Table::kCommittedSequence) key.producer_id = "p";
     add(0, BuildKey(key));
   }
   add(1, FormatIncidentId(123'456'789));

@@ -57,7 +57,7 @@ std::string Oracle::OwnerOf(uint64_t incident) const {
 
 void Oracle::Push(uint32_t shard, Input input) {
   // The first thing a restored shard meets lets it follow the configuration of the day.
-  if (reconcile_[shard] != nullptr && input.kind != Input::Kind::kCut) {
+  if (reconcile_[shard] != nullptr && input.kind != Input::Kind::kCheckpoint) {
     Input settings;
     settings.kind = Input::Kind::kSettings;
     settings.now_ns = input.now_ns;
@@ -127,9 +127,9 @@ void Oracle::Ticked(int64_t now_ns) {
 }
 
 void Oracle::Line() {
-  Input cut;
-  cut.kind = Input::Kind::kCut;
-  PushToAll(cut);
+  Input checkpoint;
+  checkpoint.kind = Input::Kind::kCheckpoint;
+  PushToAll(checkpoint);
   of_line_.Add(since_line_);
   since_line_ = {};
   charged_of_line_ = charged_;
@@ -152,19 +152,19 @@ void Oracle::There(const SimStore::Writes& writes) {
   rows_.Add(of_line_);
   of_line_ = {};
   std::set<std::string> keys;
-  shadow_.Cut(&keys);
+  shadow_.TakeCheckpoint(&keys);
   CheckChanges(writes);
   for (const StateWrite& write : writes) keys.insert(write.key);
   CheckKeys(keys);
-  CheckMarks();
+  CheckCommittedSequences();
   CheckRows();
 }
 
 void Oracle::FoldShard(uint32_t shard) {
   std::deque<Input>& done = done_[shard];
-  auto cut = std::find_if(done.rbegin(), done.rend(),
-                          [](const Input& i) { return i.kind == Input::Kind::kCut; });
-  for (auto left = std::distance(cut, done.rend()); left > 0; --left) {
+  auto checkpoint = std::find_if(done.rbegin(), done.rend(),
+                                 [](const Input& i) { return i.kind == Input::Kind::kCheckpoint; });
+  for (auto left = std::distance(checkpoint, done.rend()); left > 0; --left) {
     const Input input = std::move(done.front());
     done.pop_front();
     BatchResult result;
@@ -237,17 +237,18 @@ void Oracle::CheckKeys(const std::set<std::string>& keys) {
   }
 }
 
-void Oracle::CheckMarks() {
+void Oracle::CheckCommittedSequences() {
   for (const auto& [producer, epoch] : epochs_) {
-    const std::string value = store_->Value(ProducerMarkKey(producer));
-    const absl::StatusOr<std::string_view> payload = OpenRecord(Table::kProducerMark, value);
-    if (!payload.ok()) return Violate("I1", "the mark of " + producer + " is missing");
+    const std::string value = store_->Value(CommittedSequenceKey(producer));
+    const absl::StatusOr<std::string_view> payload = OpenRecord(Table::kCommittedSequence, value);
+    if (!payload.ok())
+      return Violate("I1", "the committed sequence of " + producer + " is missing");
     Decoder in(*payload);
     const uint64_t stored_epoch = in.Varint();
     const uint64_t stored = in.Varint();
     if (stored_epoch < epoch || stored != CommittedThrough(producer, stored_epoch)) {
-      Violate("I1", "the mark says " + Name(producer, stored_epoch, stored) + ", applied is " +
-                        Name(producer, epoch, CommittedThrough(producer, epoch)));
+      Violate("I1", "the committed sequence says " + Name(producer, stored_epoch, stored) +
+                        ", applied is " + Name(producer, epoch, CommittedThrough(producer, epoch)));
     }
   }
 }
@@ -379,7 +380,7 @@ void Oracle::CheckStore() {
              })
       .IgnoreError();
   CheckKeys(keys);
-  CheckMarks();
+  CheckCommittedSequences();
   CheckRows();
 }
 

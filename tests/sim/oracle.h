@@ -73,7 +73,7 @@ class Oracle {
   void FoldShard(uint32_t shard);
   void TakeBatches();
   void CheckChanges(const SimStore::Writes& writes);
-  void CheckMarks();
+  void CheckCommittedSequences();
   void CheckRows();
   void CheckKeys(const std::set<std::string>& keys);
   RowTotals Totals() const;

@@ -58,7 +58,7 @@ absl::Status Shadow::RestoreTable(Table table) {
 
 std::string Shadow::Fold(const Input& input, uint32_t shard, BatchResult* result) {
   Core& core = cores_[shard];
-  core.fresh &= input.kind == Input::Kind::kCut;
+  core.fresh &= input.kind == Input::Kind::kCheckpoint;
   CommandResult ignored;
   switch (input.kind) {
     case Input::Kind::kBatch:
@@ -84,7 +84,7 @@ std::string Shadow::Fold(const Input& input, uint32_t shard, BatchResult* result
       }
       core.shard->Tick(input.now_ns, &core.effects);
       return {};
-    case Input::Kind::kCut:
+    case Input::Kind::kCheckpoint:
       return {};
   }
   return {};
@@ -126,9 +126,9 @@ std::string Shadow::CheckRows(const EventBatch& batch, const BatchResult& result
          std::to_string(rejected);
 }
 
-void Shadow::Cut(std::set<std::string>* changed) {
+void Shadow::TakeCheckpoint(std::set<std::string>* changed) {
   for (Core& core : cores_) {
-    core.shard->Cut(&core.effects);
+    core.shard->TakeCheckpoint(&core.effects);
     for (StateWrite& write : core.effects.writes) {
       changed->insert(write.key);
       if (write.value.has_value()) {

@@ -17,12 +17,12 @@ namespace faultline::sim {
 
 // Something that came to a shard, in the order in which it did.
 struct Input {
-  enum class Kind { kBatch, kCommand, kTick, kSettings, kCut };
+  enum class Kind { kBatch, kCommand, kTick, kSettings, kCheckpoint };
   Kind kind = Kind::kTick;
   std::string model;  // of kBatch and kCommand
   int64_t now_ns = 0;
   std::shared_ptr<const EventBatch> batch;
-  std::string producer;  // empty: without a mark
+  std::string producer;  // empty: without sequences
   uint64_t epoch = 0;
   uint64_t sequence = 0;
   std::shared_ptr<bool> there;            // set once it is committed
@@ -44,8 +44,8 @@ class Shadow {
   // Folds in something that is committed. Rows of a batch by what became of them; empty or how the
   // plain count disagrees.
   std::string Fold(const Input& input, uint32_t shard, BatchResult* result);
-  // Cuts all cores; the keys that changed are added.
-  void Cut(std::set<std::string>* changed);
+  // Takes a checkpoint of every core; adds the keys that changed.
+  void TakeCheckpoint(std::set<std::string>* changed);
 
   // As the store should hold it: models, incidents.
   const std::map<std::string, std::string>& stored() const { return stored_; }

@@ -37,7 +37,7 @@ void CoreTrial::Finish(int64_t now_ns, uint64_t row) {
 
 // An alarm is an alert that fires and did not at the last look.
 void CoreTrial::Look(uint64_t row) {
-  shard_.Cut(&effects_);
+  shard_.TakeCheckpoint(&effects_);
   for (const Effects::Publication& publication : effects_.publications) {
     if (publication.snapshot == nullptr || publication.snapshot->signals == nullptr) continue;
     const ModelSignals& signals = *publication.snapshot->signals;
@@ -109,7 +109,7 @@ void ClassicTrial::Follow(size_t rule, const Column& column, uint64_t row) {
     const SequenceStep step =
         detector.Take(std::span(values).subspan(at), std::as_writable_bytes(std::span(state)));
     at += step.taken;
-    if (step.mark == SequenceMark::kChange) {
+    if (step.report == SequenceReport::kChange) {
       rules_[rule].alarms.push_back({row + at - 1, column.name, 0});
     }
   }

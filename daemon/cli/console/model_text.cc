@@ -83,10 +83,11 @@ std::string BudgetText(const v1::AlarmBudgetStatus& budget) {
   const std::string period = budget.in_rows() ? Short(per) + " rows"
                              : per >= kDay    ? Short(per / kDay) + " days"
                                               : Short(per / kHour) + " hours";
-  return absl::StrCat(
-      "Alarm budget", budget.of_deployment() ? ", its part of the deployment's" : "",
-      ": a false alarm per ", period, "; on the average at most ", Short(budget.deposited_ratio()),
-      " so far; ", Count(budget.alarms(), "alarm"), " in fact.");
+  return absl::StrCat("Alarm budget",
+                      budget.of_deployment() ? ", its part of the deployment's" : "",
+                      ": a false alarm per ", period, "; on the average at most ",
+                      Short(budget.mean_false_alarms_max()), " so far; ",
+                      Count(budget.alarms(), "alarm"), " in fact.");
 }
 
 bool OnBudget(const v1::GetModelStatusResponse& status) {

@@ -59,7 +59,7 @@ bool AlertBook::Advance(const AlertPolicy& policy, const Verdict& verdict, int64
 
 void AlertBook::Judge(std::string_view signal, std::string_view detector, const AlertPolicy& policy,
                       bool silenced, const Verdict& verdict, int64_t pane_start_ns,
-                      int64_t pane_end_ns, std::vector<AlertEdge>* edges) {
+                      int64_t pane_end_ns, std::vector<AlertTransition>* transitions) {
   auto it = entries_.find(Key{signal, detector});
   const bool alarm = verdict.state == VerdictState::kAlarm;
   if (it == entries_.end() && !alarm) return;
@@ -84,28 +84,28 @@ void AlertBook::Judge(std::string_view signal, std::string_view detector, const 
   const bool first = alert.peak.state != VerdictState::kAlarm;
   if (alarm && (first || Higher(verdict.score, alert.peak.score))) alert.peak = alert.newest;
 
-  const auto report = [&](AlertEdge::Kind kind) {
+  const auto report = [&](AlertTransition::Kind kind) {
     entry.reported = true;
     entry.reported_peak = alert.peak.score;
-    edges->push_back({kind, it->first, alert});
+    transitions->push_back({kind, it->first, alert});
   };
   if (!Advance(policy, verdict, pane_end_ns, &entry)) {
-    if (entry.reported) report(AlertEdge::Kind::kResolved);
+    if (entry.reported) report(AlertTransition::Kind::kResolved);
     entries_.erase(it);
     return;
   }
   if (alert.state != v1::ALERT_STATE_FIRING) return;
   if (!entry.reported) {
-    if (!silenced) report(AlertEdge::Kind::kFired);
+    if (!silenced) report(AlertTransition::Kind::kFired);
     return;
   }
   const bool rose = Higher(alert.peak.score, entry.reported_peak) &&
                     !(alert.peak.score < entry.reported_peak * kRise);
-  if (silence_turned || rose) report(AlertEdge::Kind::kRenewed);
+  if (silence_turned || rose) report(AlertTransition::Kind::kRenewed);
 }
 
 void AlertBook::Retain(const std::function<bool(const AlertKey&)>& keep, int64_t at_ns,
-                       std::vector<AlertEdge>* edges) {
+                       std::vector<AlertTransition>* transitions) {
   for (auto it = entries_.begin(); it != entries_.end();) {
     if (keep(it->first)) {
       ++it;
@@ -116,7 +116,7 @@ void AlertBook::Retain(const std::function<bool(const AlertKey&)>& keep, int64_t
       Alert& alert = it->second.alert;
       alert.state = v1::ALERT_STATE_RESOLVED;
       alert.resolve_ns = at_ns;
-      edges->push_back({AlertEdge::Kind::kResolved, it->first, alert});
+      transitions->push_back({AlertTransition::Kind::kResolved, it->first, alert});
     }
     it = entries_.erase(it);
   }
@@ -214,7 +214,7 @@ absl::Status AlertBook::Decode(std::string_view bytes) {
 
 double EvidenceRatio(const Verdict& verdict) {
   if (!(verdict.budget_share > 0)) return kUnset;
-  // Score and threshold are log10(1 + mass / deposit), of the evidence and of what is an alarm.
+  // Score and threshold are log10(1 + mass / increment), of the evidence and of what is an alarm.
   constexpr double kLn10 = 2.302585092994046;
   constexpr double kScoreMax = 300;
   return std::expm1(std::min(verdict.score, kScoreMax) * kLn10) /

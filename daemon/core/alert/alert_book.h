@@ -25,13 +25,13 @@ struct AlertKey {
   auto operator<=>(const AlertKey&) const = default;
 };
 
-// What the configuration says of it now; may change from pane to pane.
+// The configured policy of an alert; may change from pane to pane.
 struct AlertPolicy {
   uint32_t fire_panes = 2;     // >= 1
   uint32_t resolve_panes = 3;  // >= 1
   double resolve_margin = 0.1;
   v1::Severity severity = v1::SEVERITY_WARNING;
-  bool unbudgeted = true;  // held against a fixed threshold
+  bool unbudgeted = true;  // compared with a fixed threshold
 };
 
 // The life of one alarm. Event times; 0 = not yet.
@@ -47,12 +47,12 @@ struct Alert {
   bool silenced = false;  // a silence covers it
 };
 
-// What incidents must hear of.
-struct AlertEdge {
+// A change of an alert's state that incidents must follow.
+struct AlertTransition {
   enum class Kind : uint8_t {
-    kFired,     // it fired, or a silence it fired in is over
-    kRenewed,   // it fires on: its peak rose by a tenth or more, or a silence began or ended
-    kResolved,  // it was reported as fired and is over
+    kFired,     // it fired, or the silence in which it fired ended
+    kRenewed,   // it keeps firing: its peak rose by a tenth or more, or a silence began or ended
+    kResolved,  // it was reported as fired and has ended
   };
   Kind kind = Kind::kFired;
   AlertKey key;
@@ -62,29 +62,29 @@ struct AlertEdge {
 // The alerts of one version of a model that are pending or firing; resolved ones are forgotten.
 //
 // An alarm opens a pending alert; fire_panes alarms in a row make it fire; a quiet verdict before
-// that ends it without an edge. A firing alert resolves after resolve_panes verdicts in a row that
-// are quiet with score <= threshold * (1 - resolve_margin). A verdict that cannot tell counts
-// neither way: streaks wait, a firing alert stays firing.
+// that ends it without a transition. A firing alert resolves after resolve_panes verdicts in a row
+// that are quiet with score <= threshold * (1 - resolve_margin). "Cannot tell" counts neither way:
+// streaks pause, and a firing alert stays firing.
 //
-// A silenced alert lives on as usual but gives no kFired; the first Judge after the silence gives
-// it if the alert still fires. kResolved is given exactly for what kFired was given for, silenced
-// or not.
+// A silenced alert lives on as usual but emits no kFired; the first Judge after the silence emits
+// it if the alert still fires. kResolved is emitted exactly for the alerts that emitted kFired,
+// silenced or not.
 //
 // Operation:    Judge once per (signal, detector) and closed pane, in order of panes.
-// Concurrency:  none; deterministic: edges come in the order of calls.
+// Concurrency:  none; deterministic: transitions come in the order of calls.
 // Limitations:  kAlertsPerModelMax alerts; alarms beyond that are counted, not followed. Details of
-//               verdicts are cut to 512 bytes.
+//               verdicts are truncated to 512 bytes.
 class AlertBook {
  public:
-  // Appends at most one edge. A verdict whose numbers are NaN is taken by its state alone.
+  // Appends at most one transition. Of a verdict with NaN numbers, only the state counts.
   void Judge(std::string_view signal, std::string_view detector, const AlertPolicy& policy,
              bool silenced, const Verdict& verdict, int64_t pane_start_ns, int64_t pane_end_ns,
-             std::vector<AlertEdge>* edges);
+             std::vector<AlertTransition>* transitions);
 
-  // Ends every alert that `keep` does not want any more, because its signal or detector is gone:
-  // firing ones resolve at at_ns, pending ones vanish.
+  // Ends every alert for which `keep` is false, because its signal or detector is gone: firing
+  // ones resolve at at_ns, pending ones are removed.
   void Retain(const std::function<bool(const AlertKey&)>& keep, int64_t at_ns,
-              std::vector<AlertEdge>* edges);
+              std::vector<AlertTransition>* transitions);
 
   // Pending and firing alerts in order of (signal, detector).
   void ForEach(const std::function<void(const AlertKey&, const Alert&)>& visit) const;
@@ -93,9 +93,9 @@ class AlertBook {
   // Panes in a row over the threshold, of a pending alert; 0 if there is none.
   uint32_t PendingPanes(std::string_view signal, std::string_view detector) const;
   size_t size() const { return entries_.size(); }
-  // Alarms that found no room, since ever.
+  // Alarms not followed because of the limit, over the model's life.
   uint64_t untracked() const { return untracked_; }
-  // Goes up with every change of what Encode would write; not stored.
+  // Increases with every change of what Encode would write; not stored.
   uint64_t revision() const { return revision_; }
 
   // Canonical, versioned payload, without an envelope: equal books give equal bytes.
@@ -109,7 +109,7 @@ class AlertBook {
     Alert alert;
     uint32_t over_panes = 0;   // in a row, while pending
     uint32_t under_panes = 0;  // in a row, while firing
-    bool reported = false;     // kFired was given
+    bool reported = false;     // kFired was emitted
     double reported_peak = kUnset;
   };
   using Key = std::pair<std::string_view, std::string_view>;
@@ -126,7 +126,7 @@ class AlertBook {
 
   static void EncodeEntry(const AlertKey& key, const Entry& entry, Encoder* out);
   static bool DecodeEntry(Decoder* in, Entries* entries);
-  // Moves the entry's life on by one verdict; false if it is over.
+  // Advances the entry by one verdict; false if the alert has ended.
   static bool Advance(const AlertPolicy& policy, const Verdict& verdict, int64_t pane_end_ns,
                       Entry* entry);
 
@@ -135,8 +135,8 @@ class AlertBook {
   uint64_t revision_ = 0;
 };
 
-// Of detectors on the alarm budget: evidence over the mass at which it is an alarm, which is 1;
-// while an alarm stands, what it was at the alarm. NaN for others.
+// For detectors on the alarm budget: evidence as a multiple of the alarm threshold; while the alarm
+// lasts, its value at the alarm. NaN for other detectors.
 double EvidenceRatio(const Verdict& verdict);
 
 // As messages, for incidents and status. NaN becomes unset.

@@ -8,7 +8,8 @@ namespace faultline {
 
 void Alerts::Judge(const std::string& signal, const ModelSettings& settings, bool silenced,
                    std::span<const uint16_t> detectors, int64_t pane_start_ns, int64_t pane_end_ns,
-                   std::vector<DetectorReading>* readings, std::vector<AlertEdge>* edges) {
+                   std::vector<DetectorReading>* readings,
+                   std::vector<AlertTransition>* transitions) {
   for (size_t i = 0; i < readings->size(); ++i) {
     DetectorReading& reading = (*readings)[i];
     const DetectorSettings& detector = settings.detectors[detectors[i]];
@@ -25,7 +26,7 @@ void Alerts::Judge(const std::string& signal, const ModelSettings& settings, boo
       policy.unbudgeted = false;
     }
     book_.Judge(signal, reading.detector, policy, silenced, reading.verdict, pane_start_ns,
-                pane_end_ns, edges);
+                pane_end_ns, transitions);
     Fill(signal, settings, &reading);
   }
 }
@@ -39,9 +40,9 @@ void Alerts::Fill(const std::string& signal, const ModelSettings& settings,
   reading->fire_panes = settings.fire_panes;
 }
 
-void Alerts::Cut(Effects* effects) {
-  if (book_.revision() == cut_revision_) return;
-  cut_revision_ = book_.revision();
+void Alerts::TakeCheckpoint(Effects* effects) {
+  if (book_.revision() == stored_revision_) return;
+  stored_revision_ = book_.revision();
   std::string payload;
   book_.Encode(&payload);
   WriteRecord(Table::kAlerts, AlertsKey(model_hash_), payload, effects);
@@ -51,7 +52,7 @@ void Alerts::Erase(Effects* effects) const { EraseRecord(AlertsKey(model_hash_),
 
 absl::Status Alerts::Restore(std::string_view payload) {
   absl::Status status = book_.Decode(payload);
-  cut_revision_ = book_.revision();
+  stored_revision_ = book_.revision();
   return status;
 }
 

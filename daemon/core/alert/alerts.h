@@ -24,28 +24,28 @@ class Alerts {
 
   const AlertBook& book() const { return book_; }
 
-  // Moves the alerts of a signal on by its readings of one pane, and says in them what their alerts
-  // do. `detectors`: of each reading, its place in the settings.
+  // Advances the alerts of a signal by its readings of one pane, and sets the alert fields of the
+  // readings. `detectors`: for each reading, the index of its detector in the settings.
   void Judge(const std::string& signal, const ModelSettings& settings, bool silenced,
              std::span<const uint16_t> detectors, int64_t pane_start_ns, int64_t pane_end_ns,
-             std::vector<DetectorReading>* readings, std::vector<AlertEdge>* edges);
-  // Says in a reading what its alert does.
+             std::vector<DetectorReading>* readings, std::vector<AlertTransition>* transitions);
+  // Sets the alert fields of a reading.
   void Fill(const std::string& signal, const ModelSettings& settings,
             DetectorReading* reading) const;
-  // Ends the alerts that `keep` does not want any more; see AlertBook::Retain.
+  // Ends the alerts for which `keep` is false; see AlertBook::Retain.
   void Retain(const std::function<bool(const AlertKey&)>& keep, int64_t at_ns,
-              std::vector<AlertEdge>* edges) {
-    book_.Retain(keep, at_ns, edges);
+              std::vector<AlertTransition>* transitions) {
+    book_.Retain(keep, at_ns, transitions);
   }
 
-  void Cut(Effects* effects);
+  void TakeCheckpoint(Effects* effects);
   void Erase(Effects* effects) const;
   absl::Status Restore(std::string_view payload);
 
  private:
   uint64_t model_hash_;
   AlertBook book_;
-  uint64_t cut_revision_ = 0;  // as of the last Cut
+  uint64_t stored_revision_ = 0;  // as of the last checkpoint
 };
 
 }  // namespace faultline

@@ -17,9 +17,9 @@
 
 namespace faultline {
 
-// What people and programs may ask of the core. Commands go through the same queue as events, so
-// the state is a function of the one sequence. Each names its model, which decides the shard, or
-// concerns all shards. Who gave it and when stands once, on Command.
+// Requests of people and programs to the core. Commands go through the same queue as events, so
+// the state is a function of one sequence. Each names its model, which decides the shard, or
+// concerns all shards. Command carries who gave it and when.
 
 struct AcknowledgeIncident {
   uint64_t incident = 0;
@@ -40,7 +40,7 @@ struct ReopenIncident {
 struct SuppressIncident {
   uint64_t incident = 0;
   std::string comment;
-  int64_t until_ns = 0;  // not in the future: it ends
+  int64_t until_ns = 0;  // not in the future: ends the suppression
 };
 struct CreateModel {
   v1::Model model;
@@ -64,12 +64,12 @@ struct InstallReference {
 struct RelearnReference {
   std::string name, version;
 };
-// The rolling reference comes into use.
+// Puts the rolling reference into use.
 struct PromoteReference {
   std::string name, version;
   std::string comment;
 };
-// The last import, promotion or relearning is taken back.
+// Takes the last import, promotion or relearning back.
 struct RollbackReference {
   std::string name, version;
   std::string comment;
@@ -93,7 +93,7 @@ struct Command {
   CommandAction action;
 };
 
-// What a command came to. The caller gets it after the commit that holds its effects.
+// Result of a command. The caller gets it after the commit that holds its effects.
 struct CommandResult {
   absl::Status status;
   v1::Incident incident;    // incident commands, TestAlert

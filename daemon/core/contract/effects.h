@@ -24,26 +24,26 @@ struct IncidentChange {
   Principal by = {};     // who gave the input that changed it
 };
 
-// For the log and, in time, an audit log: a change of what people own, such as a model, its
+// For the log, and later an audit log: a change of something that people own, such as a model, its
 // reference or its silence.
 struct Note {
   std::string text;
   Principal by;
 };
 
-// A row's fate, for the recorder. The batch knows who sent it.
+// A batch for the recorder, with the settings that apply to it.
 struct RecordedBatch {
   std::shared_ptr<const EventBatch> batch;
   std::shared_ptr<const ModelSettings> settings;
 };
 
-// Everything the core may ask for, and nothing else. Collected by one shard between two cuts.
+// Everything that the core may ask for. Collected by one shard between two checkpoints.
 struct Effects {
-  // Who gave the input at hand: the shard sets it before it folds one in, and whatever that input
-  // appends says so.
+  // Who gave the current input. The shard sets it before it applies an input; what the input
+  // appends carries it.
   Principal by;
-  // State as of the cut, which many inputs made together: who changed it stands in notes and
-  // incident changes.
+  // State as of the checkpoint, the result of many inputs; notes and incident changes say who
+  // changed it.
   std::vector<StateWrite> writes;
   std::vector<IncidentChange> incidents;
   // Models that changed; a null snapshot means it is gone.
@@ -53,7 +53,7 @@ struct Effects {
   };
   std::vector<Publication> publications;
   std::vector<RecordedBatch> recorded;
-  // State changes worth a line, not one per event.
+  // State changes worth a log line; not one per event.
   std::vector<Note> notes;
 
   void AddNote(std::string text) { notes.push_back({std::move(text), by}); }

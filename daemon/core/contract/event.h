@@ -28,7 +28,7 @@ struct Column {
   std::vector<std::string> dictionary;  // kString: distinct
   std::vector<float> embedding;         // kEmbedding: rows x dimension, row after row
   uint32_t dimension = 0;
-  std::vector<uint64_t> nulls;  // bit set = missing; empty = none is
+  std::vector<uint64_t> nulls;  // bit set = missing; empty = no value is missing
 
   bool IsNull(uint32_t row) const {
     return !nulls.empty() && ((nulls[row / 64] >> (row % 64)) & 1) != 0;
@@ -38,7 +38,8 @@ struct Column {
 // Where a batch came from; a metric label.
 enum class Source : uint8_t { kGrpc, kHttp };
 
-// What every source decodes into: validated columns, and the rows that were refused on the way.
+// The decoded form of a batch from any source: validated columns, and the rows that decoding
+// refused.
 struct EventBatch {
   std::string model;
   std::string version;
@@ -48,8 +49,8 @@ struct EventBatch {
   std::vector<Column> columns;
   std::vector<std::pair<std::string, std::string>> tags;
   Source source = Source::kGrpc;
-  Principal principal = Principal::Producer("");  // admission knows its id
-  uint8_t stream = kInferenceStream;  // of its model's streams of panes, the one it belongs to
+  Principal principal = Principal::Producer("");  // admission sets its id
+  uint8_t stream = kInferenceStream;  // ordinal of the model's stream that it belongs to
   int64_t received_ns = 0;            // the daemon's clock at admission
   uint64_t client_dropped_rows = 0;
   // Rows refused at decoding, all for REJECT_REASON_ID: bit set = refused; empty = none. The core
@@ -57,20 +58,20 @@ struct EventBatch {
   std::vector<uint64_t> refused;
   uint64_t refused_rows = 0;
   std::vector<v1::RowError> row_errors;  // the first of them, at most kRowErrorsMax
-  uint64_t bytes = 0;                    // what admission charges for it
+  uint64_t bytes = 0;                    // charged by admission
 
   bool IsRefused(uint32_t row) const {
     return !refused.empty() && ((refused[row / 64] >> (row % 64)) & 1) != 0;
   }
 };
 
-// What became of a batch. applied + late + rejected + duplicate == rows.
+// Outcome of a batch. applied + late + rejected + duplicate == rows.
 struct BatchResult {
   uint64_t applied_rows = 0;
   uint64_t late_rows = 0;
   uint64_t rejected_rows = 0;
   uint64_t duplicate_rows = 0;
-  // rejected_rows by v1::RejectReason; sums up to it. Rows refused at decoding are in it too.
+  // rejected_rows by v1::RejectReason; sums up to it. Includes rows refused at decoding.
   std::array<uint64_t, v1::RejectReason_ARRAYSIZE> rejected_by_reason{};
   std::vector<v1::RowError> row_errors;
   v1::RejectReason batch_reason = v1::REJECT_REASON_UNSPECIFIED;  // set: all rows were refused

@@ -5,7 +5,7 @@
 
 namespace faultline {
 
-// Limits that the configuration cannot move, with how they hang together.
+// Fixed limits, with the relations between them.
 
 inline constexpr uint32_t kBatchRowsMax = 65'536;
 inline constexpr uint32_t kDictionaryMax = 65'536;
@@ -28,7 +28,7 @@ inline constexpr uint32_t kBlockSignals = 64;
 // A pane and the one before it may be open; older rows are late.
 inline constexpr uint32_t kOpenPanesMax = 2;
 
-// A daemon without models takes about a third of the least ceiling.
+// Smallest memory ceiling; a daemon without models takes about a third of it.
 inline constexpr uint64_t kMemoryBytesLeast = 96ull << 20;
 
 inline constexpr uint32_t kAlertsPerModelMax = 4'096;

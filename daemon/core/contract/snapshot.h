@@ -14,16 +14,16 @@
 
 namespace faultline {
 
-// What readers (metrics, model status) see of a model: made by the core, immutable, published only
-// after the commit that holds it.
+// The view of a model for readers (metrics, model status): made by the core, immutable, published
+// only after the commit that holds it.
 
 struct DetectorReading {
   std::string_view detector;  // from the catalog
   Verdict verdict;
   std::shared_ptr<const Verdict> peak;  // of the alert that fires, otherwise null
-  uint32_t pending_panes = 0;  // in a row over the threshold, of a pending alert; 0 = it has none
-  uint32_t fire_panes = 0;     // with that many it fires
-  bool firing = false;         // its alert is firing
+  uint32_t pending_panes = 0;           // panes in a row over the threshold; 0 = no pending alert
+  uint32_t fire_panes = 0;              // panes in a row with which the alert fires
+  bool firing = false;                  // its alert is firing
   bool unbudgeted = true;
 };
 
@@ -50,12 +50,12 @@ struct ModelTotals {
   uint64_t panes_closed = 0;
   uint64_t verdicts = 0;
   uint64_t budget_alarms = 0;  // alarms of detectors on the alarm budget
-  // Deposits, each over the threshold it was held against: on the average there are at most so many
-  // false alarms, whatever became of the budget meanwhile.
-  double budget_deposited = 0;
+  // Sum of the budget increments, each over the threshold in force: an upper bound on the mean
+  // number of false alarms so far, however the budget changed.
+  double mean_false_alarms_max = 0;
   int64_t last_event_ns = 0;
 
-  // Counts what another stream of the model did, too.
+  // Adds the totals of another stream of the model.
   void Add(const ModelTotals& other) {
     applied_rows += other.applied_rows;
     late_rows += other.late_rows;
@@ -64,7 +64,7 @@ struct ModelTotals {
     panes_closed += other.panes_closed;
     verdicts += other.verdicts;
     budget_alarms += other.budget_alarms;
-    budget_deposited += other.budget_deposited;
+    mean_false_alarms_max += other.mean_false_alarms_max;
     last_event_ns = std::max(last_event_ns, other.last_event_ns);
   }
   bool operator==(const ModelTotals&) const = default;
@@ -74,12 +74,12 @@ struct ModelTotals {
 struct ModelSignals {
   std::vector<SignalReading> signals;
   int64_t evaluated_ns = 0;    // event time at the end of the newest closed pane; 0 = none yet
-  uint64_t learning_rows = 0;  // rows learnt so far, while it learns
-  uint64_t learn_rows = 0;     // rows it wants
-  std::vector<v1::Reference> references;  // remembered ones, newest first; for ListReferences
-  v1::RollingReference rolling;           // the same
+  uint64_t learning_rows = 0;  // rows learnt so far, while learning
+  uint64_t learn_rows = 0;     // rows to learn
+  std::vector<v1::Reference> references;  // for ListReferences, newest first
+  v1::RollingReference rolling;           // for ListReferences
 
-  // Shows the signals of another stream of the model, too. References stay those of the first.
+  // Adds the signals of another stream of the model. References stay those of the first.
   void Add(const ModelSignals& other) {
     signals.insert(signals.end(), other.signals.begin(), other.signals.end());
     evaluated_ns = std::max(evaluated_ns, other.evaluated_ns);
@@ -106,7 +106,7 @@ struct ModelSnapshot {
   uint64_t incidents_total = 0;
   int64_t silenced_until_ns = 0;
   double budget_threshold = kUnset;  // seconds or rows per false alarm; NaN: no alarm budget
-  AlarmBudget budget;                // that the threshold comes from
+  AlarmBudget budget;                // from which the threshold follows
   int64_t deployed_ns = 0;           // newest deploy marker; 0 = none
 };
 

@@ -7,7 +7,7 @@ namespace faultline {
 // Ordinal of the inference rows in a model's list of streams; see StreamKind.
 inline constexpr uint8_t kInferenceStream = 0;
 
-// One of a model's streams of panes, as keys name it.
+// One stream of a model, as in keys.
 struct StreamId {
   uint64_t model_hash = 0;
   uint8_t ordinal = 0;

@@ -23,36 +23,36 @@
 
 namespace faultline {
 
-// The evidence of an incident: what is frozen when it opens and added until it closes, so that its
-// verdicts can be explained, recomputed bit for bit, and asked "what if" later, whatever becomes of
-// the model's panes, references and settings meanwhile. Two kinds of records, see
+// The evidence of an incident: frozen when it opens, extended until it closes, so that its verdicts
+// can later be explained, recomputed bit for bit, and replayed under other settings, even after the
+// model's panes, references and settings changed. Two kinds of records; see
 // docs/formats/evidence.md.
 
-// What a signal was held against when it joined the incident; made anew when its reference or the
+// What a signal was compared with when it joined the incident; made again when its reference or the
 // model's settings change while the incident is open.
 struct EvidencePin {
   SignalFacts facts;
   uint32_t stream = 0;      // ordinal of its pane stream, which numbers the panes
-  int64_t from = 0;         // number of the first pane that is recorded for it
-  int64_t window_from = 0;  // number of the oldest pane that its window could hold then
+  int64_t from = 0;         // number of the first pane recorded for it
+  int64_t window_from = 0;  // number of the oldest pane that its window could then hold
   std::string daemon;       // version of the daemon
-  std::vector<std::pair<std::string, uint32_t>> detectors;  // that judge it, and their versions
+  std::vector<std::pair<std::string, uint32_t>> detectors;  // with their versions
   std::string config;                                       // see ModelSettings::config
   std::shared_ptr<const SignalReference> reference;
-  std::string window;               // as SignalWindow::encoded, the first pane included
-  std::vector<FollowState> follow;  // as they were before the first pane
+  std::string window;               // SignalWindow::encoded, including the first pane
+  std::vector<FollowState> follow;  // before the first pane
 };
 void EncodePin(const EvidencePin& pin, Encoder* out);
-// DATA_LOSS if the bytes are no pin.
+// DATA_LOSS if the bytes are not a pin.
 absl::StatusOr<EvidencePin> DecodePin(std::string_view payload);
 
-// What one closed pane said of one signal of the incident.
+// One closed pane of one signal of the incident.
 struct EvidenceEntry {
   uint32_t pin = 0;                    // its index
   bool counted = false;                // the signal counted in the pane
-  bool sent = false;                   // a row came with its column
+  bool sent = false;                   // a row had its column
   std::string summary;                 // if counted
-  std::optional<std::string> rolling;  // rolling reference, merged; if a detector looked at it
+  std::optional<std::string> rolling;  // rolling reference, merged; if a detector uses it
   std::vector<std::pair<std::string, Verdict>> verdicts;  // by detector, in order of judging
 };
 
@@ -62,7 +62,7 @@ struct EvidencePane {
   int64_t number = 0;       // in its stream
   int64_t window_from = 0;  // number of the oldest pane that windows could hold
   PaneHeader header;
-  PaneDeposit deposit;
+  PaneIncrement increment;
   std::vector<EvidenceEntry> entries;
 };
 void EncodeEvidencePane(const EvidencePane& pane, Encoder* out);
@@ -81,13 +81,13 @@ inline constexpr uint64_t kBundlesBytesMax = 64ull << 20;
 //               as the incident's change.
 // Concurrency:  none.
 // Limitations:  kBundleSignalsMax signals, kBundlePinsMax pins and kBundleBytesMax bytes per
-//               incident: what is beyond is counted, not kept. kBundlesMax incidents and
+//               incident: the rest is counted, not kept. kBundlesMax incidents and
 //               kBundlesBytesMax bytes per model: the oldest lose their evidence first.
 class BundleBook {
  public:
   explicit BundleBook(uint64_t model_hash) : model_hash_(model_hash) {}
 
-  // What is stored of one incident's evidence.
+  // Size of one incident's stored evidence.
   struct Kept {
     uint64_t incident = 0;
     uint32_t pins = 0;
@@ -108,7 +108,7 @@ class BundleBook {
   // An incident to which evidence is added.
   struct Opened {
     std::vector<Pinned> pinned;
-    // Its newest pane. No bytes: it has none yet.
+    // Its newest pane. last_bytes 0: it has no pane yet.
     uint32_t last_stream = 0;
     int64_t last_number = 0;
     uint64_t last_bytes = 0;
@@ -118,24 +118,24 @@ class BundleBook {
 
   // By incident.
   const std::map<uint64_t, Opened>& open() const { return open_; }
-  // An open incident holds the signal.
+  // Whether an open incident holds the signal.
   bool Holds(uint32_t stream, uint32_t signal) const;
-  // Null if there is none of it.
+  // Null if the incident has no evidence.
   const Kept* Find(uint64_t incident) const;
 
-  // An incident that had evidence before and was opened again keeps that: nothing is added.
-  // Null then, or what was opened, now or before.
+  // Opens evidence for an incident; returns it, also if it is already open. Null if the incident
+  // was reopened: it keeps its earlier evidence, and nothing is added.
   const Opened* Open(uint64_t incident, Effects* effects);
   void CloseUnless(const std::function<bool(uint64_t incident)>& stays);
-  // Adds a signal to an open incident, or its new pin. False if there is no room for it.
+  // Adds a signal, or a new pin of one, to an open incident. False if the limit is reached.
   bool Add(uint64_t incident, uint32_t signal, const EvidencePin& pin, uint64_t config_digest,
            Effects* effects);
-  // What the signal's detectors remember moved without a pane: its pin no longer holds.
+  // The signal's detectors changed state without a pane, so its pin is out of date.
   void Outdate(uint32_t stream, uint32_t signal);
-  // Stores a pane of an open incident; if it is the newest one already, again with more entries.
-  // False if there is no room for it.
+  // Stores a pane of an open incident; if it is already the newest one, again with more entries.
+  // False if the limit is reached.
   bool Record(uint64_t incident, const EvidencePane& pane, Effects* effects);
-  // The incident is gone.
+  // The incident was removed.
   void Remove(uint64_t incident, Effects* effects);
   void Clear(Effects* effects);
   size_t memory_bytes() const;

@@ -88,10 +88,10 @@ void EncodeEvidencePane(const EvidencePane& pane, Encoder* out) {
   out->Signed(pane.number);
   out->Signed(pane.window_from);
   pane.header.Encode(out);
-  out->Signed(pane.deposit.begin_ns);
-  out->Varint(pane.deposit.ordinal);
-  out->Varint(pane.deposit.shards);
-  const auto [pinned_factor, weight_factor] = pane.deposit.division.factors();
+  out->Signed(pane.increment.begin_ns);
+  out->Varint(pane.increment.ordinal);
+  out->Varint(pane.increment.shards);
+  const auto [pinned_factor, weight_factor] = pane.increment.division.factors();
   out->Double(pinned_factor);
   out->Double(weight_factor);
   out->Varint(pane.entries.size());
@@ -116,13 +116,13 @@ absl::StatusOr<EvidencePane> DecodeEvidencePane(std::string_view payload) {
   pane.number = in.Signed();
   pane.window_from = in.Signed();
   const bool header = pane.header.Decode(&in);
-  pane.deposit.begin_ns = in.Signed();
-  pane.deposit.end_ns = pane.header.last_ns;
-  pane.deposit.rows = pane.header.rows;
-  pane.deposit.ordinal = in.Varint();
-  pane.deposit.shards = static_cast<uint32_t>(in.Varint());
+  pane.increment.begin_ns = in.Signed();
+  pane.increment.end_ns = pane.header.last_ns;
+  pane.increment.rows = pane.header.rows;
+  pane.increment.ordinal = in.Varint();
+  pane.increment.shards = static_cast<uint32_t>(in.Varint());
   const double pinned_factor = in.Double();
-  pane.deposit.division = BudgetDivision(pinned_factor, in.Double());
+  pane.increment.division = BudgetDivision(pinned_factor, in.Double());
   const uint64_t entries = in.Varint();
   if (!header || !in.ok() || entries > kBundlePinsMax) return Broken("a pane");
   for (uint64_t i = 0; i < entries; ++i) {

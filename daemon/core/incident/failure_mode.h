@@ -6,12 +6,12 @@
 
 namespace faultline {
 
-// What kind of failure an alarm on a column points to: what it points to on an input, and what the
-// column means to the model.
+// Failure mode of an alarm on a column, from the failure mode it has on an input and the role of
+// the column.
 v1::FailureMode FailureModeOf(FailureMode on_input, v1::ColumnRole role);
 
-// The one to name when an incident's alerts point to both: the cause before what follows from it.
-// Data quality, input drift, unusual input, prediction drift, operational, not known.
+// The failure mode to name when an incident's alerts point to both: causes before consequences, in
+// the order data quality, input drift, unusual input, prediction drift, operational, unknown.
 v1::FailureMode LeadingFailureMode(v1::FailureMode a, v1::FailureMode b);
 
 }  // namespace faultline

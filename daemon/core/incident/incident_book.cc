@@ -124,18 +124,18 @@ void LeaveOneOut(uint32_t* left_out, v1::Incident* incident) {
 IncidentBook::IncidentBook(std::string model, std::string version)
     : model_(std::move(model)), version_(std::move(version)) {}
 
-void IncidentBook::Apply(const AlertEdge& edge, const EdgeContext& context,
+void IncidentBook::Apply(const AlertTransition& transition, const TransitionContext& context,
                          const ModelSettings& settings, int64_t now_ns) {
-  const bool known = belongs_.contains(edge.key);
-  switch (edge.kind) {
-    case AlertEdge::Kind::kFired:
-      if (!known) return Fire(edge, context, settings, now_ns);
-      return Renew(edge, context);
-    case AlertEdge::Kind::kRenewed:
-      if (known) Renew(edge, context);
+  const bool known = belongs_.contains(transition.key);
+  switch (transition.kind) {
+    case AlertTransition::Kind::kFired:
+      if (!known) return Fire(transition, context, settings, now_ns);
+      return Renew(transition, context);
+    case AlertTransition::Kind::kRenewed:
+      if (known) Renew(transition, context);
       return;
-    case AlertEdge::Kind::kResolved:
-      if (known) End(edge, now_ns);
+    case AlertTransition::Kind::kResolved:
+      if (known) End(transition, now_ns);
       return;
   }
 }
@@ -176,26 +176,26 @@ uint64_t IncidentBook::Open(int64_t event_ns, std::string_view subject, int64_t 
   return id;
 }
 
-void IncidentBook::Fire(const AlertEdge& edge, const EdgeContext& context,
+void IncidentBook::Fire(const AlertTransition& transition, const TransitionContext& context,
                         const ModelSettings& settings, int64_t now_ns) {
   const uint64_t joined = JoinedBy(context.subject);
   const bool opens = joined == 0;
-  const uint64_t id = opens ? Open(edge.alert.fire_ns, context.subject, now_ns) : joined;
+  const uint64_t id = opens ? Open(transition.alert.fire_ns, context.subject, now_ns) : joined;
   Held* held = &held_.at(id);
   v1::Incident& incident = held->incident;
   if (opens) {
-    *incident.mutable_start_time() = TimeUtil::NanosecondsToTimestamp(edge.alert.start_ns);
+    *incident.mutable_start_time() = TimeUtil::NanosecondsToTimestamp(transition.alert.start_ns);
     for (const auto& [name, value] : settings.labels) (*incident.mutable_labels())[name] = value;
     incident.set_runbook_url(settings.runbook_url);
   }
-  belongs_[edge.key] = id;
+  belongs_[transition.key] = id;
   ++held->live;
-  const v1::Alert alert = AlertMessage(edge.key, edge.alert);
+  const v1::Alert alert = AlertMessage(transition.key, transition.alert);
   incident.set_alerts_total(incident.alerts_total() + 1);
   incident.set_severity(std::max(incident.severity(), alert.severity()));
   incident.set_failure_mode(LeadingFailureMode(incident.failure_mode(), context.failure_mode));
-  incident.set_unbudgeted(incident.unbudgeted() || edge.alert.unbudgeted);
-  if (edge.alert.start_ns < TimeUtil::TimestampToNanoseconds(incident.start_time())) {
+  incident.set_unbudgeted(incident.unbudgeted() || transition.alert.unbudgeted);
+  if (transition.alert.start_ns < TimeUtil::TimestampToNanoseconds(incident.start_time())) {
     *incident.mutable_start_time() = alert.start_time();
   }
   v1::Alert* place = PlaceFor(alert, &incident);
@@ -207,27 +207,27 @@ void IncidentBook::Fire(const AlertEdge& edge, const EdgeContext& context,
   Changed(id, AlertWords(alert));
 }
 
-void IncidentBook::Renew(const AlertEdge& edge, const EdgeContext& context) {
-  const uint64_t id = belongs_.at(edge.key);
+void IncidentBook::Renew(const AlertTransition& transition, const TransitionContext& context) {
+  const uint64_t id = belongs_.at(transition.key);
   const auto held = held_.find(id);
   if (held == held_.end()) return;
   v1::Incident& incident = held->second.incident;
-  v1::Alert* place = FindAlert(&incident, edge.key);
+  v1::Alert* place = FindAlert(&incident, transition.key);
   if (place == nullptr) return;
-  const bool silence_turned = place->silenced() != edge.alert.silenced;
+  const bool silence_turned = place->silenced() != transition.alert.silenced;
   const double before = Strength(*place);
-  *place = AlertMessage(edge.key, edge.alert);
+  *place = AlertMessage(transition.key, transition.alert);
   const bool rose = Strength(*place) > before;
   if (rose && context.evidence != nullptr) KeepEvidence(*place, *context.evidence, &incident);
   incident.set_severity(std::max(incident.severity(), place->severity()));
-  const char* words = !silence_turned       ? " rose"
-                      : edge.alert.silenced ? " is silenced"
-                                            : " is no longer silenced";
+  const char* words = !silence_turned             ? " rose"
+                      : transition.alert.silenced ? " is silenced"
+                                                  : " is no longer silenced";
   Changed(id, AlertName(*place) + words);
 }
 
-void IncidentBook::End(const AlertEdge& edge, int64_t now_ns) {
-  const auto belongs = belongs_.find(edge.key);
+void IncidentBook::End(const AlertTransition& transition, int64_t now_ns) {
+  const auto belongs = belongs_.find(transition.key);
   const uint64_t id = belongs->second;
   belongs_.erase(belongs);
   ++revision_;
@@ -235,8 +235,8 @@ void IncidentBook::End(const AlertEdge& edge, int64_t now_ns) {
   if (held == held_.end()) return;
   FAULTLINE_CHECK(held->second.live > 0, "every alert that belongs to it is counted");
   --held->second.live;
-  const v1::Alert alert = AlertMessage(edge.key, edge.alert);
-  v1::Alert* place = FindAlert(&held->second.incident, edge.key);
+  const v1::Alert alert = AlertMessage(transition.key, transition.alert);
+  v1::Alert* place = FindAlert(&held->second.incident, transition.key);
   if (place != nullptr) *place = alert;
   AddEvent(&held->second, AlertWords(alert), v1::INCIDENT_EVENT_KIND_ALERT, nullptr, now_ns);
   Changed(id, AlertWords(alert));
@@ -288,15 +288,15 @@ uint64_t IncidentBook::OpenTest(const ModelSettings& settings, int64_t fire_ns, 
     Note("test alert prolonged", by, now_ns);
     return open;
   }
-  AlertEdge edge;
-  edge.key = {"test", "alert_test"};
-  edge.alert.state = v1::ALERT_STATE_FIRING;
-  edge.alert.severity = settings.severity;
-  edge.alert.start_ns = edge.alert.fire_ns = now_ns;
-  edge.alert.unbudgeted = false;
-  edge.alert.newest.state = VerdictState::kAlarm;
-  edge.alert.peak = edge.alert.newest;
-  Fire(edge, {}, settings, now_ns);
+  AlertTransition transition;
+  transition.key = {"test", "alert_test"};
+  transition.alert.state = v1::ALERT_STATE_FIRING;
+  transition.alert.severity = settings.severity;
+  transition.alert.start_ns = transition.alert.fire_ns = now_ns;
+  transition.alert.unbudgeted = false;
+  transition.alert.newest.state = VerdictState::kAlarm;
+  transition.alert.peak = transition.alert.newest;
+  Fire(transition, {}, settings, now_ns);
   const uint64_t id = open_id("");
   held_.at(id).incident.set_test(true);
   return id;
@@ -305,21 +305,21 @@ uint64_t IncidentBook::OpenTest(const ModelSettings& settings, int64_t fire_ns, 
 void IncidentBook::Tick(int64_t now_ns) {
   EndSuppressions(now_ns);
   if (test_until_ns_ == 0 || now_ns < test_until_ns_) return;
-  AlertEdge edge;
-  edge.kind = AlertEdge::Kind::kResolved;
-  edge.key = {"test", "alert_test"};
+  AlertTransition transition;
+  transition.kind = AlertTransition::Kind::kResolved;
+  transition.key = {"test", "alert_test"};
   const uint64_t id = open_id("");
-  const v1::Alert* alert = FindAlert(&held_.at(id).incident, edge.key);
+  const v1::Alert* alert = FindAlert(&held_.at(id).incident, transition.key);
   if (alert == nullptr) return Close(id, "resolved: the test is over", nullptr, now_ns);
-  edge.alert.state = v1::ALERT_STATE_RESOLVED;
-  edge.alert.severity = alert->severity();
-  edge.alert.start_ns = TimeUtil::TimestampToNanoseconds(alert->start_time());
-  edge.alert.fire_ns = edge.alert.start_ns;
-  edge.alert.resolve_ns = now_ns;
-  edge.alert.unbudgeted = false;
-  edge.alert.newest.state = VerdictState::kQuiet;
-  edge.alert.peak.state = VerdictState::kAlarm;
-  End(edge, now_ns);
+  transition.alert.state = v1::ALERT_STATE_RESOLVED;
+  transition.alert.severity = alert->severity();
+  transition.alert.start_ns = TimeUtil::TimestampToNanoseconds(alert->start_time());
+  transition.alert.fire_ns = transition.alert.start_ns;
+  transition.alert.resolve_ns = now_ns;
+  transition.alert.unbudgeted = false;
+  transition.alert.newest.state = VerdictState::kQuiet;
+  transition.alert.peak.state = VerdictState::kAlarm;
+  End(transition, now_ns);
 }
 
 void IncidentBook::Retain(uint32_t resolved_max) {

@@ -18,9 +18,10 @@ using google::protobuf::util::TimeUtil;
 
 // Strongest signals that are asked when it began.
 constexpr size_t kDatedMax = 8;
-// How the time of a change is known.
-constexpr char kFromWindow[] = "95 % of the posterior, from the panes of the window";
-constexpr char kFromAlert[] = "the evidence of its alert, as the window may not reach it";
+// How the time of a change was estimated.
+constexpr char kFromWindow[] = "95 % credible interval, estimated from the current window";
+constexpr char kFromAlert[] =
+    "estimated from the evidence of its alert; the window may not reach back to the change";
 
 v1::TimeEstimate EstimateMessage(const ChangeInterval& change) {
   v1::TimeEstimate estimate;
@@ -45,7 +46,7 @@ std::vector<TimedPane> TimedPanesOf(const SignalView& signal) {
 std::optional<ChangeInterval> WindowChangeOf(const SignalView& signal) {
   if (!signal.compared()) return std::nullopt;
   const SignalState& state = signal.state();
-  // NaN: not known.
+  // NaN: unknown.
   double dispersion = 1;
   for (const FollowState& follow : state.follow) {
     const CatalogEntry* entry = FindKind(follow.detector);

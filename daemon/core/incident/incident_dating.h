@@ -10,18 +10,19 @@
 
 namespace faultline {
 
-// When an incident began, from its signals: see change_time.h. Pure.
+// Estimates of when an incident began, from its signals; see change_time.h. Pure.
 
-// The strongest signal says when; a weaker one only if it certainly changed before that. Signals
-// strongest first. nullopt if they tell nothing, or less than the incident knows.
+// The estimate of the strongest signal, or of a weaker one if that certainly changed earlier.
+// `signals`: strongest first. nullopt if there is no estimate, or none better than the incident
+// has.
 std::optional<v1::TimeEstimate> DateIncident(const v1::Incident& incident,
                                              std::span<const SignalView> signals);
-// Whether a window reaches back to before what is known of the change.
+// Whether a window reaches back before the earliest time of the change.
 bool SeesBeforeChange(const ModelView& model, const v1::Incident& incident);
-// Panes of the stream that ended since the incident began, while its windows reach further back;
-// otherwise 0.
+// Number of panes of the stream that ended since the incident began, while windows reach further
+// back; otherwise 0.
 size_t PanesSinceStart(const StreamView& stream, const v1::Incident& incident);
-// What the signal's window holds since the change: rows before it would dilute it.
+// The rows of the signal's window since the change, undiluted by earlier rows.
 Summary RowsSinceChange(const SignalView& signal, const v1::Incident& incident);
 
 }  // namespace faultline

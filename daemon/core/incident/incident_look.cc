@@ -140,10 +140,10 @@ TriageFacts FactsOf(const Look& look) {
       if (stream.signals[signal].judged()) CountSignal(look, {stream, signal}, &facts);
     }
   }
-  const RowLosses& losses = look.model.streams[kInferenceStream].losses;
-  facts.late_share = losses.late_share();
-  facts.refused_share = losses.refused_share();
-  facts.dropped_share = losses.dropped_share();
+  const RowLosses& row_losses = look.model.streams[kInferenceStream].row_losses;
+  facts.late_share = row_losses.late_share();
+  facts.refused_share = row_losses.refused_share();
+  facts.dropped_share = row_losses.dropped_share();
   const int64_t change_ns = TimeUtil::TimestampToNanoseconds(
       look.incident.has_change_time() ? look.incident.change_time().time()
                                       : look.incident.start_time());
@@ -214,10 +214,11 @@ void Renew(const ModelView& model, const JudgedPane* pane, const std::vector<Sig
 }  // namespace
 
 void LookAtOpenIncidents(const ModelView& model, const JudgedPane* pane,
-                         const std::vector<AlertEdge>& edges, IncidentBook* book) {
-  const bool worse = std::any_of(edges.begin(), edges.end(), [](const AlertEdge& edge) {
-    return edge.kind != AlertEdge::Kind::kResolved;
-  });
+                         const std::vector<AlertTransition>& transitions, IncidentBook* book) {
+  const bool worse =
+      std::any_of(transitions.begin(), transitions.end(), [](const AlertTransition& transition) {
+        return transition.kind != AlertTransition::Kind::kResolved;
+      });
   for (const auto& [subject, id] : book->open_ids()) {
     const v1::Incident& incident = *book->Find(id);
     // What an alert of another incident did is not this one's.

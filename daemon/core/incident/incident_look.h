@@ -8,13 +8,13 @@
 
 namespace faultline {
 
-// Looks at each open incident for which it is time: when it began, what its signals look like
-// since, its failure mode and what it is probably about. It is time when alerts fire or rise, and
-// again 1, 2, 4, ... panes after it began: the first pane of a change shows little of it. When
-// alerts only resolve, the window no longer shows what happened, and what was said stays.
+// Updates the change time, evidence, failure mode and triage of each open incident that is due. An
+// incident is due when alerts fire or rise, and again 1, 2, 4, ... panes after it began, because
+// the first pane of a change shows little of it. When alerts only resolve, nothing is updated: the
+// window no longer shows what happened.
 //
-// `pane`: the one that was closed, or null. `edges` have been applied to the book.
+// `pane`: the closed pane, or null. `transitions` must have been applied to the book.
 void LookAtOpenIncidents(const ModelView& model, const JudgedPane* pane,
-                         const std::vector<AlertEdge>& edges, IncidentBook* book);
+                         const std::vector<AlertTransition>& transitions, IncidentBook* book);
 
 }  // namespace faultline

@@ -7,7 +7,7 @@
 
 namespace faultline {
 
-// How incidents are told to people. Pure functions of the messages.
+// Incidents in words. Pure functions of the messages.
 
 // "2026-11-23 22:31:26 UTC".
 std::string TimeWords(int64_t time_ns);
@@ -15,19 +15,19 @@ std::string TimeWords(int64_t time_ns);
 std::string ShareWords(double share);
 // "psi of income".
 std::string AlertName(const v1::Alert& alert);
-// "psi of income fired: 0.41 (threshold 0.25)"; of a resolved one its newest verdict.
+// "psi of income fired: 0.41 (threshold 0.25)"; for a resolved alert its newest verdict.
 std::string AlertWords(const v1::Alert& alert);
 
-// How far over its threshold an alert has been: peak score / threshold, 0 if that is not known.
+// Peak score / threshold of an alert; 0 if unknown.
 double Strength(const v1::Alert& alert);
-// Firing alerts before others, then the stronger, then by signal and detector.
+// Order of alerts: firing ones first, then by strength, signal and detector.
 bool ComesBefore(const v1::Alert& a, const v1::Alert& b);
 
-// What a signal does that it should not, to follow its name: "is missing in 34 % of rows
-// (reference 1 %)". `evidence` may be null.
+// The anomaly of a signal, as a phrase after its name: "is missing in 34 % of rows (reference 1
+// %)". `evidence` may be null.
 std::string Finding(const v1::Alert& alert, const v1::SignalEvidence* evidence);
 
-// One sentence without a full stop: what changed, since when, where. Alerts must be sorted.
+// One sentence without a full stop: what changed, since when, where. Requires sorted alerts.
 std::string SummarySentence(const v1::Incident& incident);
 
 }  // namespace faultline

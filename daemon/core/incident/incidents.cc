@@ -13,22 +13,23 @@ namespace faultline {
 namespace {
 
 // The context points to `evidence`, if there is any.
-EdgeContext ContextOf(const ModelView& model, const AlertEdge& edge, v1::SignalEvidence* evidence) {
-  const CatalogEntry* entry = FindKind(std::string_view(edge.key.detector));
+TransitionContext ContextOf(const ModelView& model, const AlertTransition& transition,
+                            v1::SignalEvidence* evidence) {
+  const CatalogEntry* entry = FindKind(std::string_view(transition.key.detector));
   FailureMode mode = entry == nullptr ? FailureMode::kInputDrift : entry->failure_mode;
-  const std::optional<SignalView> signal = FindSignal(model, edge.key.signal);
+  const std::optional<SignalView> signal = FindSignal(model, transition.key.signal);
   if (!signal.has_value()) return {.failure_mode = static_cast<v1::FailureMode>(mode)};
   // Scores of rows that moved mean rows unlike the reference's, whichever detector sees it.
   const bool anomaly = entry != nullptr && ConcernOf(*entry, signal->facts()) == Concern::kAnomaly;
   if (anomaly) mode = FailureMode::kUnusualInput;
-  EdgeContext context = {.subject = signal->stream.subject,
-                         .failure_mode = FailureModeOf(mode, signal->facts().role)};
+  TransitionContext context = {.subject = signal->stream.subject,
+                               .failure_mode = FailureModeOf(mode, signal->facts().role)};
   const SignalState& state = signal->state();
   const bool values = state.reference != nullptr && !state.reference->empty();
-  if (edge.kind != AlertEdge::Kind::kResolved && values) {
+  if (transition.kind != AlertTransition::Kind::kResolved && values) {
     const RollingReference* rolling = signal->rolling();
     const bool on_rolling = entry != nullptr && entry->on_rolling && rolling != nullptr;
-    *evidence = MakeEvidence(edge.key.signal, state.reference->summary(),
+    *evidence = MakeEvidence(transition.key.signal, state.reference->summary(),
                              on_rolling ? rolling->merged() : state.window->merged());
     context.evidence = evidence;
   }
@@ -41,27 +42,30 @@ Incidents::Incidents(uint64_t model_hash, std::string model, std::string version
     : model_hash_(model_hash), book_(std::move(model), std::move(version)), bundles_(model_hash) {}
 
 void Incidents::TakePane(const ModelView& model, const JudgedPane& pane,
-                         const std::vector<AlertEdge>& edges, int64_t now_ns, Effects* effects) {
-  // Before the edges: with them the incident may close.
+                         const std::vector<AlertTransition>& transitions, int64_t now_ns,
+                         Effects* effects) {
+  // Before the transitions: with them the incident may close.
   RecordEvidence(model, pane, effects);
-  Apply(model, &pane, edges, now_ns, effects);
-  PinEvidence(model, pane, edges, effects);
+  Apply(model, &pane, transitions, now_ns, effects);
+  PinEvidence(model, pane, transitions, effects);
 }
 
-void Incidents::TakeEdges(const ModelView& model, const std::vector<AlertEdge>& edges,
-                          int64_t now_ns, Effects* effects) {
-  Apply(model, nullptr, edges, now_ns, effects);
+void Incidents::TakeTransitions(const ModelView& model,
+                                const std::vector<AlertTransition>& transitions, int64_t now_ns,
+                                Effects* effects) {
+  Apply(model, nullptr, transitions, now_ns, effects);
 }
 
 void Incidents::Apply(const ModelView& model, const JudgedPane* pane,
-                      const std::vector<AlertEdge>& edges, int64_t now_ns, Effects* effects) {
-  for (const AlertEdge& edge : edges) {
+                      const std::vector<AlertTransition>& transitions, int64_t now_ns,
+                      Effects* effects) {
+  for (const AlertTransition& transition : transitions) {
     v1::SignalEvidence evidence;
-    const EdgeContext context = ContextOf(model, edge, &evidence);
-    book_.Apply(edge, context, model.settings, now_ns);
+    const TransitionContext context = ContextOf(model, transition, &evidence);
+    book_.Apply(transition, context, model.settings, now_ns);
   }
-  LookAtOpenIncidents(model, pane, edges, &book_);
-  if (edges.empty() && !book_.HasChanges()) return;
+  LookAtOpenIncidents(model, pane, transitions, &book_);
+  if (transitions.empty() && !book_.HasChanges()) return;
   TakeChanges(model.resolved_max, effects);
 }
 
@@ -75,15 +79,15 @@ void Incidents::TakeChanges(uint32_t resolved_max, Effects* effects) {
   }
 }
 
-void Incidents::Cut(Effects* effects) {
-  if (book_.revision() != book_cut_) {
-    book_cut_ = book_.revision();
+void Incidents::TakeCheckpoint(Effects* effects) {
+  if (book_.revision() != stored_book_) {
+    stored_book_ = book_.revision();
     std::string payload;
     book_.Encode(&payload);
     WriteRecord(Table::kIncidentBook, IncidentBookKey(model_hash_), payload, effects);
   }
-  if (bundles_.revision() != bundles_cut_) {
-    bundles_cut_ = bundles_.revision();
+  if (bundles_.revision() != stored_bundles_) {
+    stored_bundles_ = bundles_.revision();
     std::string payload;
     bundles_.Encode(&payload);
     WriteRecord(Table::kBundles, BundlesKey(model_hash_), payload, effects);
@@ -118,8 +122,8 @@ void Incidents::RestoreIncident(uint64_t id, const v1::Incident& incident) {
 absl::Status Incidents::FinishRestore() {
   for (const auto& [id, incident] : early_) book_.Restore(id, incident);
   early_.clear();
-  book_cut_ = book_.revision();
-  bundles_cut_ = bundles_.revision();
+  stored_book_ = book_.revision();
+  stored_bundles_ = bundles_.revision();
   return book_.FinishRestore();
 }
 

@@ -17,12 +17,12 @@
 
 namespace faultline {
 
-// The incidents of one version of a model with all that belongs to them: the book, the evidence
-// that is kept of the open ones, and what triage needs to know beside the model's signals.
+// The incidents of one version of a model: the book, and the evidence of open incidents.
 //
-// Operation:    per closed pane BeginPane, RememberBefore for each signal that Wants says, then
-//               TakePane; edges that come without a pane go to TakeEdges; a call that changes
-//               book() is followed by TakeChanges. Cut asks for the bytes of what changed.
+// Operation:    per closed pane BeginPane, RememberBefore for each signal for which Wants is true,
+//               then TakePane; transitions that come without a pane go to TakeTransitions; a call
+//               that changes book() is followed by TakeChanges. TakeCheckpoint asks for the bytes
+//               of what changed.
 // Concurrency:  none.
 // Limitations:  those of IncidentBook and BundleBook.
 class Incidents {
@@ -32,33 +32,33 @@ class Incidents {
   IncidentBook& book() { return book_; }
   const IncidentBook& book() const { return book_; }
 
-  // A pane was closed and is about to be judged.
+  // A closed pane is about to be judged.
   void BeginPane() { before_.clear(); }
-  // Whether evidence is kept of the signal, so that its state before each pane is needed.
+  // Whether evidence needs the signal's state before each pane.
   bool Wants(const SignalView& signal) const;
-  // What the signal's follow detectors remembered before the pane at hand, and what its rolling
-  // reference is with it, before alarms take panes out of it.
+  // Keeps the state of the signal's follow detectors before the current pane, and its rolling
+  // reference, before alarms remove panes from it.
   void RememberBefore(const ModelSettings& settings, const SignalView& signal,
                       std::vector<FollowState> follow);
-  // The pane's evidence and edges; then the open incidents are looked at again.
-  void TakePane(const ModelView& model, const JudgedPane& pane, const std::vector<AlertEdge>& edges,
-                int64_t now_ns, Effects* effects);
-  void TakeEdges(const ModelView& model, const std::vector<AlertEdge>& edges, int64_t now_ns,
-                 Effects* effects);
-  // The signal's detectors moved on without a pane: what is pinned of them no longer holds.
+  // Records the pane's evidence, applies its transitions, and updates open incidents.
+  void TakePane(const ModelView& model, const JudgedPane& pane,
+                const std::vector<AlertTransition>& transitions, int64_t now_ns, Effects* effects);
+  void TakeTransitions(const ModelView& model, const std::vector<AlertTransition>& transitions,
+                       int64_t now_ns, Effects* effects);
+  // The signal's detectors changed state without a pane, so its pin is out of date.
   void OutdateEvidence(const SignalView& signal);
-  // Hands on what changed in the book, and lets evidence follow.
+  // Passes changes of the book on and adapts the evidence.
   void TakeChanges(uint32_t resolved_max, Effects* effects);
 
-  // Whether Cut would write anything.
+  // Whether TakeCheckpoint would write anything.
   bool changed() const {
-    return book_.revision() != book_cut_ || bundles_.revision() != bundles_cut_;
+    return book_.revision() != stored_book_ || bundles_.revision() != stored_bundles_;
   }
-  void Cut(Effects* effects);
+  void TakeCheckpoint(Effects* effects);
   // Appends the deletion of everything that may be stored.
   void Delete(Effects* effects);
 
-  // The reverse of Cut, in any order; then FinishRestore.
+  // The reverse of TakeCheckpoint, in any order; then FinishRestore.
   absl::Status RestoreBook(std::string_view payload);
   absl::Status RestoreBundles(std::string_view payload) { return bundles_.Decode(payload); }
   void RestoreIncident(uint64_t id, const v1::Incident& incident);
@@ -67,28 +67,28 @@ class Incidents {
   size_t memory_bytes() const;
 
  private:
-  // Of a signal that may join an incident with the pane at hand.
+  // State of a signal that may join an incident with the current pane.
   struct BeforePane {
     std::vector<FollowState> follow;
-    std::optional<std::string> rolling;  // unset: no detector looks at it
+    std::optional<std::string> rolling;  // unset: no detector uses it
   };
 
-  void Apply(const ModelView& model, const JudgedPane* pane, const std::vector<AlertEdge>& edges,
-             int64_t now_ns, Effects* effects);
+  void Apply(const ModelView& model, const JudgedPane* pane,
+             const std::vector<AlertTransition>& transitions, int64_t now_ns, Effects* effects);
   EvidencePin MakePin(const ModelSettings& settings, const JudgedPane& pane, uint32_t signal) const;
   EvidencePane MakeEvidencePane(const JudgedPane& pane, const BundleBook::Opened& bundle) const;
   void RecordEvidence(const ModelView& model, const JudgedPane& pane, Effects* effects);
   void PinEvidence(const ModelView& model, const JudgedPane& pane,
-                   const std::vector<AlertEdge>& edges, Effects* effects);
+                   const std::vector<AlertTransition>& transitions, Effects* effects);
 
   uint64_t model_hash_;
   IncidentBook book_;
   BundleBook bundles_;
-  std::map<uint32_t, BeforePane> before_;  // by signal of the stream whose pane is at hand
-  // Revisions as of the last Cut.
-  uint64_t book_cut_ = 0;
-  uint64_t bundles_cut_ = 0;
-  // While restoring: incidents that came before the book.
+  std::map<uint32_t, BeforePane> before_;  // by signal of the current pane's stream
+  // Revisions as of the last checkpoint.
+  uint64_t stored_book_ = 0;
+  uint64_t stored_bundles_ = 0;
+  // While restoring: incidents read before the book.
   std::map<uint64_t, v1::Incident> early_;
   bool book_restored_ = false;
 };

@@ -64,7 +64,7 @@ EvidencePane Incidents::MakeEvidencePane(const JudgedPane& pane,
   made.number = pane.number;
   made.window_from = pane.stream.window_from;
   made.header = pane.pane.header();
-  made.deposit = pane.deposit;
+  made.increment = pane.increment;
   for (const BundleBook::Pinned& pinned : bundle.pinned) {
     if (pinned.stream != pane.stream.ordinal) continue;
     if (!pane.stream.signals[pinned.signal].judged()) continue;
@@ -106,16 +106,16 @@ void Incidents::RecordEvidence(const ModelView& model, const JudgedPane& pane, E
 
 // Signals whose alerts fired join the incident of their subject, the strongest first.
 void Incidents::PinEvidence(const ModelView& model, const JudgedPane& pane,
-                            const std::vector<AlertEdge>& edges, Effects* effects) {
+                            const std::vector<AlertTransition>& transitions, Effects* effects) {
   const uint64_t incident = book_.JoinedBy(pane.stream.subject);
   if (incident == 0) return;
   const uint32_t stream = pane.stream.ordinal;
   std::vector<std::pair<double, uint32_t>> joining;
-  for (const AlertEdge& edge : edges) {
-    const std::optional<uint32_t> signal = pane.stream.schema.Find(edge.key.signal);
-    if (edge.kind != AlertEdge::Kind::kFired || !signal.has_value()) continue;
+  for (const AlertTransition& transition : transitions) {
+    const std::optional<uint32_t> signal = pane.stream.schema.Find(transition.key.signal);
+    if (transition.kind != AlertTransition::Kind::kFired || !signal.has_value()) continue;
     if (!pane.stream.signals[*signal].judged() || bundles_.Holds(stream, *signal)) continue;
-    const double ratio = edge.alert.peak.ratio();
+    const double ratio = transition.alert.peak.ratio();
     joining.emplace_back(std::isnan(ratio) ? 0 : -ratio, *signal);
   }
   if (joining.empty()) return;

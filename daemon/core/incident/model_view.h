@@ -17,8 +17,7 @@
 
 namespace faultline {
 
-// What incidents see of the model that they belong to. Views are made for one call and change
-// nothing.
+// Read-only views of a model for its incidents, made for one call.
 
 // One stream of panes, with its own numbering of panes and signals.
 struct StreamView {
@@ -27,7 +26,7 @@ struct StreamView {
   const Schema& schema;
   std::span<const SignalState> signals;  // in the order of the schema
   const References& references;
-  const RowLosses& losses;
+  const RowLosses& row_losses;
   const PaneSpans& spans;   // of the panes that windows hold
   int64_t window_from = 0;  // number of the oldest pane that windows may hold
 };
@@ -44,7 +43,7 @@ struct JudgedPane {
   const StreamView& stream;
   int64_t number = 0;  // in its stream
   const OpenPane& pane;
-  const PaneDeposit& deposit;
+  const PaneIncrement& increment;
   std::span<const SignalReading> readings;  // by signal of its stream
 };
 
@@ -55,18 +54,18 @@ struct SignalView {
 
   const SignalFacts& facts() const { return stream.schema[signal]; }
   const SignalState& state() const { return stream.signals[signal]; }
-  // Null: it has no quiet pane yet.
+  // Null if it has no quiet pane yet.
   const RollingReference* rolling() const { return stream.references.Rolling(signal); }
-  // It is judged against a reference that has values.
+  // Whether it is judged against a reference with values.
   bool compared() const { return state().judged() && !state().reference->empty(); }
-  // What the pane counted of it. Null: nothing, or the pane is of another stream.
+  // Its summary in the pane. Null if it did not count, or the pane is of another stream.
   const Summary* In(const JudgedPane* pane) const {
     const bool counted = pane != nullptr && pane->stream.ordinal == stream.ordinal;
     return counted ? pane->pane.Find(signal) : nullptr;
   }
 };
 
-// The first stream that has a signal of that name.
+// The signal of that name, in the first stream that has it.
 inline std::optional<SignalView> FindSignal(const ModelView& model, std::string_view name) {
   for (const StreamView& stream : model.streams) {
     const std::optional<uint32_t> signal = stream.schema.Find(name);

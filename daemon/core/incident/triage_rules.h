@@ -7,8 +7,8 @@
 
 namespace faultline {
 
-// One rule of a cause: something that is found speaks for or against it, with a weight. `finds`
-// says in words what it found, or nothing. `signal`: null for rules about the model as a whole.
+// One rule of a cause: a finding for or against it, with a weight. `finds` returns the finding in
+// words, or empty. `signal`: null for rules about the model as a whole.
 struct TriageRule {
   bool speaks_for;
   double weight;
@@ -16,19 +16,19 @@ struct TriageRule {
   std::string (*finds)(const TriageFacts& facts, const SignalFinding* signal);
 };
 
-// A cause that triage has rules for, and what is said of it.
+// A cause with its rules and texts.
 struct CauseRow {
   v1::Cause cause;
   v1::FailureMode failure_mode;
   const char* title;      // "values are missing"
-  const char* next_step;  // an order, without a full stop
+  const char* next_step;  // an imperative, without a full stop
   std::span<const TriageRule> rules;
 };
 
-// The table: one row a cause. Detectors bring further causes (CatalogEntry::cause).
+// The table: one row per cause. Detectors add further causes (CatalogEntry::cause).
 std::span<const CauseRow> CauseTable();
 
-// What a detector says of the cause; empty if none of the signal's does.
+// Detail of the signal's detector that identifies the cause; empty if there is none.
 std::string SaidOf(v1::Cause cause, const SignalFinding& signal);
 
 }  // namespace faultline

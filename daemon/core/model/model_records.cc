@@ -100,18 +100,18 @@ absl::Status ModelState::FinishRestore() {
   return incidents_.FinishRestore();
 }
 
-void ModelState::Cut(Effects* effects) {
+void ModelState::TakeCheckpoint(Effects* effects) {
   bool changed =
       std::exchange(changed_, false) || share_.decisions.changed() || incidents_.changed();
   for (const auto& stream : streams_) {
     if (!stream->changed()) continue;
     changed = true;
-    stream->Cut(effects);
+    stream->TakeCheckpoint(effects);
   }
   if (!changed) return;
-  share_.alerts.Cut(effects);
-  share_.decisions.Cut(effects);
-  incidents_.Cut(effects);
+  share_.alerts.TakeCheckpoint(effects);
+  share_.decisions.TakeCheckpoint(effects);
+  incidents_.TakeCheckpoint(effects);
   WriteRecord(Table::kModel, ModelKey(share_.hash), Encode(), effects);
   Publish(effects);
 }

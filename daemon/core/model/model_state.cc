@@ -20,7 +20,7 @@ StreamView ViewOf(const PaneStream& stream) {
           .schema = stream.signals().schema(),
           .signals = stream.signals().states(),
           .references = stream.references(),
-          .losses = stream.losses(),
+          .row_losses = stream.row_losses(),
           .spans = stream.panes().spans(),
           .window_from = stream.panes().window_from()};
 }
@@ -96,13 +96,14 @@ void ModelState::TakeSignal(uint8_t stream, JudgedSignal judged) {
 void ModelState::TakePane(const StreamPane& pane, int64_t now_ns, Effects* effects) {
   const std::vector<StreamView> views = ViewsOf(streams_);
   incidents_.TakePane(ViewOf(share_, views),
-                      {views[pane.stream], pane.number, pane.pane, pane.deposit, pane.readings},
-                      pane.edges, now_ns, effects);
+                      {views[pane.stream], pane.number, pane.pane, pane.increment, pane.readings},
+                      pane.transitions, now_ns, effects);
 }
 
-void ModelState::TakeEdges(const std::vector<AlertEdge>& edges, int64_t now_ns, Effects* effects) {
+void ModelState::TakeTransitions(const std::vector<AlertTransition>& transitions, int64_t now_ns,
+                                 Effects* effects) {
   const std::vector<StreamView> views = ViewsOf(streams_);
-  incidents_.TakeEdges(ViewOf(share_, views), edges, now_ns, effects);
+  incidents_.TakeTransitions(ViewOf(share_, views), transitions, now_ns, effects);
 }
 
 void ModelState::Outdate(uint8_t stream, uint32_t signal) {
@@ -191,14 +192,14 @@ void ModelState::ApplySettings(int64_t now_ns, Effects* effects) {
   for (const auto& stream : streams_) {
     evaluated_ns = std::max(evaluated_ns, stream->panes().evaluated_ns());
   }
-  std::vector<AlertEdge> edges;
+  std::vector<AlertTransition> transitions;
   share_.alerts.Retain(
       [this](const AlertKey& key) {
         return std::any_of(streams_.begin(), streams_.end(),
                            [&](const auto& stream) { return stream->Wants(key); });
       },
-      evaluated_ns, &edges);
-  TakeEdges(edges, now_ns, effects);
+      evaluated_ns, &transitions);
+  TakeTransitions(transitions, now_ns, effects);
   changed_ = true;
 }
 

@@ -21,15 +21,16 @@ namespace faultline {
 
 using Streams = std::vector<std::unique_ptr<PaneStream>>;  // by ordinal
 
-// What all streams did, together.
+// Totals over all streams.
 ModelTotals TotalsOf(const Streams& streams);
 
 // One version of a model: its streams of panes, which feed its alerts, and its incidents.
 //
-// Operation:    TakeColumns, then CountRows, per batch; a pane that closes is judged at once. Cut
-//               asks for the bytes of what changed.
+// Operation:    TakeColumns, then CountRows, per batch; a pane that closes is judged at once.
+//               TakeCheckpoint asks for the bytes of what changed.
 // Concurrency:  none; see Shard.
-// Limitations:  see Settings. Stored bytes are a function of the calls, whenever Cut is called.
+// Limitations:  see Settings. Stored bytes are a function of the calls, whenever TakeCheckpoint is
+//               called.
 class ModelState : public StreamHost {
  public:
   ModelState(ShardShare* shard, std::string name, std::string version);
@@ -44,28 +45,28 @@ class ModelState : public StreamHost {
   ModelShare& share() { return share_; }
   IncidentBook& book() { return incidents_.book(); }
 
-  // Takes over what a new version has from the newest one: schema, references, silence.
+  // Copies what a new version inherits from the newest one: schema, references, silence.
   void InheritFrom(const ModelState& newest);
   void SetDeployed(int64_t now_ns);
   v1::Model Message() const;
 
-  // Extends the schema by the columns of a batch; if that cannot be, refuses the batch, and nothing
-  // has changed.
+  // Extends the schema by the columns of a batch. If that is impossible, refuses the batch and
+  // changes nothing.
   bool TakeColumns(const EventBatch& batch, BatchResult* result);
-  // Adds declared signals of inference rows; known ones of the same type are passed over.
+  // Adds declared signals of inference rows; skips known ones of the same type.
   absl::Status DeclareSignals(const v1::Model& model);
   void CountRows(const std::shared_ptr<const EventBatch>& batch, BatchResult* result,
                  Effects* effects);
   // Counts the rows of a batch that was refused as a whole.
   void CountRefused(const EventBatch& batch);
 
-  // The time since the newest rows was not watched: the next tick begins anew, as after a restart.
+  // The daemon was not running since the newest rows: the next tick starts as after a restart.
   void Resume();
-  // Panes without rows for long close; test incidents end.
+  // Closes idle panes and ends test incidents.
   void Tick(int64_t now_ns, Effects* effects);
-  // Follows the shard's settings; changes nothing if they say the same as before.
+  // Applies the shard's settings; changes nothing if they are equal to the previous ones.
   void ApplySettings(int64_t now_ns, Effects* effects);
-  // Alerts open no incident until then.
+  // Until `until_ns`, alerts open no incident.
   void Silence(int64_t until_ns, std::string_view reason, int64_t now_ns, Effects* effects);
   // Each changes nothing unless OK.
   absl::Status InstallReference(const faultline::InstallReference& command, int64_t now_ns,
@@ -75,14 +76,15 @@ class ModelState : public StreamHost {
                                 v1::Reference* reference, Effects* effects);
   absl::Status RollbackReference(const faultline::RollbackReference& command, int64_t now_ns,
                                  v1::Reference* reference, Effects* effects);
-  // Takes along what a call on book() changed.
+  // Follows a call that changed book().
   void TakeIncidents(Effects* effects);
 
-  void Cut(Effects* effects);
+  void TakeCheckpoint(Effects* effects);
   // Appends the deletion of everything that may be stored.
   void Delete(Effects* effects);
 
-  // The reverse of Cut: the model's record, then the others in any order, then FinishRestore.
+  // The reverse of TakeCheckpoint: the model's record, then the others in any order, then
+  // FinishRestore.
   absl::Status RestoreModel(std::string_view payload);
   // `stored_bytes`: of the sealed value.
   absl::Status Restore(const Key& key, std::string_view payload, size_t stored_bytes);
@@ -101,7 +103,8 @@ class ModelState : public StreamHost {
   void BeginPane() override { incidents_.BeginPane(); }
   void TakeSignal(uint8_t stream, JudgedSignal judged) override;
   void TakePane(const StreamPane& pane, int64_t now_ns, Effects* effects) override;
-  void TakeEdges(const std::vector<AlertEdge>& edges, int64_t now_ns, Effects* effects) override;
+  void TakeTransitions(const std::vector<AlertTransition>& transitions, int64_t now_ns,
+                       Effects* effects) override;
   void Outdate(uint8_t stream, uint32_t signal) override;
 
   std::string Encode() const;
@@ -111,7 +114,7 @@ class ModelState : public StreamHost {
   Streams streams_;
   Incidents incidents_;
   uint64_t generation_ = 1;
-  bool changed_ = true;  // since the last Cut, outside of its parts
+  bool changed_ = true;  // since the last checkpoint, outside of its parts
   uint64_t memory_bytes_ = 0;
 };
 

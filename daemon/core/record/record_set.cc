@@ -14,7 +14,8 @@ void EraseRecord(std::string key, Effects* effects) {
   effects->writes.push_back({std::move(key), std::nullopt});
 }
 
-void RecordSet::Cut(absl::FunctionRef<std::string(Place place)> encode, Effects* effects) {
+void RecordSet::TakeCheckpoint(absl::FunctionRef<std::string(Place place)> encode,
+                               Effects* effects) {
   for (const Place& place : marked_) {
     const std::string payload = encode(place);
     if (!payload.empty()) {

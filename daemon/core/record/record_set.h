@@ -14,19 +14,19 @@
 
 namespace faultline {
 
-// Asks for a record of the core to be written, sealed with its table's version; or to be erased.
+// Appends the write of a record, sealed with its table's version, or its deletion.
 void WriteRecord(Table table, std::string key, std::string_view payload, Effects* effects);
 void EraseRecord(std::string key, Effects* effects);
 
-// The records that one stream of a model has in one table: which of them are stored, and which
-// must be written again. What a record holds is its owner's business.
+// The records of one stream of a model in one table: which are stored, and which must be written
+// again. The owner encodes their content.
 //
-// Operation:    Mark a place when what its record holds changed; Cut asks for the writes. While
-//               restoring, Stored for each record that was read.
+// Operation:    Mark a place when the content of its record changed; TakeCheckpoint asks for the
+//               writes. While restoring, Stored for each record that was read.
 // Concurrency:  none.
 class RecordSet {
  public:
-  // What the table's key has after the model and the stream, for example version and block.
+  // The part of the key after model and stream, for example version and block.
   using Place = std::pair<uint64_t, uint32_t>;
   using KeyMaker = std::string (*)(StreamId stream, Place place);
 
@@ -34,13 +34,12 @@ class RecordSet {
       : table_(table), key_(key), stream_(stream) {}
 
   void Mark(Place place) { marked_.insert(place); }
-  // Nothing is to be written: what is in memory was just restored.
+  // Nothing needs to be written, because memory was just restored.
   void ClearMarks() { marked_.clear(); }
   void Stored(Place place) { stored_.insert(place); }
 
-  // Writes every marked record. `encode` gives its payload; a record whose payload is empty is
-  // erased.
-  void Cut(absl::FunctionRef<std::string(Place place)> encode, Effects* effects);
+  // Writes every marked record with the payload from `encode`; erases it if the payload is empty.
+  void TakeCheckpoint(absl::FunctionRef<std::string(Place place)> encode, Effects* effects);
   // Erases every record that is stored.
   void EraseAll(Effects* effects);
 

@@ -20,36 +20,37 @@ namespace faultline {
 // every commit.
 inline constexpr uint32_t kLearningChunkRows = 128;
 
-// The reference rows of one signal until its reference can be made, in order.
+// The reference rows of one signal, in order, until its reference is made.
 //
 // Concurrency:  none.
-// Limitations:  grows with its rows; whoever adds them bounds their number and bytes().
+// Limitations:  grows with its rows; the caller bounds their number and memory.
 class LearningRows {
  public:
   explicit LearningRows(SignalType type) : type_(type) {}
 
-  // Rows [range.begin, range.end) of a column. nulls: bit set = missing; nullptr = none.
+  // Rows [range.begin, range.end) of a column. nulls: bit set = missing; null: no value is missing.
   void AddNumbers(std::span<const double> values, const uint64_t* nulls, RowRange range);
   void AddCategories(std::span<const uint32_t> codes, std::span<const std::string> dictionary,
                      const uint64_t* nulls, RowRange range);
   void AddMissing(uint32_t rows);
-  // Event times of the rows that were added last: as many, in order.
+  // Event times of the rows that were added last, in order.
   void AddTimes(std::span<const int64_t> times_ns);
 
   SignalType type() const { return type_; }
   uint32_t rows() const { return rows_; }
-  // Bytes of distinct strings, on top of what RowBytes says of the rows.
+  // Bytes of distinct strings, in addition to RowBytes.
   uint64_t dictionary_bytes() const { return dictionary_bytes_; }
   static uint64_t RowBytes(SignalType type, uint64_t rows);
 
-  // As transforms take it. *hashes: room for those of the categories; both must outlive it.
+  // The rows as input of a transform. *hashes: buffer for the hashes of categories; it and this
+  // object must outlive the result.
   RowColumn AsRowColumn(std::string_view name, std::vector<uint64_t>* hashes) const;
   std::shared_ptr<const SignalReference> MakeReference(uint32_t version,
                                                        SketchChoice sketches) const;
 
-  // Rows [chunk * kLearningChunkRows, + kLearningChunkRows), as far as they are there.
+  // Encodes rows [chunk * kLearningChunkRows, + kLearningChunkRows), or fewer at the end.
   void EncodeChunk(uint32_t chunk, Encoder* out) const;
-  // Appends what EncodeChunk wrote; chunks must come in order. False if the bytes are no chunk.
+  // Appends what EncodeChunk wrote; chunks must come in order. False if the bytes are not a chunk.
   bool DecodeChunk(Decoder* in);
 
  private:

@@ -9,14 +9,14 @@
 
 namespace faultline {
 
-// What a signal has been like lately: the last quiet panes, merged. Held against the reference in
-// use it shows a drift too slow for any window, and a person can promote it to be the reference.
+// The recent distribution of a signal: its last quiet panes, merged. Compared with the reference in
+// use, it shows drift that is too slow for any window; a person can promote it to the reference.
 //
-// The panes stand in kSections sections, the oldest of which goes as a whole; so it holds between
-// seven eighths of its length and all of it, and its size does not depend on the length.
+// Panes are kept in kSections sections, and the oldest section is dropped as a whole. So it holds
+// between seven eighths of its length and all of it, and its size does not depend on the length.
 //
-// Operation:    Add quiet panes, oldest first; DropSince when one of them turns out not to have
-//               been quiet.
+// Operation:    Add quiet panes, oldest first; DropSince when a change turns out to have begun
+//               earlier.
 // Concurrency:  none. State is a function of the calls.
 class RollingReference {
  public:
@@ -27,10 +27,10 @@ class RollingReference {
   // All panes must be of this shape, which must outlive it.
   explicit RollingReference(const Shape* shape) : merged_(shape) {}
 
-  // Takes in a pane of this span of event time. length: panes to hold, at least 1; rounded up to a
+  // Adds a pane with its span of event time. length: panes to hold, at least 1; rounded up to a
   // multiple of kSections.
   Slots Add(const Summary& pane, int64_t begin_ns, int64_t end_ns, uint32_t length);
-  // Drops the sections that go beyond a time.
+  // Drops the sections that end after a time.
   Slots DropSince(int64_t time_ns);
 
   const Summary& merged() const { return merged_; }
@@ -40,10 +40,10 @@ class RollingReference {
   int64_t end_ns() const;
   size_t memory_bytes() const;
 
-  // A slot is stored by itself, and not at all while it is empty. See docs/formats/rolling.md.
+  // Each slot has its own record, or no record while it is empty. See docs/formats/rolling.md.
   bool Empty(uint32_t slot) const { return sections_[slot].panes == 0; }
   void EncodeSlot(uint32_t slot, Encoder* out) const;
-  // Slots in any order. False if the bytes are no such slot.
+  // Slots in any order. False if the bytes are not this slot.
   [[nodiscard]] bool DecodeSlot(uint32_t slot, Decoder* in);
 
  private:
@@ -54,7 +54,7 @@ class RollingReference {
     int64_t end_ns = 0;
     std::string summary;  // encoded
   };
-  // The one that panes are added to; null if all are empty.
+  // The section that receives panes; null if all are empty.
   Section* Newest();
   void MergeAgain();
 

@@ -18,21 +18,21 @@
 
 namespace faultline {
 
-// Test incidents belong to this model; nobody's own may be called so.
+// Reserved name of the model to which test incidents belong.
 inline constexpr std::string_view kTestModelName = "faultline_test";
 
 enum class RecordPolicy : uint8_t { kKeep, kHash, kDrop };
 
-// A detector of a model with everything resolved.
+// A detector of a model, fully resolved.
 struct DetectorSettings {
   const CatalogEntry* entry = nullptr;
   Detector detector;
   std::vector<std::string> signals;  // patterns; empty = all
   v1::Severity severity = v1::SEVERITY_WARNING;
-  bool has_threshold = false;  // or is on the alarm budget: it can alarm
-  double weight = 1;           // of the alarm budget, by signal; 0 for kinds that are not on it
-  double share = 0;            // of the whole alarm budget, by signal; 0: by weight
-  uint64_t fingerprint = 0;    // changes when the options do: follow state starts afresh
+  bool has_threshold = false;  // it can alarm: has a threshold or is on the alarm budget
+  double weight = 1;           // in the alarm budget, per signal; 0 for kinds that are not on it
+  double share = 0;            // of the whole alarm budget, per signal; 0: by weight
+  uint64_t fingerprint = 0;    // changes with the options: follow state starts again
 };
 
 struct ColumnSettings {
@@ -43,7 +43,7 @@ struct ColumnSettings {
   bool ignore = false;
 };
 
-// What the configuration says of one model: defaults filled in, ranges checked.
+// The configuration of one model: defaults filled in, ranges checked.
 struct ModelSettings {
   int64_t pane_length_ns = 0;  // 0: panes are by rows
   uint32_t pane_rows = 0;
@@ -61,17 +61,17 @@ struct ModelSettings {
   std::map<std::string, std::string> labels;
   std::string runbook_url;
   bool learn_unknown_columns = true;
-  // All of it as it was configured: a serialised v1::Config whose defaults are what the model's own
-  // entry and the defaults come to, with the deployment's alarm budget, maps in the order of their
-  // keys; and its ConfigDigest.
+  // The model's configuration: a serialised v1::Config whose defaults are the model's entry merged
+  // over the defaults, with the deployment's alarm budget and maps in the order of their keys; and
+  // its ConfigDigest.
   std::string config;
   uint64_t config_digest = 0;
 
-  // The first entry that fits, or the defaults.
+  // The first matching entry, or the defaults.
   ColumnSettings ForColumn(std::string_view name) const;
 };
 
-// What bounds the daemon.
+// Limits of the daemon.
 struct LimitSettings {
   uint32_t models = 1'000;
   uint32_t signals_per_model = 2'000;
@@ -104,9 +104,8 @@ struct MetricsSettings {
   std::vector<std::string> signals_always;
 };
 
-// What the configuration says of models and of the bounds they live in: strings parsed, detectors
-// made. Immutable; a reload makes a new one. Addresses, logging and the like are the process's:
-// daemon/config/process_settings.h.
+// The configuration of models and limits: strings parsed, detectors made. Immutable; a reload makes
+// a new one. Addresses, logging and the like are in daemon/config/process_settings.h.
 class Settings {
  public:
   // INVALID_ARGUMENT naming the field by its path, for example
@@ -116,10 +115,10 @@ class Settings {
   static absl::StatusOr<std::shared_ptr<const Settings>> Make(const v1::Config& config,
                                                               uint32_t cores = 1);
 
-  // Settings of a model by name: the first entry that fits, or the defaults. Never null.
+  // Settings of a model by name: the first matching entry, or the defaults. Never null.
   // Thread-safe. Linear in the number of entries.
   std::shared_ptr<const ModelSettings> ForModel(std::string_view name) const;
-  // Whether an entry names the model, letter by letter.
+  // Whether an entry has exactly this name.
   bool Lists(std::string_view name) const;
 
   LimitSettings limits;
@@ -134,14 +133,14 @@ class Settings {
 
  private:
   Settings() = default;
-  // Name patterns of the entries with what they come to, in order; then "*", the defaults.
+  // Name patterns of the entries with their settings, in order; then "*", the defaults.
   std::vector<std::pair<std::string, std::shared_ptr<const ModelSettings>>> models_;
 };
 
 // XXH3-64 of a ModelSettings::config.
 uint64_t ConfigDigest(std::string_view config);
 
-// "*" stands for any run of characters; everything else for itself.
+// "*" matches any characters; every other character matches itself.
 bool MatchesPattern(std::string_view pattern, std::string_view text);
 // "10s", "1500ms", "5m", "2h", "7d" in nanoseconds; "64MiB", "8KiB", "1GiB", "4096" in bytes.
 absl::StatusOr<int64_t> ParseDuration(std::string_view text);

@@ -8,7 +8,7 @@ namespace faultline {
 
 struct ModelSettings;
 
-// How the panes of one stream are cut, and how much of it is kept.
+// Length of the panes of one stream, and how much of the stream is kept.
 struct PaneSettings {
   int64_t length_ns = 0;  // 0: panes are by rows
   uint32_t rows = 0;
@@ -19,14 +19,13 @@ struct PaneSettings {
   uint32_t rolling_panes = 8'640;  // quiet panes of a rolling reference; 0: none
 };
 
-// A stream of panes that every model has: where its rows come from, and what the settings of the
-// model come to for it.
+// A stream of panes that every model has, and how the model's settings apply to it.
 struct StreamKind {
   std::string_view name;
   PaneSettings (*panes)(const ModelSettings& settings);
-  // Of the alarm budget, against the other streams: a signal's detectors weigh so much more.
+  // Factor on the weights that the detectors of its signals have in the alarm budget.
   double budget_weight = 1;
-  // Of the incidents that its alerts join or open: those of another subject are other failures.
+  // Subject of the incidents that its alerts join or open; see TransitionContext.
   std::string_view subject = {};
 };
 

@@ -198,8 +198,8 @@ void Shard::Tick(int64_t now_ns, Effects* effects) {
   for (auto& [hash, model] : impl_->models) model->Tick(now_ns, effects);
 }
 
-void Shard::Cut(Effects* effects) {
-  for (auto& [hash, model] : impl_->models) model->Cut(effects);
+void Shard::TakeCheckpoint(Effects* effects) {
+  for (auto& [hash, model] : impl_->models) model->TakeCheckpoint(effects);
 }
 
 uint64_t Shard::memory_bytes() const {

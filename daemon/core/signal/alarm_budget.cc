@@ -54,12 +54,13 @@ double BudgetDivision::ThresholdOf(const AlarmBudget& budget, uint64_t ordinal, 
   return threshold;
 }
 
-PaneEvidence EvidenceOf(const AlarmBudget& budget, const PaneDeposit& deposit) {
-  PaneEvidence evidence = {.begin_s = static_cast<double>(deposit.begin_ns) / 1e9,
-                           .end_s = static_cast<double>(deposit.end_ns) / 1e9};
-  evidence.deposit = budget.in_rows ? static_cast<double>(deposit.rows)
-                                    : static_cast<double>(deposit.end_ns - deposit.begin_ns) / 1e9;
-  evidence.threshold = BudgetDivision::ThresholdOf(budget, deposit.ordinal, deposit.shards);
+PaneEvidence EvidenceOf(const AlarmBudget& budget, const PaneIncrement& increment) {
+  PaneEvidence evidence = {.begin_s = static_cast<double>(increment.begin_ns) / 1e9,
+                           .end_s = static_cast<double>(increment.end_ns) / 1e9};
+  evidence.increment = budget.in_rows
+                           ? static_cast<double>(increment.rows)
+                           : static_cast<double>(increment.end_ns - increment.begin_ns) / 1e9;
+  evidence.threshold = BudgetDivision::ThresholdOf(budget, increment.ordinal, increment.shards);
   return evidence;
 }
 

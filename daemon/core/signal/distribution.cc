@@ -21,7 +21,7 @@ void AddBin(std::string label, uint64_t count, v1::Distribution* out) {
   bin->set_count(count);
 }
 
-// Spans of numbers with their counts, ascending: what is below the edges, the bins, what is above.
+// Spans of numbers with their counts, ascending: what is below the bins, the bins, what is above.
 struct Span {
   double low, high;
   uint64_t count;

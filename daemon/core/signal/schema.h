@@ -18,38 +18,38 @@
 
 namespace faultline {
 
-// What a signal is; fixed once it is in a schema.
+// Description of a signal; fixed once it is in a schema.
 struct SignalFacts {
   std::string name = {};
   v1::SignalType type = v1::SIGNAL_TYPE_NUMERIC;
   v1::ColumnRole role = v1::COLUMN_ROLE_FEATURE;
-  // Of a derived signal: the transform that makes it, and what that declares (see TransformFacts).
+  // How a transform derives it (see TransformFacts); kNone: it is not derived.
   Derivation derivation = Derivation::kNone;
-  bool owned = false;          // other detectors look at it only if they name it
-  std::string transform = {};  // empty: the signal is sent
-  int32_t source = -1;         // of Derivation::kColumn: the signal for which it stands; else -1
+  bool owned = false;          // other detectors judge it only if they name it
+  std::string transform = {};  // that makes it; empty: the signal is sent
+  int32_t source = -1;         // of Derivation::kColumn: the signal it is computed from; else -1
 
-  // Of a signal that the transform makes; the source is left open.
+  // Description of a signal that the transform makes; source is not set.
   static SignalFacts Made(const Transform& transform, std::string_view name);
 
   bool derived() const { return derivation != Derivation::kNone; }
-  // It is a column of the model, or stands for one.
+  // Whether it is a column of the model, or is computed from a single one.
   bool column() const { return !derived() || derivation == Derivation::kColumn; }
-  // It is counted and judged, as numbers or as categories.
+  // Whether it is counted and judged, as numbers or categories.
   bool counted() const { return type != v1::SIGNAL_TYPE_EMBEDDING; }
   bool numeric() const { return type == v1::SIGNAL_TYPE_NUMERIC; }
   ColumnValues values() const;
 
   void Encode(Encoder* out) const;
-  // False if the bytes are no signal.
+  // False if the bytes are not a signal.
   bool Decode(Decoder* in);
 };
 
-// What an alarm of a detector on a signal points to first. A detector of anomalies may make a
-// signal for all to judge: any alarm on it is an anomaly then.
+// Concern of a detector's alarm on a signal. If a detector of anomalies made the signal, every
+// alarm on it is an anomaly.
 Concern ConcernOf(const CatalogEntry& detector, const SignalFacts& signal);
 
-// The type a column must come with to be this signal.
+// The column type that a signal of this type requires.
 ColumnType ColumnTypeOf(v1::SignalType type);
 v1::SignalType SignalTypeOf(ColumnType type);
 // "numbers", "strings", "vectors".
@@ -58,12 +58,12 @@ std::string_view DescribeType(ColumnType type);
 // The signals of a model, in the order in which they were first seen. Signals are only ever added.
 class Schema {
  public:
-  // The name must be new, and so must be those of MadeOf.
+  // The name must be new, as must be the names of MadeOf.
   void Add(std::string_view name, v1::SignalType type, v1::ColumnRole role);
-  // A signal that a transform makes, beside those of MadeOf. The name must be new.
+  // Adds a signal that a transform makes, besides those of MadeOf. The name must be new.
   void AddDerived(SignalFacts facts);
   std::optional<uint32_t> Find(std::string_view name) const;
-  // What column transforms make of such a signal: Add adds it right behind.
+  // Signals that column transforms make of such a signal; Add appends them after it.
   static std::vector<SignalFacts> MadeOf(std::string_view name, v1::SignalType type);
 
   uint32_t size() const { return static_cast<uint32_t>(signals_.size()); }
@@ -82,13 +82,13 @@ class Schema {
   std::unordered_map<std::string, uint32_t> by_name_;  // never iterated over
 };
 
-// Which column of a batch is which signal. Remembered from batch to batch: as long as the columns
-// stay the same, no name is looked up.
+// Maps the columns of a batch to signals. Kept from batch to batch: while the columns stay the
+// same, no name is looked up.
 class ColumnPlan {
  public:
   // Whether it was made for these columns.
   bool Fits(const EventBatch& batch) const;
-  // Makes it for the columns of a batch; those that are no signal are left out.
+  // Makes it for the columns of a batch; leaves out columns that are not signals.
   void Make(const EventBatch& batch, const Schema& schema);
   void Forget() { made_ = false; }
 

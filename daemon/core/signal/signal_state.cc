@@ -180,7 +180,7 @@ uint32_t JudgeSignal(const ModelSettings& settings, const BudgetDivision& divisi
                                .pane = *pane,
                                .begin_s = evidence.begin_s,
                                .end_s = evidence.end_s,
-                               .budget_increment = evidence.deposit * division.ShareOf(detector),
+                               .budget_increment = evidence.increment * division.ShareOf(detector),
                                .threshold = evidence.threshold,
                                .resolve_looks = settings.resolve_panes};
     const bool alarmed = follow.newest.state == VerdictState::kAlarm;

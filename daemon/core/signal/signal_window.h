@@ -10,30 +10,30 @@
 
 namespace faultline {
 
-// The last closed panes of one signal, and their merger. The panes are kept encoded, without their
-// sub-sums: a tenth of the memory of summaries. What cannot be subtracted is merged again only when
-// a pane that mattered to it leaves.
+// The last closed panes of one signal, and their merged summary. Panes are kept encoded, without
+// sub-sums, in a tenth of the memory of summaries. Parts that cannot be subtracted are merged again
+// only when a pane that affects them leaves.
 //
-// Operation:    Add each closed pane, oldest first, then drop what is too old.
-// Concurrency:  none. The merger depends on the panes that are in, not on those that were.
+// Operation:    Add each closed pane, oldest first, then DropBefore.
+// Concurrency:  none. The merged summary depends only on the panes in the window.
 class SignalWindow {
  public:
   // All panes must be of this shape, which must outlive the window.
   explicit SignalWindow(const Shape* shape) : merged_(shape) {}
 
-  // `number`: of the pane; ascending. `sent`: whether any of its rows came with this column.
+  // `number`: of the pane; ascending. `sent`: whether any of its rows had this column.
   void Add(int64_t number, bool sent, const Summary& pane);
-  // Drops panes with a number below `from`, oldest first. `leaving` hears of those that were sent.
+  // Drops panes with a number below `from`, oldest first; calls `leaving` for those that were sent.
   using Leaving = std::function<void(int64_t number, const Summary& pane)>;
   void DropBefore(int64_t from, const Leaving& leaving = nullptr);
 
-  // The panes that are in, so that a window of the same shape can be made of them.
+  // The panes of the window, encoded for AddEncoded on a window of the same shape.
   const std::string& encoded() const { return encoded_; }
-  // Adds panes that another window encoded. False if they are damaged, or not of this shape; then
-  // some may have been added.
+  // Adds encoded panes. False if they are damaged or of another shape; some may then have been
+  // added.
   bool AddEncoded(std::string_view encoded);
 
-  // Each pane that is in, oldest first.
+  // Visits each pane, oldest first.
   void ForEach(const std::function<void(int64_t number, Summary pane)>& visit) const;
 
   const Summary& merged() const { return merged_; }
@@ -54,8 +54,8 @@ class SignalWindow {
   std::string encoded_;  // one after the other: number, sent, summary
   uint32_t panes_ = 0;
   uint32_t sent_panes_ = 0;
-  // Panes whose least or largest value is the window's: ties are many, and cost nothing until the
-  // last of them leaves.
+  // Panes whose least or largest value equals the window's. Ties are common, and cost nothing until
+  // the last of them leaves.
   uint32_t least_panes_ = 0;
   uint32_t largest_panes_ = 0;
 };

@@ -9,13 +9,13 @@ namespace faultline {
 
 inline constexpr size_t kVerdictDetailBytesMax = 512;
 
-// A verdict as it is stored, everywhere. Canonical: of all numbers that are not known, one; equal
-// verdicts give equal bytes. See docs/formats/model.md.
+// The stored form of a verdict. Canonical: all NaNs are encoded alike, and equal verdicts give
+// equal bytes. See docs/formats/model.md.
 void EncodeVerdict(const Verdict& verdict, Encoder* out);
-// False if the bytes are no verdict.
+// False if the bytes are not a verdict.
 [[nodiscard]] bool DecodeVerdict(Decoder* in, Verdict* verdict);
 
-// One NaN for all of them.
+// The value, with one canonical NaN.
 double CanonicalNumber(double value);
 
 }  // namespace faultline

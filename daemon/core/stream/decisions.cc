@@ -22,7 +22,7 @@ void Decisions::Tick(int64_t now_ns) {
   if (silenced() && now_ns >= silenced_until_ns_) SilenceUntil(0);
 }
 
-void Decisions::Cut(Effects* effects) {
+void Decisions::TakeCheckpoint(Effects* effects) {
   if (!std::exchange(changed_, false)) return;
   std::string payload;
   Encoder out(&payload);

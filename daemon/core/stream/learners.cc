@@ -114,7 +114,7 @@ std::string Learners::EncodeChunk(uint32_t block, uint32_t chunk) const {
   return payload;
 }
 
-void Learners::Cut(Effects* effects) {
+void Learners::TakeCheckpoint(Effects* effects) {
   for (const auto& [block, from] : write_from_) {
     const uint32_t begin = block * kBlockSignals;
     const auto key = [&](uint32_t chunk) {

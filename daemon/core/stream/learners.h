@@ -22,7 +22,7 @@ namespace faultline {
 // Limitations:  the memory of rows is bounded over all streams of a shard, see Begin.
 class Learners {
  public:
-  // *shard_bytes: what all signals of the shard take while they learn; must outlive it.
+  // *shard_bytes: memory of all learning signals of the shard; must outlive it.
   Learners(StreamId stream, uint64_t* shard_bytes) : stream_(stream), shard_bytes_(shard_bytes) {}
   ~Learners();
   Learners(const Learners&) = delete;
@@ -34,16 +34,16 @@ class Learners {
   bool Learns(uint32_t signal) const { return signals_[signal].rows != nullptr; }
   // The rows of a signal that learns.
   const LearningRows& RowsOf(uint32_t signal) const { return *signals_[signal].rows; }
-  // Rows that it learns from; fixed when it began.
+  // Number of rows to learn from; fixed when learning began.
   uint32_t RowsWanted(uint32_t signal) const { return signals_[signal].wanted; }
   uint32_t RowsMissing(uint32_t signal) const {
     return signals_[signal].wanted - signals_[signal].rows->rows();
   }
-  // The signal waits because the memory for reference rows is used up.
+  // True if the signal waits because the memory for reference rows is used up.
   bool MemoryRefused(uint32_t signal) const { return signals_[signal].memory_refused; }
   void ForgetRefusal(uint32_t signal) { signals_[signal].memory_refused = false; }
 
-  // A signal begins to learn from so many rows, or has to wait if all learners of the shard would
+  // Starts learning from `rows` rows, or makes the signal wait if all learners of the shard would
   // then take more than bytes_max.
   void Begin(uint32_t signal, SignalType type, uint32_t rows, uint64_t bytes_max);
   // Adds rows by add(LearningRows*).
@@ -55,14 +55,14 @@ class Learners {
     *shard_bytes_ += rows.dictionary_bytes() - before;
   }
   void Stop(uint32_t signal);
-  // Stops signals whose categories took the memory of all learners beyond bytes_max; they wait.
-  // True if any was stopped.
+  // Stops signals whose categories took the memory of all learners above bytes_max; they wait. True
+  // if any was stopped.
   bool StopBeyond(uint64_t bytes_max);
 
   void Encode(Encoder* out) const;
   // After Resize. False if the bytes are not what Encode wrote.
   [[nodiscard]] bool Decode(Decoder* in);
-  void Cut(Effects* effects);
+  void TakeCheckpoint(Effects* effects);
   void Erase(Effects* effects);
   absl::Status Restore(const Key& key, std::string_view payload);
   void FinishRestore();

@@ -14,18 +14,18 @@
 
 namespace faultline {
 
-// What is known of a pane beside its summaries.
+// Data of a pane besides its summaries.
 struct PaneHeader {
   int64_t index = 0;     // PaneClock's
-  uint64_t rows = 0;     // that at least one signal has counted
-  int64_t first_ns = 0;  // least event time of its rows; once closed by time: where it begins
-  int64_t last_ns = 0;   // greatest event time of its rows; once closed by time: where it ends
+  uint64_t rows = 0;     // counted by at least one signal
+  int64_t first_ns = 0;  // least event time of its rows; of a closed pane by time: its begin
+  int64_t last_ns = 0;   // greatest event time of its rows; of a closed pane by time: its end
 
   void Encode(Encoder* out) const;
   bool Decode(Decoder* in);
 };
 
-// Keys that hold a pane of so many signals.
+// Number of keys for a pane of so many signals.
 inline uint32_t BlocksOf(uint32_t signals) { return (signals + kBlockSignals - 1) / kBlockSignals; }
 
 // A pane's entry for one signal, as stored.
@@ -67,7 +67,7 @@ class OpenPane {
   // Null if the signal has not counted in this pane.
   const Summary* Find(uint32_t signal) const;
   bool Sent(uint32_t signal) const { return signal < slots_.size() && slots_[signal].sent; }
-  // Forgets what a signal counted: its reference goes.
+  // Drops what a signal counted, because its reference is replaced.
   void Drop(uint32_t signal);
 
   // Signals [block * kBlockSignals, + kBlockSignals) of `signals`.

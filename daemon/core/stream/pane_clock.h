@@ -6,12 +6,12 @@
 
 namespace faultline {
 
-// Says which pane a row belongs to, and which panes may still be open.
+// Assigns rows to panes, and decides which panes may still be open.
 //
 // Panes by event time are [begin, end) spans of one length, numbered from 1970 on; each model's
-// boundaries are shifted by its hash, so that models do not close all at once. The newest row's
-// pane and `late_panes` before it may be open; what is older is late. Panes by rows are numbered in
-// order of closing; exactly one is open, and nothing is late.
+// boundaries are shifted by its hash, so that models do not close at the same time. The newest
+// row's pane and `late_panes` panes before it may be open; older rows are late. Panes by rows are
+// numbered in order of closing; exactly one is open, and nothing is late.
 //
 // Concurrency:  none.
 // Limitations:  event times from kEventTimeMinNs to kEventTimeMaxNs.
@@ -19,8 +19,8 @@ class PaneClock {
  public:
   explicit PaneClock(uint64_t model_hash) : model_hash_(model_hash) {}
 
-  // Changes the kind or length of panes; no pane may be open. Rows older than last_event_ns (0:
-  // there was none yet) count as late from then on. length_ns 0: panes by rows.
+  // Changes the kind or length of panes; no pane may be open. Rows older than last_event_ns (0: no
+  // row yet) are late from then on. length_ns 0: panes by rows.
   void Start(int64_t length_ns, uint32_t pane_rows, uint32_t late_panes, int64_t last_event_ns);
 
   bool by_time() const { return length_ns_ > 0; }
@@ -38,8 +38,8 @@ class PaneClock {
 
   // The oldest pane that may be open. Panes below it must be closed.
   int64_t floor() const { return floor_; }
-  // Takes notice of a row of this pane, which raises the floor to late_panes before it. False if
-  // the row is late.
+  // Admits a row of this pane and raises the floor to late_panes before it. False if the row is
+  // late.
   bool Admit(int64_t index);
   // Raises the floor above a pane that was closed.
   void CloseThrough(int64_t index);

@@ -28,27 +28,27 @@ void PaneJudge::Close(OpenPane* pane, int64_t now_ns, Effects* effects) {
   Panes& panes = stream_.panes;
   const int64_t evaluated_before_ns = panes.evaluated_ns();
   panes.BeginClose(pane, stream_.signals.size(), stream_.settings.window_panes, effects);
-  const PaneDeposit deposit = DepositOf(pane->header(), evaluated_before_ns);
+  const PaneIncrement increment = IncrementOf(pane->header(), evaluated_before_ns);
   ++stream_.totals.panes_closed;
-  stream_.losses.ClosePane();
-  std::vector<AlertEdge> edges;
+  stream_.row_losses.ClosePane();
+  std::vector<AlertTransition> transitions;
   stream_.host.BeginPane();
-  Judge(*pane, deposit, &edges, effects);
+  Judge(*pane, increment, &transitions, effects);
   panes.EndClose(pane);
   stream_.host.TakePane({.stream = stream_.id.ordinal,
                          .pane = *pane,
                          .number = panes.closed() - 1,
-                         .deposit = deposit,
+                         .increment = increment,
                          .readings = stream_.shown.last()->signals,
-                         .edges = edges},
+                         .transitions = transitions},
                         now_ns, effects);
   const Settings& settings = *stream_.model.shard->settings;
   panes.Retain(settings.retention.panes_age_ns, settings.retention.panes_bytes, effects);
   stream_.changed = true;
 }
 
-// Time that passed since the pane before, or rows: deposited only because rows arrived.
-PaneDeposit PaneJudge::DepositOf(const PaneHeader& pane, int64_t evaluated_before_ns) const {
+// Time since the previous pane, or its rows. Time without rows adds nothing to the budget.
+PaneIncrement PaneJudge::IncrementOf(const PaneHeader& pane, int64_t evaluated_before_ns) const {
   int64_t begin_ns = pane.first_ns;
   if (!stream_.panes.clock().by_time() && evaluated_before_ns > 0) {
     begin_ns = std::min(evaluated_before_ns, pane.last_ns);
@@ -63,12 +63,12 @@ PaneDeposit PaneJudge::DepositOf(const PaneHeader& pane, int64_t evaluated_befor
 
 // What is each signal's alone may be done by other threads; what they share, alerts and history,
 // follows in the order of signals.
-void PaneJudge::Judge(const OpenPane& pane, const PaneDeposit& deposit,
-                      std::vector<AlertEdge>* edges, Effects* effects) {
-  const PaneEvidence evidence = EvidenceOf(stream_.model.settings->budget, deposit);
+void PaneJudge::Judge(const OpenPane& pane, const PaneIncrement& increment,
+                      std::vector<AlertTransition>* transitions, Effects* effects) {
+  const PaneEvidence evidence = EvidenceOf(stream_.model.settings->budget, increment);
   if (stream_.signals.judged() > 0) {
-    stream_.totals.budget_deposited +=
-        evidence.deposit / evidence.threshold * deposit.division.portion();
+    stream_.totals.mean_false_alarms_max +=
+        evidence.increment / evidence.threshold * increment.division.portion();
   }
   auto shown = std::make_shared<ModelSignals>();
   const uint32_t signals = stream_.signals.size();
@@ -78,7 +78,7 @@ void PaneJudge::Judge(const OpenPane& pane, const PaneDeposit& deposit,
   for (uint32_t from = 0; from < signals; from += kJudgedTogether) {
     const uint32_t end = std::min(signals, from + kJudgedTogether);
     const auto alone = [&](size_t i) {
-      JudgeAlone(from + static_cast<uint32_t>(i), pane, deposit, evidence, &judged[i]);
+      JudgeAlone(from + static_cast<uint32_t>(i), pane, increment, evidence, &judged[i]);
     };
     if (helpers != nullptr && end - from >= kSignalsForHelp) {
       helpers->ForEach(end - from, kSignalsOfPart, alone);
@@ -86,7 +86,7 @@ void PaneJudge::Judge(const OpenPane& pane, const PaneDeposit& deposit,
       for (size_t i = 0; i < end - from; ++i) alone(i);
     }
     for (uint32_t signal = from; signal < end; ++signal) {
-      TakeAlone(signal, pane.header(), &judged[signal - from], edges);
+      TakeAlone(signal, pane.header(), &judged[signal - from], transitions);
       shown->signals.push_back(std::move(judged[signal - from].reading));
       stream_.history.Add(signal, shown->signals.back(), pane.header().last_ns, effects);
     }
@@ -94,14 +94,14 @@ void PaneJudge::Judge(const OpenPane& pane, const PaneDeposit& deposit,
   stream_.shown.Show(stream_, std::move(shown));
 }
 
-void PaneJudge::JudgeAlone(uint32_t signal, const OpenPane& pane, const PaneDeposit& deposit,
+void PaneJudge::JudgeAlone(uint32_t signal, const OpenPane& pane, const PaneIncrement& increment,
                            const PaneEvidence& evidence, Alone* alone) {
   SignalState& state = stream_.signals.at(signal);
   const ModelSettings& settings = *stream_.model.settings;
   alone->moved = state.window == nullptr ? 0 : MoveWindow(signal, pane);
   alone->before.assign(state.follow.begin(), state.follow.end());
   std::vector<DetectorReading> readings;
-  alone->alarms = JudgeSignal(settings, deposit.division, evidence, pane.Find(signal),
+  alone->alarms = JudgeSignal(settings, increment.division, evidence, pane.Find(signal),
                               stream_.references.Rolling(signal), &state, &readings);
   alone->reading = ReadSignal(stream_.signals.facts(signal), settings, state,
                               WhyWaiting(stream_, signal), std::move(readings));
@@ -121,20 +121,21 @@ RollingReference::Slots PaneJudge::MoveWindow(uint32_t signal, const OpenPane& p
 }
 
 void PaneJudge::TakeAlone(uint32_t signal, const PaneHeader& pane, Alone* alone,
-                          std::vector<AlertEdge>* edges) {
+                          std::vector<AlertTransition>* transitions) {
   const SignalState& state = stream_.signals[signal];
   ModelShare& model = stream_.model;
   std::vector<DetectorReading>& readings = alone->reading.readings;
   stream_.references.MarkRolling(signal, alone->moved);
   stream_.totals.budget_alarms += alone->alarms;
   stream_.totals.verdicts += readings.size();
-  const size_t edges_before = edges->size();
+  const size_t transitions_before = transitions->size();
   model.alerts.Judge(stream_.signals.facts(signal).name, *model.settings,
                      model.decisions.silenced(), state.detectors, pane.first_ns, pane.last_ns,
-                     &readings, edges);
-  stream_.host.TakeSignal(
-      stream_.id.ordinal,
-      {.signal = signal, .alerts_moved = edges->size() > edges_before, .before = &alone->before});
+                     &readings, transitions);
+  stream_.host.TakeSignal(stream_.id.ordinal,
+                          {.signal = signal,
+                           .alerts_moved = transitions->size() > transitions_before,
+                           .before = &alone->before});
   NoteAlarms(signal, readings);
   if (!state.follow.empty()) stream_.signals.MarkDetectors(signal);
 }
@@ -158,19 +159,20 @@ void PaneJudge::NoteAlarms(uint32_t signal, const std::vector<DetectorReading>& 
 
 int64_t PaneJudge::JudgeSilence(int64_t from, int64_t now_ns, Effects* effects) {
   const PaneClock& clock = stream_.panes.clock();
-  std::vector<AlertEdge> edges;
+  std::vector<AlertTransition> transitions;
   int64_t index = from;
   for (int i = 0; i < kSilentPanesPerTick; ++i, ++index) {
     if (clock.EndOf(index) + stream_.settings.idle_close_ns > now_ns) break;
     for (const uint32_t signal : stream_.signals.row_signals()) {
-      JudgeSilentPane(signal, index, &edges);
+      JudgeSilentPane(signal, index, &transitions);
     }
   }
-  stream_.host.TakeEdges(edges, now_ns, effects);
+  stream_.host.TakeTransitions(transitions, now_ns, effects);
   return index;
 }
 
-void PaneJudge::JudgeSilentPane(uint32_t signal, int64_t index, std::vector<AlertEdge>* edges) {
+void PaneJudge::JudgeSilentPane(uint32_t signal, int64_t index,
+                                std::vector<AlertTransition>* transitions) {
   ModelShare& model = stream_.model;
   SignalState& state = stream_.signals.at(signal);
   const PaneClock& clock = stream_.panes.clock();
@@ -181,11 +183,11 @@ void PaneJudge::JudgeSilentPane(uint32_t signal, int64_t index, std::vector<Aler
       .end_s = static_cast<double>(header.last_ns) / 1e9,
       .threshold = BudgetDivision::ThresholdOf(model.settings->budget, model.budget_ordinal,
                                                model.shard->settings->shards)};
-  if (!model.settings->budget.in_rows) evidence.deposit = evidence.end_s - evidence.begin_s;
+  if (!model.settings->budget.in_rows) evidence.increment = evidence.end_s - evidence.begin_s;
   const BudgetDivision division = stream_.host.DivideBudget(stream_.id.ordinal);
   for (const uint16_t detector : state.detectors) {
-    stream_.totals.budget_deposited += evidence.deposit / evidence.threshold *
-                                       division.ShareOf(model.settings->detectors[detector]);
+    stream_.totals.mean_false_alarms_max += evidence.increment / evidence.threshold *
+                                            division.ShareOf(model.settings->detectors[detector]);
   }
   const Summary none(&state.reference->shape());
   std::vector<DetectorReading> readings;
@@ -195,7 +197,7 @@ void PaneJudge::JudgeSilentPane(uint32_t signal, int64_t index, std::vector<Aler
   stream_.totals.verdicts += readings.size();
   model.alerts.Judge(stream_.signals.facts(signal).name, *model.settings,
                      model.decisions.silenced(), state.detectors, header.first_ns, header.last_ns,
-                     &readings, edges);
+                     &readings, transitions);
   stream_.host.Outdate(stream_.id.ordinal, signal);
   stream_.signals.MarkDetectors(signal);
   stream_.shown.Review(signal);

@@ -23,7 +23,7 @@ void EncodeTotals(const ModelTotals& totals, Encoder* out) {
         totals.panes_closed, totals.verdicts, totals.budget_alarms}) {
     out->Varint(count);
   }
-  out->Double(totals.budget_deposited);
+  out->Double(totals.mean_false_alarms_max);
   out->Signed(totals.last_event_ns);
 }
 
@@ -33,7 +33,7 @@ void DecodeTotals(Decoder* in, ModelTotals* totals) {
                           &totals->budget_alarms}) {
     *count = in->Varint();
   }
-  totals->budget_deposited = in->Double();
+  totals->mean_false_alarms_max = in->Double();
   totals->last_event_ns = in->Signed();
 }
 
@@ -75,8 +75,8 @@ void PaneStream::CountRows(const EventBatch& batch, BatchResult* result, Effects
 void PaneStream::CountRefused(const EventBatch& batch) {
   parts_.totals.rejected_rows += batch.rows;
   parts_.totals.client_dropped_rows += batch.client_dropped_rows;
-  parts_.losses.Refused(batch.rows);
-  parts_.losses.Dropped(batch.client_dropped_rows);
+  parts_.row_losses.Refused(batch.rows);
+  parts_.row_losses.Dropped(batch.client_dropped_rows);
   parts_.changed = true;
 }
 
@@ -111,7 +111,7 @@ void PaneStream::ApplySettings(int64_t now_ns, Effects* effects) {
   }
   parts_.signals.ForgetPlan();
   parts_.signals.Recount();
-  if (!panes().CutAs(parts_.settings)) {
+  if (!panes().UsesPanesOf(parts_.settings)) {
     PaneJudge(&parts_).CloseAll(now_ns, effects);
     parts_.panes.Restart(parts_.settings, totals().last_event_ns);
     parts_.signals.ClearWindows();
@@ -132,15 +132,15 @@ bool PaneStream::Wants(const AlertKey& key) const {
   });
 }
 
-void PaneStream::Cut(Effects* effects) {
+void PaneStream::TakeCheckpoint(Effects* effects) {
   parts_.changed = false;
-  parts_.panes.Cut(signals().size(), effects);
-  parts_.signals.Cut(effects);
-  parts_.transforms.Cut(effects);
-  parts_.learners.Cut(effects);
-  parts_.references.Cut(effects);
-  parts_.reference_list.Cut(effects);
-  parts_.history.Cut(effects);
+  parts_.panes.TakeCheckpoint(signals().size(), effects);
+  parts_.signals.TakeCheckpoint(effects);
+  parts_.transforms.TakeCheckpoint(effects);
+  parts_.learners.TakeCheckpoint(effects);
+  parts_.references.TakeCheckpoint(effects);
+  parts_.reference_list.TakeCheckpoint(effects);
+  parts_.history.TakeCheckpoint(effects);
 }
 
 void PaneStream::Erase(Effects* effects) {
@@ -155,7 +155,7 @@ void PaneStream::Erase(Effects* effects) {
 
 void PaneStream::Encode(Encoder* out) const {
   EncodeTotals(totals(), out);
-  parts_.losses.Encode(out);
+  parts_.row_losses.Encode(out);
   parts_.panes.Encode(out);
   parts_.signals.Encode(out);
   parts_.references.Encode(out);
@@ -164,7 +164,7 @@ void PaneStream::Encode(Encoder* out) const {
 
 bool PaneStream::Decode(Decoder* in) {
   DecodeTotals(in, &parts_.totals);
-  parts_.losses.Decode(in);
+  parts_.row_losses.Decode(in);
   if (!in->ok() || !parts_.panes.Decode(in)) return false;
   std::vector<uint32_t> awaited;
   if (!parts_.signals.Decode(in, &awaited)) return false;

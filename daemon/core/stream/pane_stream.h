@@ -17,14 +17,14 @@
 
 namespace faultline {
 
-// One stream of a model's rows, cut into panes and judged: its signals, their references and
+// One stream of a model's rows, divided into panes and judged: its signals, their references and
 // transforms, its open panes and windows, and the history of its scores. Feeds the alerts of its
 // model.
 //
-// Operation:    TakeColumns, then CountRows, per batch; a pane that closes is judged at once. Cut
-//               asks for the bytes of what changed.
+// Operation:    TakeColumns, then CountRows, per batch; a pane that closes is judged at once.
+//               TakeCheckpoint asks for the bytes of what changed.
 // Concurrency:  none; see Shard.
-// Limitations:  stored bytes are a function of the calls, whenever Cut is called.
+// Limitations:  stored bytes are a function of the calls, whenever TakeCheckpoint is called.
 class PaneStream {
  public:
   // All must outlive it.
@@ -38,10 +38,10 @@ class PaneStream {
   const Signals& signals() const { return parts_.signals; }
   const Panes& panes() const { return parts_.panes; }
   const References& references() const { return parts_.references; }
-  const RowLosses& losses() const { return parts_.losses; }
+  const RowLosses& row_losses() const { return parts_.row_losses; }
   const ModelTotals& totals() const { return parts_.totals; }
 
-  // Takes over what a new version of the model has from the newest one.
+  // Copies what a new version of the model inherits from the newest one.
   void InheritFrom(const PaneStream& newest);
 
   // See RowCounter.
@@ -52,31 +52,32 @@ class PaneStream {
   void CountRefused(const EventBatch& batch);
   ReferenceChanges ChangeReferences() { return ReferenceChanges(&parts_); }
 
-  // The time since the newest rows was not watched: the next tick begins anew, as after a restart.
+  // The daemon was not running since the newest rows: the next tick starts as after a restart.
   void Resume() { flow_.Resume(); }
-  // Panes that have had no rows for long close; silence is judged.
+  // Closes idle panes and judges silence.
   void Tick(int64_t now_ns, Effects* effects);
-  // Follows the model's settings; changes nothing if they say the same as before.
+  // Applies the model's settings; changes nothing if they are equal to the previous ones.
   void ApplySettings(int64_t now_ns, Effects* effects);
   // Whether the settings still want this alert.
   bool Wants(const AlertKey& key) const;
 
   bool changed() const { return parts_.changed; }
-  // Appends the writes of what changed since the last Cut.
-  void Cut(Effects* effects);
+  // Appends the writes of what changed since the last checkpoint.
+  void TakeCheckpoint(Effects* effects);
   // Appends the deletion of everything that may be stored.
   void Erase(Effects* effects);
-  // What stands of it in the model's record.
+  // Its part of the model's record.
   void Encode(Encoder* out) const;
-  // The reverse of Encode and Cut: Decode, then records in any order, then FinishRestore.
+  // The reverse of Encode and TakeCheckpoint: Decode, then records in any order, then
+  // FinishRestore.
   [[nodiscard]] bool Decode(Decoder* in);
   // `stored_bytes`: of the sealed value.
   absl::Status Restore(const Key& key, std::string_view payload, size_t stored_bytes);
   absl::Status FinishRestore();
 
-  // What is shown of its signals.
+  // The snapshot of its signals.
   std::shared_ptr<const ModelSignals> Show() { return parts_.shown.Read(parts_); }
-  // What is shown depends on alerts, which changed.
+  // Alerts changed, so the snapshot is out of date.
   void OutdateShown() { parts_.shown.Outdate(); }
   size_t memory_bytes() const;
 

@@ -18,7 +18,7 @@ absl::Status Damaged(const char* what) { return absl::DataLossError(what); }
 
 Panes::Panes(StreamId stream) : stream_(stream), clock_(stream.model_hash + stream.ordinal) {}
 
-bool Panes::CutAs(const PaneSettings& settings) const {
+bool Panes::UsesPanesOf(const PaneSettings& settings) const {
   return clock_.length_ns() == settings.length_ns && clock_.pane_rows() == settings.rows &&
          clock_.late_panes() == settings.late_panes;
 }
@@ -130,7 +130,7 @@ bool Panes::Decode(Decoder* in) {
   return in->ok() && closed <= INT64_MAX;
 }
 
-void Panes::Cut(uint32_t signals, Effects* effects) {
+void Panes::TakeCheckpoint(uint32_t signals, Effects* effects) {
   for (uint32_t slot = 0; slot < kSlots; ++slot) {
     OpenPane& pane = open_[slot];
     const auto key = [&](uint32_t block) {

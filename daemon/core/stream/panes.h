@@ -23,13 +23,12 @@ namespace faultline {
 // Event times [first, last], in ns, of the panes that windows may hold, by number.
 using PaneSpans = std::map<int64_t, std::pair<int64_t, int64_t>>;
 
-// The panes of one stream: which may count rows, which windows hold, which are stored.
+// The panes of one stream: those that admit rows, those that windows hold, and those stored.
 //
 // A closed pane has a number, the count of panes closed before it: dense and never used twice,
-// whatever becomes of the length of panes.
+// even if the length of panes changes.
 //
-// Operation:    Admit says whether a row still has a pane; what is then Overdue is closed first:
-//               BeginClose, judge, EndClose.
+// Operation:    Admit a row, then close what is Overdue (BeginClose, judge, EndClose), then count.
 // Concurrency:  none.
 class Panes {
  public:
@@ -44,48 +43,48 @@ class Panes {
   int64_t evaluated_ns() const { return evaluated_ns_; }
   const PaneSpans& spans() const { return spans_; }
 
-  // Whether panes are cut as the settings say.
-  bool CutAs(const PaneSettings& settings) const;
-  // Panes are cut as the settings say from now on; none may be open. Windows begin anew. Rows older
-  // than last_event_ns (0: there was none yet) are late from then on.
+  // Whether panes have the kind and length of the settings.
+  bool UsesPanesOf(const PaneSettings& settings) const;
+  // Changes kind and length of panes to those of the settings; no pane may be open. Windows start
+  // again. Rows older than last_event_ns (0: no row yet) are late from then on.
   void Restart(const PaneSettings& settings, int64_t last_event_ns);
-  // Windows hold at most so many panes from now on.
+  // Sets the maximum number of panes in a window.
   void KeepWindow(uint32_t panes);
 
   // False if a row of this pane is late.
   bool Admit(int64_t index) { return clock_.Admit(index); }
-  // The open pane that a row with this index counts into, begun if it was not.
+  // The open pane with this index, started if necessary.
   OpenPane& Open(int64_t index);
-  // The open pane with this index, or with no row yet. By rows there is one.
+  // The slot of the pane with this index, open or not. Panes by rows have one slot.
   const OpenPane& Slot(int64_t index) const;
   bool AnyOpen() const;
-  // Index of the newest open pane; -1: none is open.
+  // Index of the newest open pane; -1: no pane is open.
   int64_t newest_open() const;
-  // The oldest open pane that no row may count into any more; null: none.
+  // The oldest open pane that admits no more rows; null: there is none.
   OpenPane* Overdue() { return OldestBelow(clock_.floor()); }
   OpenPane* Oldest() { return OldestBelow(INT64_MAX); }
-  // No row may count into the panes up to this one any more.
+  // Panes up to this one admit no more rows.
   void CloseThrough(int64_t index) { clock_.CloseThrough(index); }
 
   // Completes the pane's times, stores it, and moves windows on. Its number is closed() - 1.
   void BeginClose(OpenPane* pane, uint32_t signals, uint32_t window_panes, Effects* effects);
-  // The pane is judged: its slot is free, and spans that windows no longer hold are forgotten.
+  // After judging: frees the slot and forgets spans that windows no longer hold.
   void EndClose(OpenPane* pane);
-  // Deletes stored panes that are too old or too many; those that windows may hold stay.
+  // Deletes stored panes beyond the limits of age and size; those that windows may hold stay.
   void Retain(int64_t age_max_ns, uint64_t bytes_max, Effects* effects);
 
   // Forgets what a signal counted in open panes.
   void Drop(uint32_t signal);
-  // What is stored of open panes depends on the number of signals.
+  // The stored form of open panes changed with the number of signals.
   void MarkOpen();
 
   void Encode(Encoder* out) const;
   [[nodiscard]] bool Decode(Decoder* in);
-  void Cut(uint32_t signals, Effects* effects);
+  void TakeCheckpoint(uint32_t signals, Effects* effects);
   void Erase(Effects* effects);
   // A block of an open pane; references must be there.
   absl::Status RestoreOpen(const Key& key, std::string_view payload, const Signals& signals);
-  // Takes note of a stored block of a closed pane; *in_window: whether windows may hold it.
+  // Registers a stored block of a closed pane; *in_window: whether windows may hold it.
   absl::Status RestoreClosed(const Key& key, std::string_view payload, size_t stored_bytes,
                              bool* in_window);
   void FinishRestore();

@@ -12,36 +12,36 @@
 
 namespace faultline {
 
-// Who changes a reference, and why; as the list of references says it.
+// Who changes a reference, and why; shown in the list of references.
 struct ReferenceNote {
   std::string actor;
   std::string comment;
 };
 
-// Takes references into use: learnt from rows, imported, promoted from quiet panes, taken back.
-// Transforms are fitted to the same rows.
+// Puts references into use: learnt from rows, imported, promoted from quiet panes, rolled back.
+// Fits transforms to the same rows.
 //
 // Concurrency:  none.
 class ReferenceChanges {
  public:
   explicit ReferenceChanges(StreamParts* stream) : stream_(*stream) {}
 
-  // Signals that wait and whose column is in the batch at hand begin to learn, as far as the memory
-  // for reference rows goes.
+  // Starts learning for waiting signals whose column is in the current batch, within the memory for
+  // reference rows.
   void BeginLearning();
-  // Signals that have learnt enough rows take their reference into use.
+  // Puts the references of signals with enough learnt rows into use.
   void FinishLearning(int64_t now_ns, Effects* effects);
-  // Signals that count rows and have no values, once others are judged: nothing is to be learnt.
-  // Panes by rows always have as many.
+  // Adds the signals that only count rows, once others are judged: they need no learning. Not with
+  // panes by rows, which always have the same number.
   void AddRowSignals();
 
-  // Each of these changes nothing unless OK.
+  // Each changes nothing unless it returns OK.
   absl::Status Install(const std::vector<std::unique_ptr<EventBatch>>& rows,
                        const ReferenceNote& note, int64_t now_ns, v1::Reference* reference,
                        Effects* effects);
   absl::Status Promote(const ReferenceNote& note, int64_t now_ns, v1::Reference* reference);
   absl::Status Rollback(const ReferenceNote& note, int64_t now_ns, v1::Reference* reference);
-  // Every signal drops its reference and learns anew. `actor`: the name of who asked.
+  // Drops every signal's reference and learns again. `actor`: the name of the caller.
   void Relearn(std::string actor);
 
  private:
@@ -52,7 +52,7 @@ class ReferenceChanges {
   void Drop(uint32_t signal);
   void DropUnfitted();
   void StopLearning(uint32_t signal);
-  // The references in use are those that a rollback brings back, as far as they are replaced.
+  // Drops the references that a rollback would bring back.
   void ForgetPrevious();
   uint64_t LearningBytesMax() const;
 

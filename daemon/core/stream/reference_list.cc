@@ -76,7 +76,7 @@ void ReferenceList::InheritFrom(const ReferenceList& older) {
   changed_ = newest_version_ > 0;
 }
 
-void ReferenceList::Cut(Effects* effects) {
+void ReferenceList::TakeCheckpoint(Effects* effects) {
   if (!std::exchange(changed_, false)) return;
   std::string payload;
   Encoder out(&payload);

@@ -13,8 +13,8 @@
 
 namespace faultline {
 
-// The references that a stream has had, by version: what they were made of, and who took them into
-// use. The newest kReferencesRememberedMax are remembered.
+// The references that a stream has had, by version: what they were made from, and who put them into
+// use. Keeps the newest kReferencesRememberedMax.
 //
 // Concurrency:  none.
 class ReferenceList {
@@ -23,23 +23,23 @@ class ReferenceList {
 
   // Oldest first.
   const std::vector<v1::Reference>& all() const { return all_; }
-  // The newest version given; 0: none yet.
+  // The newest version; 0: none yet.
   uint32_t newest_version() const { return newest_version_; }
-  // Null: not remembered.
+  // Null if it is not kept.
   const v1::Reference* Find(uint64_t version) const;
 
   // Gives a reference the next version; it is in use from now_ns on.
   uint32_t Add(v1::Reference reference, int64_t now_ns);
-  // A reference is put into use again.
+  // Puts a reference into use again.
   void Activate(uint64_t version, const std::string& actor, const std::string& comment,
                 int64_t now_ns);
-  // None is in use until one is learnt, which `actor` asked for.
+  // No reference is in use until a new one is learnt, at the request of `actor`.
   void Relearn(std::string actor);
-  // Who asked for what is being learnt, empty if nobody did; no longer known afterwards.
+  // Returns and clears the name of who asked for the learning; empty if it started by itself.
   std::string TakeRelearner();
   void InheritFrom(const ReferenceList& older);
 
-  void Cut(Effects* effects);
+  void TakeCheckpoint(Effects* effects);
   void Erase(Effects* effects) const;
   absl::Status Restore(std::string_view payload);
 
@@ -47,7 +47,7 @@ class ReferenceList {
   StreamId stream_;
   std::vector<v1::Reference> all_;
   uint32_t newest_version_ = 0;
-  std::string relearner_;  // the name of who asked for what is being learnt
+  std::string relearner_;  // who asked for the current learning; empty: it started by itself
   bool changed_ = false;
 };
 

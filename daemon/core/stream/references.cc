@@ -168,10 +168,10 @@ std::string References::EncodeSlot(uint32_t block, uint32_t slot) const {
   return payload;
 }
 
-void References::Cut(Effects* effects) {
-  reference_records_.Cut(
+void References::TakeCheckpoint(Effects* effects) {
+  reference_records_.TakeCheckpoint(
       [this](RecordSet::Place place) { return EncodeBlock(place.first, place.second); }, effects);
-  rolling_records_.Cut(
+  rolling_records_.TakeCheckpoint(
       [this](RecordSet::Place place) {
         return EncodeSlot(static_cast<uint32_t>(place.first), place.second);
       },

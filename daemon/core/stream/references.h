@@ -20,8 +20,8 @@
 
 namespace faultline {
 
-// The references of a stream's signals beside those in use (which Signals holds): rolling ones, and
-// those that a rollback brings back. Keeps the records of all of them.
+// The references of a stream's signals besides those in use (which Signals holds): rolling ones,
+// and the previous ones that a rollback restores. Keeps the records of all of them.
 //
 // Concurrency:  AddQuietPane for several signals at once; nothing else.
 class References {
@@ -31,14 +31,14 @@ class References {
 
   void Resize(uint32_t signals) { signals_of_.resize(signals); }
 
-  // Takes a reference into use: panes count against it from now on, and what was remembered of the
-  // one before goes.
+  // Puts a reference into use: panes count against it from now on, and the rolling reference starts
+  // again.
   void Take(uint32_t signal, std::shared_ptr<const SignalReference> reference,
             const ModelSettings& settings);
-  // The signal has no reference any more.
+  // Removes the signal's reference.
   void Drop(uint32_t signal, const ModelSettings& settings);
 
-  // The reference in use becomes the one that a rollback brings back.
+  // Makes the reference in use the one that a rollback restores.
   void KeepPrevious(uint32_t signal);
   // Null if there is none.
   std::shared_ptr<const SignalReference> TakePrevious(uint32_t signal);
@@ -51,28 +51,28 @@ class References {
   const RollingReference* Rolling(uint32_t signal) const {
     return signals_of_[signal].rolling.get();
   }
-  // A pane left the window: the rolling reference takes it in, unless an alarm tainted it. Returns
-  // what changed, for MarkRolling.
+  // Adds a pane that left the window to the rolling reference, unless an alarm tainted it. Returns
+  // the changed slots, for MarkRolling.
   RollingReference::Slots AddQuietPane(uint32_t signal, int64_t number, const Summary& pane,
                                        uint32_t length);
   void MarkRolling(uint32_t signal, RollingReference::Slots slots);
   // Panes up to this number never enter the rolling reference.
   void Taint(uint32_t signal, int64_t through) { signals_of_[signal].tainted_through = through; }
-  // Drops quiet panes that turn out to come after a change.
+  // Drops quiet panes that turned out to lie after a change.
   void DropRollingSince(uint32_t signal, int64_t time_ns);
   void DropRolling(uint32_t signal);
-  // What promotion would take, from signals with at least so many rows.
+  // Description of the rolling reference; promotable signals have at least rows_needed rows.
   v1::RollingReference RollingMessage(uint64_t rows_needed) const;
 
   void Encode(Encoder* out) const;
   // After Resize. *in_use: the version of the reference in use that each signal awaits; 0: none.
   [[nodiscard]] bool Decode(Decoder* in, std::vector<uint32_t> in_use);
-  void Cut(Effects* effects);
+  void TakeCheckpoint(Effects* effects);
   void Erase(Effects* effects);
   absl::Status RestoreBlock(const Key& key, std::string_view payload,
                             const ModelSettings& settings);
   absl::Status RestoreRolling(const Key& key, std::string_view payload);
-  // DATA_LOSS if a reference is missing; before records that count against references.
+  // DATA_LOSS if a reference is missing. Call it before restoring records that need references.
   absl::Status CheckComplete() const;
   void FinishRestore();
   size_t memory_bytes() const;
@@ -94,7 +94,7 @@ class References {
   std::vector<OfSignal> signals_of_;
   RecordSet reference_records_;  // version, block
   RecordSet rolling_records_;    // block, slot
-  // While restoring, by signal: the versions that are to come; 0: none.
+  // While restoring, by signal: versions still to be restored; 0: none.
   std::vector<uint32_t> awaited_in_use_;
   std::vector<uint32_t> awaited_previous_;
 };

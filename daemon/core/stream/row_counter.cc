@@ -152,31 +152,31 @@ void RowCounter::Count(const EventBatch& batch, BatchResult* result, Effects* ef
   result->row_errors = batch.row_errors;
   result->rejected_rows = batch.refused_rows;
   result->rejected_by_reason[v1::REJECT_REASON_ID] += batch.refused_rows;
-  RowLosses& losses = stream_.losses;
-  losses.Dropped(batch.client_dropped_rows);
+  RowLosses& row_losses = stream_.row_losses;
+  row_losses.Dropped(batch.client_dropped_rows);
   PaneJudge judge(&stream_);
   for (uint32_t row = 0; row < batch.rows;) {
     if (batch.IsRefused(row)) {
-      losses.Refused(1);
+      row_losses.Refused(1);
       ++row;
       continue;
     }
     const int64_t time = batch.times_ns[row];
     if (time < kEventTimeMinNs || time > newest_time) {
-      losses.Refused(1);
+      row_losses.Refused(1);
       RefuseRow(row++, time, result);
       continue;
     }
     const int64_t index = stream_.panes.clock().IndexOf(time);
     if (!stream_.panes.Admit(index)) {
-      losses.Late(1);
+      row_losses.Late(1);
       ++result->late_rows;
       ++row;
       continue;
     }
     judge.CloseOverdue(batch.received_ns, effects);
     const RowRange run = {row, EndOfRun(batch, row, index)};
-    losses.Applied(run.end - run.begin);
+    row_losses.Applied(run.end - run.begin);
     CountRun(batch, run, index, effects);
     result->applied_rows += run.end - run.begin;
     row = run.end;

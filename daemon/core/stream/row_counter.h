@@ -15,17 +15,17 @@ namespace faultline {
 void RefuseBatch(const EventBatch& batch, v1::RejectReason reason, std::string error,
                  BatchResult* result);
 
-// Takes the rows of a stream in: each counts into its open pane and into what signals learn from.
+// Counts the rows of a stream into open panes and into the rows that signals learn from.
 //
 // Concurrency:  none; large batches are counted column by column with the shard's helper threads.
 class RowCounter {
  public:
   explicit RowCounter(StreamParts* stream) : stream_(*stream) {}
 
-  // Extends the schema by the columns of a batch; if that cannot be, refuses the batch, and nothing
-  // has changed.
+  // Extends the schema by the columns of a batch. If that is impossible, refuses the batch and
+  // changes nothing.
   bool TakeColumns(const EventBatch& batch, BatchResult* result);
-  // Adds declared signals; known ones of the same type are passed over.
+  // Adds declared signals; skips known ones of the same type.
   absl::Status DeclareSignals(const v1::Model& model);
   // Counts the rows of a batch whose columns were taken.
   void Count(const EventBatch& batch, BatchResult* result, Effects* effects);

@@ -5,21 +5,21 @@
 
 namespace faultline {
 
-// Whether rows of a stream come, by the daemon's clock; so that panes close when they stop, and
-// silence is told from a daemon that did not watch. Nothing of it is stored.
+// Whether rows of a stream arrive, by the daemon's clock, so that panes close when they stop, and
+// silence is distinguished from a daemon that was not running. Not stored.
 //
 // Concurrency:  none.
 class RowFlow {
  public:
-  // Rows were received. `lag_max_ns`: they are of their time if they come with at most this delay.
+  // Rows were received. They are live if their delay is at most `lag_max_ns`.
   void Take(int64_t received_ns, int64_t last_event_ns, int64_t lag_max_ns) {
     quiet_since_ns_ = received_ns;
     live_ = received_ns - last_event_ns <= lag_max_ns;
   }
-  // The time since the newest rows was not watched: the next Tick begins anew, as after a restart.
+  // The daemon was not running since the newest rows: the next Tick starts as after a restart.
   void Resume() { quiet_since_ns_ = 0; }
-  // True if no rows have come for `idle_ns` (0: never said). `restarted_live_max_ns`: after a
-  // restart, rows were live if the newest is at most this old.
+  // True if no rows have arrived for `idle_ns` (0: always false). `restarted_live_max_ns`: after a
+  // restart, rows count as live if the newest is at most this old.
   bool Idle(int64_t now_ns, int64_t idle_ns, int64_t last_event_ns, int64_t restarted_live_max_ns) {
     if (quiet_since_ns_ == 0) {
       quiet_since_ns_ = now_ns;
@@ -28,10 +28,10 @@ class RowFlow {
     return idle_ns > 0 && now_ns - quiet_since_ns_ >= idle_ns;
   }
 
-  // The newest rows were of their time.
+  // Whether the newest rows were live.
   bool live() const { return live_; }
   int64_t quiet_since_ns() const { return quiet_since_ns_; }
-  // The first pane of the silence that was not judged yet, at least `from`.
+  // The first pane of the silence that is not judged yet, at least `from`.
   int64_t NextSilent(int64_t from) const { return std::max(from, silent_next_); }
   void JudgedSilenceBefore(int64_t index) { silent_next_ = index; }
 

@@ -6,8 +6,8 @@
 
 namespace faultline {
 
-// Rows of a model that were lost before they could be judged, as shares of all rows that arrived.
-// Triage asks whether the monitor sees enough.
+// Rows of a model that were lost before they could be judged, as shares of all rows that arrived;
+// for triage, which checks whether the monitor sees enough rows.
 class RowLosses {
  public:
   void Applied(uint64_t rows) { applied_ += rows; }

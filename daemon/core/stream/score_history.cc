@@ -165,7 +165,7 @@ void ScoreHistory::EndSpan(Effects* effects) {
       });
 }
 
-void ScoreHistory::Cut(Effects* effects) {
+void ScoreHistory::TakeCheckpoint(Effects* effects) {
   for (const uint32_t block : dirty_) {
     std::string payload;
     Encoder out(&payload);

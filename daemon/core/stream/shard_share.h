@@ -11,7 +11,7 @@
 
 namespace faultline {
 
-// A signal that counts a run of rows, and into what.
+// One signal's part in counting a run of rows.
 struct CountingPart {
   const SignalColumn* column = nullptr;
   const CategoryMap* map = nullptr;  // null: numbers
@@ -27,14 +27,14 @@ struct CountingPart {
   }
 };
 
-// What the models of a shard share.
+// Data shared by the models of a shard.
 struct ShardShare {
   std::shared_ptr<const Settings> settings;
   uint64_t signals = 0;                // of all models
   uint64_t learning_bytes = 0;         // of all signals that learn
-  BatchColumns columns;                // of the batch at hand
+  BatchColumns columns;                // of the current batch
   Parallel* helpers = nullptr;         // may be null
-  std::vector<CountingPart> counting;  // of the run at hand
+  std::vector<CountingPart> counting;  // of the current run
 
   // A shard's part of a limit on all shards.
   uint64_t PartOf(uint64_t limit) const {

@@ -10,25 +10,25 @@ namespace faultline {
 
 struct StreamParts;
 
-// What readers see of a stream's signals: renewed when a pane closes, or when signals, references
+// The published view of a stream's signals: renewed when a pane closes, or when signals, references
 // or alerts change.
 //
-// Concurrency:  none. What was published never changes.
+// Concurrency:  none. A published view never changes.
 class ShownSignals {
  public:
-  // Something else than a signal's verdicts changed.
+  // Something other than a signal's verdicts changed.
   void Outdate() { outdated_ = true; }
-  // The verdicts that are shown of a signal no longer hold.
+  // The shown verdicts of a signal are out of date.
   void Review(uint32_t signal) {
     review_.insert(signal);
     outdated_ = true;
   }
 
-  // Shows the readings of a pane that was judged.
+  // Shows the readings of a judged pane.
   void Show(const StreamParts& stream, std::shared_ptr<ModelSignals> judged);
-  // What is shown, renewed if it is out of date. Never null.
+  // The view, renewed if it is out of date. Never null.
   std::shared_ptr<const ModelSignals> Read(const StreamParts& stream);
-  // As it was last shown; null: not yet.
+  // The last view; null before the first.
   const ModelSignals* last() const { return shown_.get(); }
   size_t memory_bytes() const;
 

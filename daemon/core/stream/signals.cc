@@ -102,8 +102,8 @@ std::string Signals::EncodeDetectors(uint32_t block) const {
   return payload;
 }
 
-void Signals::Cut(Effects* effects) {
-  detector_records_.Cut(
+void Signals::TakeCheckpoint(Effects* effects) {
+  detector_records_.TakeCheckpoint(
       [this](RecordSet::Place place) {
         return EncodeDetectors(static_cast<uint32_t>(place.first));
       },

@@ -17,11 +17,11 @@
 
 namespace faultline {
 
-// The signals of a stream: what they are (the schema), and what judging remembers of each: the
-// reference in use, the window, the state of follow detectors.
+// The signals of a stream: the schema, and for each signal the reference in use, the window, and
+// the state of follow detectors.
 //
 // Operation:    signals are added to the schema first (Extend, AddDerived), then get their state.
-//               Everything that a detector remembers is stored under its block.
+//               Detector state is stored per block of signals.
 // Concurrency:  JudgeSignal on at(i) may run for several signals at once; nothing else.
 class Signals {
  public:
@@ -36,7 +36,7 @@ class Signals {
   const ColumnPlan& plan() const { return plan_; }
   // How many signals have a reference and are not ignored.
   uint32_t judged() const { return judged_; }
-  // Those of them that count rows and have no values.
+  // Those of them that only count rows.
   const std::vector<uint32_t>& row_signals() const { return row_signals_; }
 
   // Replaces the schema by one that begins with the same signals. Every new signal must then be
@@ -48,26 +48,26 @@ class Signals {
 
   // Chooses the detectors that look at a signal.
   void Refresh(uint32_t signal, bool ignored, const ModelSettings& settings);
-  // Takes a reference into use, or none. Panes from `counts_from` on count against it.
+  // Puts a reference into use (null: none). Panes from `counts_from` on count against it.
   void SetReference(uint32_t signal, std::shared_ptr<const SignalReference> reference,
                     int64_t counts_from, const ModelSettings& settings);
-  // What the signal's follow detectors remember has changed.
+  // The state of the signal's follow detectors has changed.
   void MarkDetectors(uint32_t signal) { detector_records_.Mark({signal / kBlockSignals, 0}); }
-  // Finds the judged signals again, after references or ignored signals changed.
+  // Recounts the judged signals, after references or ignored signals changed.
   void Recount();
-  // The windows begin anew with this pane.
+  // Empties all windows.
   void ClearWindows();
   void DropPanesBefore(int64_t number);
 
-  // The schema, and of each signal the version of its reference.
+  // The schema, and for each signal the version of its reference.
   void Encode(Encoder* out) const;
   // False if the bytes are not what Encode wrote. *references: the version that each signal awaits;
   // 0: none.
   [[nodiscard]] bool Decode(Decoder* in, std::vector<uint32_t>* references);
-  void Cut(Effects* effects);
+  void TakeCheckpoint(Effects* effects);
   // Detector states are kept until FinishRestore, since references come after them.
   absl::Status RestoreDetectors(uint32_t block, std::string_view payload);
-  // A closed pane of the window; those counted against an earlier reference are passed over.
+  // Restores a closed pane of the window; skips panes counted against an earlier reference.
   absl::Status RestorePane(int64_t number, uint32_t block, std::string_view payload);
   void FinishRestore();
   void Erase(Effects* effects) { detector_records_.EraseAll(effects); }

@@ -6,18 +6,18 @@
 
 namespace faultline {
 
-// Which closed panes of a model are stored, for retention: groups of 16 neighbours, so that it
-// stays small however many panes there are. A group goes as a whole.
+// Which closed panes of a model are stored, for retention. Kept as groups of 16 neighbours, to stay
+// small with many panes; a group is deleted as a whole.
 //
 // Concurrency:  none.
 class StoredPanes {
  public:
-  // `blocks`: keys the pane is stored under, from 0 on.
+  // `blocks`: number of keys of the pane, from 0 on.
   void Add(int64_t number, int64_t end_ns, uint32_t blocks, uint64_t bytes);
 
   // Calls forget(number, blocks) for panes to delete, oldest first: those whose group ended more
-  // than age_max_ns (0: no limit) before newest_end_ns, and beyond that the oldest until at most
-  // bytes_max are left. Panes from `keep_from` on stay whatever their age and size.
+  // than age_max_ns (0: no limit) before newest_end_ns, then the oldest until at most bytes_max are
+  // left. Panes from `keep_from` on always stay.
   using Forget = std::function<void(int64_t number, uint32_t blocks)>;
   void Retain(int64_t newest_end_ns, int64_t age_max_ns, uint64_t bytes_max, int64_t keep_from,
               const Forget& forget);

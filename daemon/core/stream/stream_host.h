@@ -20,7 +20,7 @@
 
 namespace faultline {
 
-// What the streams of one model share.
+// Data shared by the streams of one model.
 struct ModelShare {
   ModelShare(ShardShare* shard_share, std::string model_name, std::string model_version);
 
@@ -41,39 +41,41 @@ struct ModelShare {
 struct JudgedSignal {
   uint32_t signal = 0;
   bool alerts_moved = false;
-  // What its follow detectors remembered before the pane. May be moved from.
+  // State of its follow detectors before the pane. May be moved from.
   std::vector<FollowState>* before = nullptr;
 };
 
-// A pane of which every signal has been judged.
+// A pane whose signals have all been judged.
 struct StreamPane {
   uint8_t stream = 0;  // ordinal
   const OpenPane& pane;
   int64_t number = 0;
-  const PaneDeposit& deposit;
-  std::span<const SignalReading> readings;  // by signal
-  const std::vector<AlertEdge>& edges;      // what the verdicts did to alerts
+  const PaneIncrement& increment;
+  std::span<const SignalReading> readings;          // by signal
+  const std::vector<AlertTransition>& transitions;  // what the verdicts did to alerts
 };
 
-// What a stream asks of the model that it belongs to, and tells it.
+// What a stream needs from its model, and reports to it.
 class StreamHost {
  public:
   virtual ~StreamHost() = default;
-  // OK if the model may have so many more signals.
+  // OK if the model may have `added` more signals.
   virtual absl::Status CheckRoom(uint64_t added) const = 0;
   // Whether another stream of the model has a signal of that name.
   virtual bool HasElsewhere(uint8_t asking, std::string_view name) const = 0;
   // How the budget increment of a pane of this stream is divided over the signals of all streams.
   virtual BudgetDivision DivideBudget(uint8_t stream) const = 0;
 
-  // In this order for each pane that closes: once, per signal, once.
+  // For each pane that closes, in this order: BeginPane once, TakeSignal per signal, TakePane
+  // once.
   virtual void BeginPane() = 0;
   virtual void TakeSignal(uint8_t stream, JudgedSignal judged) = 0;
   virtual void TakePane(const StreamPane& pane, int64_t now_ns, Effects* effects) = 0;
 
-  // Alerts moved without a pane.
-  virtual void TakeEdges(const std::vector<AlertEdge>& edges, int64_t now_ns, Effects* effects) = 0;
-  // What a signal's detectors remember moved on without a pane.
+  // Alerts changed state without a pane.
+  virtual void TakeTransitions(const std::vector<AlertTransition>& transitions, int64_t now_ns,
+                               Effects* effects) = 0;
+  // The state of a signal's detectors changed without a pane.
   virtual void Outdate(uint8_t stream, uint32_t signal) = 0;
 };
 

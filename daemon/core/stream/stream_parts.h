@@ -18,9 +18,9 @@
 
 namespace faultline {
 
-// What a stream of panes is made of. Each part keeps its own state and records; what takes several
-// of them is done by RowCounter (rows come in), PaneJudge (panes close) and ReferenceChanges
-// (references come into use).
+// The parts of a stream of panes. Each keeps its own state and records; work across parts is done
+// by RowCounter (counts rows), PaneJudge (closes panes) and ReferenceChanges (puts references into
+// use).
 struct StreamParts {
   StreamParts(ModelShare* model, StreamHost* host, const StreamKind* kind, uint8_t ordinal);
 
@@ -37,18 +37,18 @@ struct StreamParts {
   Transforms transforms;
   ScoreHistory history;
   ShownSignals shown;
-  RowLosses losses;
+  RowLosses row_losses;
   ModelTotals totals;
-  bool changed = true;  // since the last Cut
+  bool changed = true;  // since the last checkpoint
 
-  // By the settings, or because it is derived from a signal that is.
+  // Ignored by the settings, or derived from an ignored signal.
   bool IsIgnored(std::string_view column) const;
   bool IsIgnored(uint32_t signal) const;
   // Gives the stream a schema that begins with the signals it has.
   void Extend(Schema schema);
   // Chooses the detectors that look at a signal again.
   void Refresh(uint32_t signal);
-  // Something that is stored and shown changed.
+  // Stored and shown state has changed.
   void Change() {
     changed = true;
     shown.Outdate();

@@ -262,7 +262,7 @@ std::string Transforms::EncodePart(uint32_t signal, uint32_t part) const {
   return payload;
 }
 
-void Transforms::Cut(Effects* effects) {
+void Transforms::TakeCheckpoint(Effects* effects) {
   for (auto& [signal, entry] : entries_) {
     if (std::exchange(entry.remembers, false)) dirty_.insert({signal, kMemory});
   }
@@ -282,7 +282,7 @@ void Transforms::Cut(Effects* effects) {
 void Transforms::Delete(Effects* effects) {
   Clear();
   ForgetPrevious();
-  Cut(effects);
+  TakeCheckpoint(effects);
 }
 
 absl::Status Transforms::Restore(const Key& key, std::string_view payload, const Schema& schema) {

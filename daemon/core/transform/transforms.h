@@ -26,31 +26,32 @@
 
 namespace faultline {
 
-// What a transform learnt from reference rows for one signal.
+// A transform fitted to reference rows, for one signal.
 struct TransformFit {
-  std::string transform = {};          // its name
-  std::string options = {};            // that it was fitted under; see TransformFacts
+  std::string transform = {};          // name of the transform
+  std::string options = {};            // its options when fitted; see TransformFacts
   uint32_t version = 0;                // of the reference it was fitted to
-  std::vector<uint32_t> columns = {};  // signals it takes, in its order
-  std::string fitted = {};             // what Transform::Fit wrote
+  std::vector<uint32_t> columns = {};  // input signals, in order
+  std::string fitted = {};             // output of Transform::Fit
 
   bool empty() const { return transform.empty(); }
   size_t memory_bytes() const;
 
   void Encode(Encoder* out) const;
-  // False if the bytes are no fit.
+  // False if the bytes are not a fit.
   bool Decode(Decoder* in);
 };
 
-// Reference rows that several signals have in common.
+// Reference rows shared by several signals.
 struct CommonRows {
   uint32_t rows = 0;
-  uint32_t version = 0;  // of the reference they become
+  uint32_t version = 0;  // of the reference made from them
   std::vector<uint32_t> signals = {};
-  std::vector<const LearningRows*> learnt = {};  // by place in `signals`
+  std::vector<const LearningRows*> learnt = {};  // parallel to `signals`
 };
 
-// A signal that a fit brings, and the values of the reference rows, which become its reference.
+// A signal that a fit creates, with its values on the reference rows, from which its reference is
+// made.
 struct FittedSignal {
   SignalFacts facts;
   TransformFit fit;
@@ -58,51 +59,51 @@ struct FittedSignal {
   std::vector<uint64_t> nulls;
 };
 
-// The transforms of a model that are fitted to its reference: their fits, what they remember from
-// row to row, and the fits that a rollback brings back. A fit of an owned signal goes with its
-// reference; one of a signal that all judge returns with it.
+// The transforms of a model that are fitted to its reference: their fits, their memory from row to
+// row, and the previous fits that a rollback restores. The fit of an owned signal is dropped with
+// its reference; that of any other signal is restored with it.
 //
-// Operation:    Fit and Take when reference rows are complete; Derive per run of rows, before it is
-//               counted. Cut asks for the bytes of what changed: one record per fit, one per
-//               memory. See docs/formats/model.md.
+// Operation:    Fit and Take when reference rows are complete; Derive for each run of rows before
+//               counting it. TakeCheckpoint asks for the bytes of what changed: one record per fit,
+//               one per memory. See docs/formats/model.md.
 // Concurrency:  none.
 class Transforms {
  public:
   explicit Transforms(StreamId stream) : stream_(stream) {}
 
-  // Follows the settings. A fit whose transform they no longer have waits.
+  // Applies the settings. A fit whose transform is no longer configured is kept, unused.
   void Follow(const ModelSettings& settings);
-  // Whether some transform wants reference rows.
+  // Whether any transform needs reference rows.
   bool FitsRows() const { return !configured_.empty(); }
-  // Signals that count rows and have no values, for the detectors of the settings.
+  // Signals that only count rows, for the configured detectors.
   const std::vector<SignalFacts>& row_signals() const { return row_signals_; }
 
-  // Fits transforms to reference rows; `again`: also those that are fitted already. Appends why one
-  // could not be to *failures.
+  // Fits transforms to reference rows; `again`: also those already fitted. Appends the reason of
+  // each failure to *failures.
   std::vector<FittedSignal> Fit(const Schema& schema, const CommonRows& rows, bool again,
                                 std::vector<std::string>* failures) const;
-  // Takes a fit into use, with nothing remembered.
+  // Puts a fit into use, with empty memory.
   void Take(uint32_t signal, TransformFit fit);
   bool IsFitted(uint32_t signal) const { return entries_.contains(signal); }
-  // Signals that a signal is derived from; none if it is not fitted.
+  // Signals that a signal is derived from; empty if it is not fitted.
   std::span<const uint32_t> InputsOf(uint32_t signal) const;
 
-  // Gives the signals that are judged their values of a run of rows.
+  // Computes the values of judged signals for a run of rows.
   void Derive(const Schema& schema, std::span<const SignalState> signals, RowRange run,
               BatchColumns* columns);
 
-  // The fits in use become those that a rollback brings back, too.
+  // Copies the fits in use to the previous ones, which a rollback restores.
   void KeepPrevious(const Schema& schema);
   void ForgetPrevious();
-  // Forgets the fits in use.
+  // Drops the fits in use.
   void Clear();
-  // Back to the previous fits, and those in use become the previous ones. Those of owned signals
-  // stay if they were fitted to this version of the reference or an older one, else they go.
+  // Swaps the fits in use and the previous ones. Fits of owned signals stay if they were fitted to
+  // this version of the reference or an older one; others are dropped.
   void Rollback(const Schema& schema, uint64_t version);
-  // Takes over what the newest version of the model has fitted and remembers.
+  // Copies the fits and memories of the newest version of the model.
   void InheritFrom(const Transforms& newest);
 
-  void Cut(Effects* effects);
+  void TakeCheckpoint(Effects* effects);
   // Appends the deletion of everything that may be stored.
   void Delete(Effects* effects);
   absl::Status Restore(const Key& key, std::string_view payload, const Schema& schema);
@@ -120,7 +121,7 @@ class Transforms {
     TransformFit fit;
     std::shared_ptr<const Transform> transform = nullptr;  // null: not in the settings
     std::vector<std::byte> memory = {};
-    bool remembers = false;  // `memory` changed since the last Cut
+    bool remembers = false;  // `memory` changed since the last checkpoint
   };
 
   void Bind(uint32_t signal, Entry* entry);
@@ -130,14 +131,14 @@ class Transforms {
   std::string EncodePart(uint32_t signal, uint32_t part) const;
 
   StreamId stream_;
-  std::vector<Configured> configured_;         // to be fitted, in the order of the settings
-  std::vector<SignalFacts> row_signals_;       // likewise
+  std::vector<Configured> configured_;         // to fit, in the order of the settings
+  std::vector<SignalFacts> row_signals_;       // in the order of the settings
   std::map<uint32_t, Entry> entries_;          // by signal
   std::map<uint32_t, TransformFit> previous_;  // by signal
-  std::vector<RowColumn> inputs_;              // of the signal at hand
+  std::vector<RowColumn> inputs_;              // of the current signal
 
   std::set<std::pair<uint32_t, uint32_t>> dirty_;   // signal, part: to write or to erase
-  std::set<std::pair<uint32_t, uint32_t>> stored_;  // likewise
+  std::set<std::pair<uint32_t, uint32_t>> stored_;  // signal, part
 };
 
 }  // namespace faultline

@@ -161,9 +161,9 @@ constexpr ModelFamily kModelFamilies[] = {
        t->Line(m.LabelsWith("unit", UnitOf(model.budget)), model.budget_threshold);
      }},
     {"faultline_alarm_budget_deposited_ratio", kGauge,
-     "Deposited evidence over the threshold: at most so many false alarms on the average so far.",
+     "Budget increments over the threshold: an upper bound on the mean number of false alarms.",
      [](const ModelPage& m, int64_t, PageText* t) {
-       t->Line(m.labels(), m.snapshot().totals.budget_deposited);
+       t->Line(m.labels(), m.snapshot().totals.mean_false_alarms_max);
      }},
     {"faultline_alarm_budget_alarms_total", kCounter,
      "Alarms of detectors on the alarm budget, true and false ones.",
@@ -233,14 +233,14 @@ void WriteCommitTimes(const PipelineReading& reading, PageText* text) {
 // What the models that share the deployment's alarm budget come to together.
 struct SharedBudget {
   const AlarmBudget* budget = nullptr;  // none shares it: null
-  double deposited = 0;
+  double mean_false_alarms_max = 0;
   uint64_t alarms = 0;
 
   explicit SharedBudget(const PipelineReading& reading) {
     for (const auto& model : reading.models) {
       if (!model->budget.of_deployment || !model->budget.granted()) continue;
       budget = &model->budget;
-      deposited += model->totals.budget_deposited;
+      mean_false_alarms_max += model->totals.mean_false_alarms_max;
       alarms += model->totals.budget_alarms;
     }
   }
@@ -268,7 +268,7 @@ constexpr PipelineFamily kPipelineFamilies[] = {
     {"faultline_ingest_queue_capacity_bytes", kGauge,
      "Bytes of batches that may wait before senders have to.",
      [](const PipelineReading& r, PageText* t) { t->Line(kNone, r.queue_bytes_max); }},
-    {"faultline_producers", kGauge, "Producers whose mark is remembered.",
+    {"faultline_producers", kGauge, "Producers whose committed sequence is remembered.",
      [](const PipelineReading& r, PageText* t) { t->Line(kNone, r.producers); }},
     {"faultline_models", kGauge, "Models and versions.",
      [](const PipelineReading& r, PageText* t) { t->Line(kNone, uint64_t{r.models.size()}); }},
@@ -280,10 +280,10 @@ constexpr PipelineFamily kPipelineFamilies[] = {
        t->Line(Labels{{"unit", UnitOf(*shared.budget)}}.text(), shared.budget->threshold());
      }},
     {"faultline_deployment_alarm_budget_deposited_ratio", kGauge,
-     "Of the models there are that share it: at most so many false alarms on the average so far.",
+     "The same over all models that share a budget; decreases when one is deleted.",
      [](const PipelineReading& r, PageText* t) {
        const SharedBudget shared(r);
-       if (shared.budget != nullptr) t->Line(kNone, shared.deposited);
+       if (shared.budget != nullptr) t->Line(kNone, shared.mean_false_alarms_max);
      }},
     {"faultline_deployment_alarm_budget_alarms", kGauge,
      "Alarms so far of the models there are that share it, true and false ones.",

@@ -130,7 +130,7 @@ void FillBudget(const ModelSnapshot& snapshot, v1::GetModelStatusResponse* respo
   v1::AlarmBudgetStatus* budget = response->mutable_alarm_budget();
   budget->set_threshold(snapshot.budget_threshold);
   budget->set_in_rows(snapshot.budget.in_rows);
-  budget->set_deposited_ratio(snapshot.totals.budget_deposited);
+  budget->set_mean_false_alarms_max(snapshot.totals.mean_false_alarms_max);
   budget->set_alarms(snapshot.totals.budget_alarms);
   budget->set_of_deployment(snapshot.budget.of_deployment);
 }

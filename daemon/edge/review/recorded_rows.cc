@@ -75,14 +75,14 @@ absl::Status Missing(const std::string& why) { return absl::FailedPreconditionEr
 // The spans of the panes: `before` of the same length before the first, then the panes themselves.
 struct PaneSpan {
   int64_t number, first_ns, last_ns;
-  PaneDeposit deposit;
+  PaneIncrement increment;
   Rows rows;
 };
 
 RecountedPane Count(const PaneSpan& span, const SignalReference& reference, bool numeric) {
   const Rows& rows = span.rows;
-  RecountedPane pane{span.number, rows.sent > 0, Summary(&reference.shape()), span.deposit};
-  if (span.deposit.rows == 0) pane.deposit.rows = rows.count;
+  RecountedPane pane{span.number, rows.sent > 0, Summary(&reference.shape()), span.increment};
+  if (span.increment.rows == 0) pane.increment.rows = rows.count;
   const RowRange all = {0, rows.count};
   if (numeric) {
     pane.summary.CountNumbers(rows.numbers, rows.nulls.data(), all);
@@ -102,14 +102,16 @@ std::vector<PaneSpan> SpansOf(const std::vector<const EvidencePane*>& panes, uin
   const PaneHeader& first = panes.front()->header;
   const int64_t length = first.last_ns - first.first_ns;
   for (int64_t i = before; i > 0; --i) {
-    PaneDeposit deposit = panes.front()->deposit;
-    deposit.begin_ns = first.first_ns - i * length;
-    deposit.end_ns = deposit.begin_ns + length;
-    deposit.rows = 0;  // as many as are recorded
-    spans.push_back({panes.front()->number - i, deposit.begin_ns, deposit.end_ns, deposit, {}});
+    PaneIncrement increment = panes.front()->increment;
+    increment.begin_ns = first.first_ns - i * length;
+    increment.end_ns = increment.begin_ns + length;
+    increment.rows = 0;  // as many as are recorded
+    spans.push_back(
+        {panes.front()->number - i, increment.begin_ns, increment.end_ns, increment, {}});
   }
   for (const EvidencePane* pane : panes) {
-    spans.push_back({pane->number, pane->header.first_ns, pane->header.last_ns, pane->deposit, {}});
+    spans.push_back(
+        {pane->number, pane->header.first_ns, pane->header.last_ns, pane->increment, {}});
   }
   return spans;
 }

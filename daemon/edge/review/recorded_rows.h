@@ -45,7 +45,7 @@ struct RecountedPane {
   int64_t number = 0;
   bool sent = false;
   Summary summary;
-  PaneDeposit deposit;
+  PaneIncrement increment;
 };
 struct RecountedSignal {
   std::shared_ptr<const SignalReference> reference;  // of the recorded rows between the two times

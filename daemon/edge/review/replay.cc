@@ -102,7 +102,7 @@ class PinReplay {
     state_.window->DropBefore(
         std::max(pane.window_from, pane.number + 1 - int64_t{settings_.window_panes}));
     std::vector<DetectorReading> readings;
-    JudgeSignal(settings_, pane.deposit.division, EvidenceOf(settings_.budget, pane.deposit),
+    JudgeSignal(settings_, pane.increment.division, EvidenceOf(settings_.budget, pane.increment),
                 summary.has_value() ? &*summary : nullptr, rolling_.get(), &state_, &readings);
     return readings;
   }
@@ -214,7 +214,7 @@ absl::Status ReplayRows(const v1::Incident& incident, const StoredEvidence& evid
     state.window->Add(pane.number, pane.sent, pane.summary);
     state.window->DropBefore(pane.number + 1 - int64_t{settings.window_panes});
     std::vector<DetectorReading> readings;
-    JudgeSignal(settings, pane.deposit.division, EvidenceOf(settings.budget, pane.deposit),
+    JudgeSignal(settings, pane.increment.division, EvidenceOf(settings.budget, pane.increment),
                 &pane.summary, nullptr, &state, &readings);
     if (pane.number < panes.front()->number) continue;  // Only fills the window.
     for (const DetectorReading& is : readings) {

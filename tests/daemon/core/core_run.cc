@@ -167,8 +167,8 @@ CommandResult CoreRun::Run(CommandAction action, int64_t now_ns, const Principal
   return result;
 }
 
-void CoreRun::Cut() {
-  shard_->Cut(&effects_);
+void CoreRun::TakeCheckpoint() {
+  shard_->TakeCheckpoint(&effects_);
   for (StateWrite& write : effects_.writes) {
     if (write.value.has_value()) {
       stored_[write.key] = *std::move(write.value);
@@ -196,7 +196,7 @@ void CoreRun::Cut() {
 void CoreRun::Restart() { Restart(settings_); }
 
 void CoreRun::Restart(std::shared_ptr<const Settings> settings) {
-  Cut();
+  TakeCheckpoint();
   settings_ = std::move(settings);
   shard_ = std::make_unique<Shard>(settings_);
   const absl::Status status = RestoreFrom(stored_, incidents_, shard_.get());

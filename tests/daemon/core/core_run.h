@@ -51,8 +51,8 @@ class BatchMaker {
   EventBatch batch_;
 };
 
-// A shard and what a store would hold of it: Cut moves its effects there, Restart makes a new shard
-// from it. Failures are test failures.
+// A shard and what a store would hold of it: TakeCheckpoint moves its effects there, Restart makes
+// a new shard from it. Failures are test failures.
 class CoreRun {
  public:
   explicit CoreRun(std::shared_ptr<const Settings> settings);
@@ -62,8 +62,8 @@ class CoreRun {
                     const Principal& by = Principal::Person("ada"));
   void Tick(int64_t now_ns) { shard_->Tick(now_ns, &effects_); }
   void Resume() { shard_->Resume(); }
-  void Cut();
-  // Cuts first, as a graceful stop does; what was not cut would be gone.
+  void TakeCheckpoint();
+  // Takes a checkpoint first, as a graceful stop does: what is in none would be lost.
   void Restart();
   // The same with other settings.
   void Restart(std::shared_ptr<const Settings> settings);
@@ -74,7 +74,7 @@ class CoreRun {
   // Keys and values, without incidents.
   const std::map<std::string, std::string>& stored() const { return stored_; }
   const std::map<uint64_t, v1::Incident>& incidents() const { return incidents_; }
-  // As published by the last Cut; null if the model is gone or was never there.
+  // As published by the last checkpoint; null if the model is gone or was never there.
   std::shared_ptr<const ModelSnapshot> Snapshot(const std::string& name = "credit",
                                                 const std::string& version = "1") const;
   // A signal of it, by name; a failure if there is none.

@@ -12,58 +12,58 @@ namespace {
 
 constexpr int64_t kNow = 1'000'000'000;
 
-Admission Check(ProducerSequences* marks, const std::string& id, uint64_t epoch, uint64_t sequence,
-                uint64_t* expected = nullptr) {
+Admission Check(ProducerSequences* sequences, const std::string& id, uint64_t epoch,
+                uint64_t sequence, uint64_t* expected = nullptr) {
   uint64_t ignored = 0;
-  return marks->Check({id, epoch, sequence}, kNow, expected == nullptr ? &ignored : expected);
+  return sequences->Check({id, epoch, sequence}, kNow, expected == nullptr ? &ignored : expected);
 }
 
-void AdmitAll(ProducerSequences* marks, const std::string& id, uint64_t epoch, uint64_t last) {
+void AdmitAll(ProducerSequences* sequences, const std::string& id, uint64_t epoch, uint64_t last) {
   for (uint64_t sequence = 1; sequence <= last; ++sequence) {
-    ASSERT_EQ(Check(marks, id, epoch, sequence), Admission::kAccepted);
-    marks->Admit({id, epoch, sequence}, kNow);
+    ASSERT_EQ(Check(sequences, id, epoch, sequence), Admission::kAccepted);
+    sequences->Admit({id, epoch, sequence}, kNow);
   }
 }
 
 TEST(ProducerSequences, OnlyTheNextSequenceIsAdmitted) {
-  ProducerSequences marks(10);
+  ProducerSequences sequences(10);
   uint64_t expected = 0;
-  EXPECT_EQ(Check(&marks, "a", 1, 2, &expected), Admission::kOutOfOrder);
+  EXPECT_EQ(Check(&sequences, "a", 1, 2, &expected), Admission::kOutOfOrder);
   EXPECT_EQ(expected, 1u);
-  AdmitAll(&marks, "a", 1, 3);
-  EXPECT_EQ(Check(&marks, "a", 1, 3, &expected), Admission::kDuplicate);
-  EXPECT_EQ(Check(&marks, "a", 1, 0, &expected), Admission::kOutOfOrder);
-  EXPECT_EQ(Check(&marks, "a", 1, 5, &expected), Admission::kOutOfOrder);
+  AdmitAll(&sequences, "a", 1, 3);
+  EXPECT_EQ(Check(&sequences, "a", 1, 3, &expected), Admission::kDuplicate);
+  EXPECT_EQ(Check(&sequences, "a", 1, 0, &expected), Admission::kOutOfOrder);
+  EXPECT_EQ(Check(&sequences, "a", 1, 5, &expected), Admission::kOutOfOrder);
   EXPECT_EQ(expected, 4u);
 }
 
 TEST(ProducerSequences, ALargerEpochShutsOutTheSmaller) {
-  ProducerSequences marks(10);
-  AdmitAll(&marks, "a", 1, 3);
-  EXPECT_EQ(Check(&marks, "a", 2, 1), Admission::kAccepted);
-  EXPECT_EQ(Check(&marks, "a", 1, 4), Admission::kFenced);
-  EXPECT_EQ(marks.Greet("a", 1, kNow).status().code(), absl::StatusCode::kFailedPrecondition);
-  EXPECT_EQ(marks.Greet("a", 2, kNow).value(), 0u);
+  ProducerSequences sequences(10);
+  AdmitAll(&sequences, "a", 1, 3);
+  EXPECT_EQ(Check(&sequences, "a", 2, 1), Admission::kAccepted);
+  EXPECT_EQ(Check(&sequences, "a", 1, 4), Admission::kFenced);
+  EXPECT_EQ(sequences.Greet("a", 1, kNow).status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(sequences.Greet("a", 2, kNow).value(), 0u);
 }
 
 TEST(ProducerSequences, GreetTellsWhatIsCommittedNotWhatIsAdmitted) {
-  ProducerSequences marks(10);
-  AdmitAll(&marks, "a", 1, 3);
+  ProducerSequences sequences(10);
+  AdmitAll(&sequences, "a", 1, 3);
   std::vector<StateWrite> writes;
-  marks.TakeCheckpoint(&writes);
-  AdmitAll(&marks, "b", 1, 1);
-  EXPECT_EQ(marks.Greet("a", 1, kNow).value(), 0u);
-  marks.Committed();
-  EXPECT_EQ(marks.Greet("a", 1, kNow).value(), 3u);
-  EXPECT_EQ(marks.Greet("b", 1, kNow).value(), 0u);
+  sequences.TakeCheckpoint(&writes);
+  AdmitAll(&sequences, "b", 1, 1);
+  EXPECT_EQ(sequences.Greet("a", 1, kNow).value(), 0u);
+  sequences.Committed();
+  EXPECT_EQ(sequences.Greet("a", 1, kNow).value(), 3u);
+  EXPECT_EQ(sequences.Greet("b", 1, kNow).value(), 0u);
 }
 
-TEST(ProducerSequences, RestoreGivesBackWhatWasCut) {
-  ProducerSequences marks(10);
-  AdmitAll(&marks, "a", 7, 3);
-  AdmitAll(&marks, "b", 1, 1);
+TEST(ProducerSequences, RestoreGivesBackTheCheckpoint) {
+  ProducerSequences sequences(10);
+  AdmitAll(&sequences, "a", 7, 3);
+  AdmitAll(&sequences, "b", 1, 1);
   std::vector<StateWrite> writes;
-  marks.TakeCheckpoint(&writes);
+  sequences.TakeCheckpoint(&writes);
   ASSERT_EQ(writes.size(), 2u);
   ProducerSequences restored(10);
   for (const StateWrite& write : writes) {
@@ -78,38 +78,38 @@ TEST(ProducerSequences, RestoreGivesBackWhatWasCut) {
 }
 
 TEST(ProducerSequences, WhatIsBeingCommittedDoesNotGiveWay) {
-  ProducerSequences marks(1);
-  ASSERT_TRUE(marks.Greet("a", 1, kNow).ok());
+  ProducerSequences sequences(1);
+  ASSERT_TRUE(sequences.Greet("a", 1, kNow).ok());
   std::vector<StateWrite> writes;
-  marks.TakeCheckpoint(&writes);
+  sequences.TakeCheckpoint(&writes);
   uint64_t expected = 0;
   const int64_t later = kNow + ProducerSequences::kIdleNs;  // of a disk that was full meanwhile
-  EXPECT_EQ(marks.Check({"b", 1, 1}, later, &expected), Admission::kLimit);
-  marks.Committed();
-  EXPECT_EQ(marks.Check({"b", 1, 1}, later, &expected), Admission::kAccepted);
+  EXPECT_EQ(sequences.Check({"b", 1, 1}, later, &expected), Admission::kLimit);
+  sequences.Committed();
+  EXPECT_EQ(sequences.Check({"b", 1, 1}, later, &expected), Admission::kAccepted);
 }
 
-TEST(ProducerSequences, ANewEpochBetweenCutAndCommitBeginsAtZero) {
-  ProducerSequences marks(10);
-  AdmitAll(&marks, "a", 1, 3);
+TEST(ProducerSequences, ANewEpochBetweenCheckpointAndCommitBeginsAtZero) {
+  ProducerSequences sequences(10);
+  AdmitAll(&sequences, "a", 1, 3);
   std::vector<StateWrite> writes;
-  marks.TakeCheckpoint(&writes);
-  AdmitAll(&marks, "a", 2, 2);
-  marks.Committed();
-  EXPECT_EQ(marks.Greet("a", 2, kNow).value(), 0u);
+  sequences.TakeCheckpoint(&writes);
+  AdmitAll(&sequences, "a", 2, 2);
+  sequences.Committed();
+  EXPECT_EQ(sequences.Greet("a", 2, kNow).value(), 0u);
   writes.clear();
-  marks.TakeCheckpoint(&writes);
+  sequences.TakeCheckpoint(&writes);
   EXPECT_EQ(writes.size(), 1u);
-  marks.Committed();
-  EXPECT_EQ(marks.Greet("a", 2, kNow).value(), 2u);
+  sequences.Committed();
+  EXPECT_EQ(sequences.Greet("a", 2, kNow).value(), 2u);
 }
 
-// A mark that gave way would let its producer's batches in a second time.
+// A forgotten sequence would let its producer's batches in a second time.
 TEST(ProducerSequences, ARestoredMarkHasNotRested) {
-  ProducerSequences marks(1);
-  AdmitAll(&marks, "a", 1, 3);
+  ProducerSequences sequences(1);
+  AdmitAll(&sequences, "a", 1, 3);
   std::vector<StateWrite> writes;
-  marks.TakeCheckpoint(&writes);
+  sequences.TakeCheckpoint(&writes);
   ASSERT_EQ(writes.size(), 1u);
   ProducerSequences restored(1);
   // The clock counts from the start of the machine, which was days ago.
@@ -121,20 +121,20 @@ TEST(ProducerSequences, ARestoredMarkHasNotRested) {
 }
 
 TEST(ProducerSequences, AFullTableMakesRoomForNewOnesOnlyByTheLongRested) {
-  ProducerSequences marks(2);
-  AdmitAll(&marks, "a", 1, 1);
-  AdmitAll(&marks, "b", 1, 1);
-  EXPECT_EQ(Check(&marks, "c", 1, 1), Admission::kLimit);
-  EXPECT_EQ(marks.Greet("c", 1, kNow).status().code(), absl::StatusCode::kResourceExhausted);
+  ProducerSequences sequences(2);
+  AdmitAll(&sequences, "a", 1, 1);
+  AdmitAll(&sequences, "b", 1, 1);
+  EXPECT_EQ(Check(&sequences, "c", 1, 1), Admission::kLimit);
+  EXPECT_EQ(sequences.Greet("c", 1, kNow).status().code(), absl::StatusCode::kResourceExhausted);
   std::vector<StateWrite> writes;
-  marks.TakeCheckpoint(&writes);
-  marks.Committed();
+  sequences.TakeCheckpoint(&writes);
+  sequences.Committed();
   uint64_t expected = 0;
   const int64_t later = kNow + ProducerSequences::kIdleNs;
-  EXPECT_EQ(marks.Check({"c", 1, 1}, later, &expected), Admission::kAccepted);
-  EXPECT_EQ(marks.size(), 2u);
+  EXPECT_EQ(sequences.Check({"c", 1, 1}, later, &expected), Admission::kAccepted);
+  EXPECT_EQ(sequences.size(), 2u);
   writes.clear();
-  marks.TakeCheckpoint(&writes);
+  sequences.TakeCheckpoint(&writes);
   std::map<std::string, bool> kept;
   for (const StateWrite& write : writes) {
     kept[ParseKey(write.key)->producer_id] = write.value.has_value();

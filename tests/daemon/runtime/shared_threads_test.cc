@@ -65,7 +65,7 @@ void Feed(uint32_t batch_rows, CoreRun* run) {
   for (uint32_t row = 0; row < kRows; row += batch_rows) {
     run->Apply(maker.Rows(row, row + batch_rows));
   }
-  run->Cut();
+  run->TakeCheckpoint();
 }
 
 // Counts the tasks it hands on.

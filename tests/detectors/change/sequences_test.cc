@@ -63,11 +63,11 @@ Marks MarksOf(const SequenceDetector& detector, std::span<const double> values, 
     const SequenceStep step =
         detector.Take(values.subspan(at, std::min(piece, values.size() - at)), BytesOf(*state));
     at += step.taken;
-    if (step.mark == SequenceMark::kChange) {
+    if (step.report == SequenceReport::kChange) {
       marks.changes.push_back(at - 1);
       marks.ago.push_back(step.ago);
     }
-    if (step.mark == SequenceMark::kWarning) marks.warnings.push_back(at - 1);
+    if (step.report == SequenceReport::kWarning) marks.warnings.push_back(at - 1);
   }
   return marks;
 }
@@ -296,7 +296,7 @@ TEST(Cusum, RunsAsLongAsItsIntegralEquationSays) {
     for (int run = 0; run < kRuns; ++run) {
       State state = ready;
       SequenceStep step;
-      while (step.mark == SequenceMark::kNone) {
+      while (step.report == SequenceReport::kNone) {
         const double value = made.Number("mean") + random.Normal();
         step = chart->Take({&value, 1}, BytesOf(state));
         values += 1;

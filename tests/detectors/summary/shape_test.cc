@@ -78,7 +78,7 @@ TEST(NumericShape, ConstantReferenceIsOnePoint) {
   EXPECT_EQ(shape.scale, 1);
 }
 
-TEST(NumericShape, WithoutAFiniteValueHasNoEdges) {
+TEST(NumericShape, WithoutAFiniteValueHasNoBoundaries) {
   const std::vector<double> values = {std::nan(""), std::numeric_limits<double>::infinity()};
   const Shape shape = MakeNumericShape(values, 1, {});
   EXPECT_EQ(shape.bins(), 0u);

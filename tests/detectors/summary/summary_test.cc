@@ -77,7 +77,7 @@ std::vector<double> ProbesOf(const Shape& shape, uint64_t seed) {
   return probes;
 }
 
-TEST(CountNumbers, PutsEveryValueWhereTheEdgesSay) {
+TEST(CountNumbers, PutsEveryValueWhereTheBoundariesSay) {
   for (const Shape& shape : Shapes()) {
     const std::vector<double> probes = ProbesOf(shape, 5);
     std::vector<uint64_t> expected(shape.bins() + 4);

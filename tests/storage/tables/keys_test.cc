@@ -109,7 +109,7 @@ TEST(KeysTest, BuildersFillTheFieldsTheyName) {
   EXPECT_EQ(ParseKey(DecisionsKey(7))->table, Table::kDecisions);
   EXPECT_EQ(ParseKey(ScoreHistoryKey(7, 1, 8, 9))->block, 9u);
   EXPECT_EQ(ParseKey(ScoreHistoryKey(7, 1, 8, 9))->table, Table::kScoreHistory);
-  EXPECT_EQ(ParseKey(ProducerMarkKey("p"))->producer_id, "p");
+  EXPECT_EQ(ParseKey(CommittedSequenceKey("p"))->producer_id, "p");
   EXPECT_EQ(ParseKey(GlobalKey(Global::kEpoch))->global, Global::kEpoch);
 }
 
@@ -150,7 +150,7 @@ TEST(KeysTest, RangesHoldTheirKeysAndNoOthers) {
 TEST(KeysDeathTest, RangesOfTablesThatDoNotHaveTheFieldAbort) {
   EXPECT_DEATH(ModelRange(Table::kIncident, 1), "keys begin with model_hash");
   EXPECT_DEATH(IncidentRange(Table::kModel, 1), "keys begin with incident_id");
-  EXPECT_DEATH(ProducerMarkKey(""), "at least one byte");
+  EXPECT_DEATH(CommittedSequenceKey(""), "at least one byte");
   EXPECT_DEATH(BuildKey({.table = static_cast<Table>('?')}), "a line in kTables");
 }
 

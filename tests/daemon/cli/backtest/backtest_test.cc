@@ -78,7 +78,7 @@ TEST(ClassicTrialTest, AlarmsWhereTheDetectorAloneDoes) {
   for (size_t at = 0; at < values.size();) {
     const SequenceStep step = detector->Take(std::span(values).subspan(at), bytes);
     at += step.taken;
-    if (step.mark == SequenceMark::kChange) expected.push_back(at - 1);
+    if (step.report == SequenceReport::kChange) expected.push_back(at - 1);
   }
   ASSERT_FALSE(expected.empty());
   ClassicTrial trial({"adwin", "ddm"}, {});

@@ -60,7 +60,7 @@ TEST(ModelText, TheAlarmBudget) {
   amount->mutable_verdicts(0)->set_budget_share(0.0125);
   v1::AlarmBudgetStatus* budget = status.mutable_alarm_budget();
   budget->set_threshold(2.592e6);
-  budget->set_deposited_ratio(0.4);
+  budget->set_mean_false_alarms_max(0.4);
   budget->set_alarms(1);
   const Style wide = {.width = 200, .colour = false};
   std::string text = ModelStatusText(status, false, wide);

@@ -12,7 +12,7 @@
 namespace faultline {
 namespace {
 
-using Kind = AlertEdge::Kind;
+using Kind = AlertTransition::Kind;
 
 constexpr double kThreshold = 0.25;
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
@@ -53,26 +53,28 @@ class Bench {
  public:
   explicit Bench(AlertPolicy policy = {}) : policy_(policy) {}
 
-  std::vector<AlertEdge> Step(const Verdict& verdict, bool silenced = false,
-                              const std::string& signal = "income") {
-    std::vector<AlertEdge> edges;
+  std::vector<AlertTransition> Step(const Verdict& verdict, bool silenced = false,
+                                    const std::string& signal = "income") {
+    std::vector<AlertTransition> transitions;
     book_.Judge(signal, "psi", policy_, silenced, verdict, pane_ * kPane, (pane_ + 1) * kPane,
-                &edges);
+                &transitions);
     ++pane_;
-    return edges;
+    return transitions;
   }
 
-  // Edges as "F2 N5 R9": fired, renewed, resolved, and the pane. Silenced panes have a bar above
-  // them in `silence`.
+  // Transitions as "F2 N5 R9": fired, renewed, resolved, and the pane. Silenced panes have a bar
+  // above them in `silence`.
   std::string Run(const std::string& letters, const std::string& silence = "") {
     std::string seen;
     for (size_t i = 0; i < letters.size(); ++i) {
       const bool silenced = i < silence.size() && silence[i] == '-';
-      for (const AlertEdge& edge : Step(FromLetter(letters[i]), silenced)) {
+      for (const AlertTransition& transition : Step(FromLetter(letters[i]), silenced)) {
         seen += seen.empty() ? "" : " ";
-        seen += edge.kind == Kind::kFired ? "F" : edge.kind == Kind::kRenewed ? "N" : "R";
+        seen += transition.kind == Kind::kFired     ? "F"
+                : transition.kind == Kind::kRenewed ? "N"
+                                                    : "R";
         seen += std::to_string(i);
-        EXPECT_EQ(edge.alert.silenced, silenced);
+        EXPECT_EQ(transition.alert.silenced, silenced);
       }
     }
     return seen;
@@ -88,13 +90,13 @@ class Bench {
 
 struct Script {
   const char* letters;
-  const char* edges;
+  const char* transitions;
 };
 
 class AlertLife : public testing::TestWithParam<Script> {};
 
 TEST_P(AlertLife, FollowsTheScript) {
-  EXPECT_EQ(Bench().Run(GetParam().letters), GetParam().edges);
+  EXPECT_EQ(Bench().Run(GetParam().letters), GetParam().transitions);
 }
 
 INSTANTIATE_TEST_SUITE_P(Scripts, AlertLife,
@@ -123,7 +125,7 @@ INSTANTIATE_TEST_SUITE_P(Scripts, AlertLife,
 TEST(AlertBook, RemembersWhenAndHowBad) {
   Bench bench({.fire_panes = 3, .resolve_panes = 2, .severity = v1::SEVERITY_CRITICAL});
   bench.Run("qqA?B");
-  const std::vector<AlertEdge> fired = bench.Step(FromLetter('A'));
+  const std::vector<AlertTransition> fired = bench.Step(FromLetter('A'));
   ASSERT_EQ(fired.size(), 1u);
   const Alert& alert = fired[0].alert;
   EXPECT_EQ(fired[0].key, (AlertKey{"income", "psi"}));
@@ -137,7 +139,7 @@ TEST(AlertBook, RemembersWhenAndHowBad) {
   EXPECT_NE(bench.book().Firing("income", "psi"), nullptr);
   EXPECT_EQ(bench.book().Firing("income", "chi_square"), nullptr);
   bench.Step(FromLetter('q'));
-  const std::vector<AlertEdge> resolved = bench.Step(FromLetter('q'));
+  const std::vector<AlertTransition> resolved = bench.Step(FromLetter('q'));
   ASSERT_EQ(resolved.size(), 1u);
   EXPECT_EQ(resolved[0].alert.state, v1::ALERT_STATE_RESOLVED);
   EXPECT_EQ(resolved[0].alert.resolve_ns, 80);
@@ -161,8 +163,8 @@ TEST(AlertBook, SquareWaveDoesNotStorm) {
     Bench bench;
     std::string wave;
     while (wave.size() < 960) wave += std::string(half, 'A') + std::string(half, 'q');
-    const std::string edges = bench.Run(wave);
-    const auto fired = std::count(edges.begin(), edges.end(), 'F');
+    const std::string transitions = bench.Run(wave);
+    const auto fired = std::count(transitions.begin(), transitions.end(), 'F');
     // Up to two panes per half it cannot both fire and resolve; after that once per wave.
     EXPECT_LE(fired, half < 2   ? 0
                      : half < 3 ? 1
@@ -175,8 +177,8 @@ TEST(AlertBook, ScoreThatClimbsRenewsSeldom) {
   Bench bench;
   size_t renewed = 0;
   for (int i = 1; i <= 10'000; ++i) {
-    for (const AlertEdge& edge : bench.Step(Make(VerdictState::kAlarm, i))) {
-      renewed += edge.kind == Kind::kRenewed ? 1 : 0;
+    for (const AlertTransition& transition : bench.Step(Make(VerdictState::kAlarm, i))) {
+      renewed += transition.kind == Kind::kRenewed ? 1 : 0;
     }
   }
   EXPECT_GT(renewed, 20u);
@@ -207,26 +209,26 @@ TEST(AlertBook, WhatIsConfiguredAwayResolves) {
   Bench bench;
   bench.Run("AA");
   bench.Step(FromLetter('A'), false, "age");  // pending
-  std::vector<AlertEdge> edges;
-  bench.book().Retain([](const AlertKey&) { return true; }, 500, &edges);
-  EXPECT_TRUE(edges.empty());
+  std::vector<AlertTransition> transitions;
+  bench.book().Retain([](const AlertKey&) { return true; }, 500, &transitions);
+  EXPECT_TRUE(transitions.empty());
   EXPECT_EQ(bench.book().size(), 2u);
-  bench.book().Retain([](const AlertKey&) { return false; }, 500, &edges);
-  ASSERT_EQ(edges.size(), 1u);
-  EXPECT_EQ(edges[0].kind, Kind::kResolved);
-  EXPECT_EQ(edges[0].key.signal, "income");
-  EXPECT_EQ(edges[0].alert.resolve_ns, 500);
+  bench.book().Retain([](const AlertKey&) { return false; }, 500, &transitions);
+  ASSERT_EQ(transitions.size(), 1u);
+  EXPECT_EQ(transitions[0].kind, Kind::kResolved);
+  EXPECT_EQ(transitions[0].key.signal, "income");
+  EXPECT_EQ(transitions[0].alert.resolve_ns, 500);
   EXPECT_EQ(bench.book().size(), 0u);
 }
 
 TEST(AlertBook, HoldsSoManyAndCountsTheRest) {
   AlertBook book;
-  std::vector<AlertEdge> edges;
+  std::vector<AlertTransition> transitions;
   const AlertPolicy policy{.fire_panes = 1};
   for (uint32_t i = 0; i < kAlertsPerModelMax + 10; ++i) {
-    book.Judge("s" + std::to_string(i), "psi", policy, false, FromLetter('A'), 0, 10, &edges);
+    book.Judge("s" + std::to_string(i), "psi", policy, false, FromLetter('A'), 0, 10, &transitions);
   }
-  EXPECT_EQ(edges.size(), kAlertsPerModelMax);
+  EXPECT_EQ(transitions.size(), kAlertsPerModelMax);
   EXPECT_EQ(book.size(), kAlertsPerModelMax);
   EXPECT_EQ(book.untracked(), 10u);
   std::string bytes;
@@ -245,13 +247,13 @@ TEST(AlertBook, RestartAnywhereChangesNothing) {
     return (seed >> 33) % below;
   };
   const std::string letters = "AABqn?XxA";
-  size_t edges_seen = 0;
+  size_t transitions_seen = 0;
   for (int64_t pane = 0; pane < 3'000; ++pane) {
     const bool silenced = (pane / 40) % 3 == 1;
     const std::string signal = "signal " + std::to_string(next(4));
     const Verdict verdict = FromLetter(letters[next(letters.size())]);
-    std::vector<AlertEdge> a;
-    std::vector<AlertEdge> b;
+    std::vector<AlertTransition> a;
+    std::vector<AlertTransition> b;
     through.Judge(signal, "psi", {}, silenced, verdict, pane, pane + 1, &a);
     restarted.Judge(signal, "psi", {}, silenced, verdict, pane, pane + 1, &b);
     ASSERT_EQ(a.size(), b.size()) << pane;
@@ -260,7 +262,7 @@ TEST(AlertBook, RestartAnywhereChangesNothing) {
       EXPECT_EQ(AlertMessage(a[i].key, a[i].alert).SerializeAsString(),
                 AlertMessage(b[i].key, b[i].alert).SerializeAsString());
     }
-    edges_seen += a.size();
+    transitions_seen += a.size();
     std::string first;
     std::string second;
     through.Encode(&first);
@@ -270,7 +272,7 @@ TEST(AlertBook, RestartAnywhereChangesNothing) {
     ASSERT_TRUE(fresh.Decode(second).ok()) << pane;
     restarted = fresh;
   }
-  EXPECT_GT(edges_seen, 100u);
+  EXPECT_GT(transitions_seen, 100u);
 }
 
 TEST(AlertBook, RefusesDamage) {
@@ -302,10 +304,10 @@ TEST(AlertBook, CutsDetails) {
   Bench bench({.fire_panes = 1});
   Verdict verdict = FromLetter('A');
   verdict.detail = std::string(5'000, 'd') + "\n";
-  const std::vector<AlertEdge> edges = bench.Step(verdict);
-  ASSERT_EQ(edges.size(), 1u);
-  EXPECT_EQ(edges[0].alert.newest.detail.size(), 512u);
-  EXPECT_TRUE(edges[0].alert.newest.detail.ends_with("d..."));
+  const std::vector<AlertTransition> transitions = bench.Step(verdict);
+  ASSERT_EQ(transitions.size(), 1u);
+  EXPECT_EQ(transitions[0].alert.newest.detail.size(), 512u);
+  EXPECT_TRUE(transitions[0].alert.newest.detail.ends_with("d..."));
 }
 
 TEST(VerdictMessage, LeavesUnknownNumbersOut) {

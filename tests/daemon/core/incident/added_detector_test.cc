@@ -85,7 +85,7 @@ TEST(AddedDetector, SpeaksForItsCauseInAnIncident) {
     run.Apply(rows.Rows(row, row + 100));
     run.Restart();
   }
-  run.Cut();
+  run.TakeCheckpoint();
   ASSERT_EQ(run.incidents().size(), 1u);
   const v1::Incident& incident = run.incidents().begin()->second;
   ASSERT_EQ(incident.alerts_size(), 1);

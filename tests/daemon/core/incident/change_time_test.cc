@@ -89,7 +89,7 @@ void PlayStream(uint32_t seed, uint32_t learn_rows, const Value& value, Coverage
   for (uint32_t row = 0; row < rows; row += 20) {
     run.Apply(maker.Rows(row, std::min(row + 20, rows)));
   }
-  run.Cut();
+  run.TakeCheckpoint();
   if (run.incidents().empty()) return;
   Count(run.incidents().begin()->second, kStart + change * kSecond, coverage);
 }
@@ -168,7 +168,7 @@ TEST(ChangeTime, IsNotToldLessWellWhenTheWindowLeavesIt) {
   std::set<std::string> told;
   for (uint32_t row = 0; row < kRows; row += 10) {
     run.Apply(maker.Rows(row, row + 10));
-    run.Cut();
+    run.TakeCheckpoint();
     if (run.incidents().empty()) continue;
     const v1::Incident& incident = run.incidents().begin()->second;
     if (incident.alerts_total() > 5) told.insert(incident.change_time().SerializeAsString());

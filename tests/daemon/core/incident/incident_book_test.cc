@@ -14,7 +14,7 @@
 namespace faultline {
 namespace {
 
-using Kind = AlertEdge::Kind;
+using Kind = AlertTransition::Kind;
 using testing::HasSubstr;
 
 constexpr int64_t kSecond = 1'000'000'000;
@@ -22,12 +22,12 @@ constexpr int64_t kStart = 1'790'000'000 * kSecond;  // 2026-09-21 14:13:20 UTC
 const Principal kAnn = Principal::Person("ann");
 const Principal kBob = Principal::Person("bob");
 
-AlertEdge Edge(Kind kind, const std::string& signal, double score,
-               const std::string& detector = "psi", int64_t at_ns = kStart) {
-  AlertEdge edge;
-  edge.kind = kind;
-  edge.key = {signal, detector};
-  Alert& alert = edge.alert;
+AlertTransition Transition(Kind kind, const std::string& signal, double score,
+                           const std::string& detector = "psi", int64_t at_ns = kStart) {
+  AlertTransition transition;
+  transition.kind = kind;
+  transition.key = {signal, detector};
+  Alert& alert = transition.alert;
   const bool over = kind == Kind::kResolved;
   alert.state = over ? v1::ALERT_STATE_RESOLVED : v1::ALERT_STATE_FIRING;
   alert.start_ns = at_ns;
@@ -37,7 +37,7 @@ AlertEdge Edge(Kind kind, const std::string& signal, double score,
   alert.peak.score = score;
   alert.peak.threshold = 0.25;
   alert.newest = alert.peak;
-  return edge;
+  return transition;
 }
 
 v1::SignalEvidence EvidenceFor(const std::string& signal, double missing) {
@@ -61,14 +61,14 @@ class IncidentBookTest : public testing::Test {
     settings_.runbook_url = "https://runbooks/credit";
   }
 
-  void Apply(const AlertEdge& edge,
-             const EdgeContext& context = {.failure_mode = v1::FAILURE_MODE_INPUT_DRIFT}) {
-    book_.Apply(edge, context, settings_, now_ += kSecond);
+  void Apply(const AlertTransition& transition,
+             const TransitionContext& context = {.failure_mode = v1::FAILURE_MODE_INPUT_DRIFT}) {
+    book_.Apply(transition, context, settings_, now_ += kSecond);
   }
   void Fire(const std::string& signal, double score = 0.4) {
-    Apply(Edge(Kind::kFired, signal, score));
+    Apply(Transition(Kind::kFired, signal, score));
   }
-  void End(const std::string& signal) { Apply(Edge(Kind::kResolved, signal, 0.4)); }
+  void End(const std::string& signal) { Apply(Transition(Kind::kResolved, signal, 0.4)); }
 
   std::vector<IncidentChange> Take() {
     std::vector<IncidentChange> changes;
@@ -131,8 +131,8 @@ TEST_F(IncidentBookTest, AlertsThatOverlapAreOneIncident) {
 
 TEST_F(IncidentBookTest, EachSubjectHasAnIncidentOfItsOwn) {
   Fire("income");
-  Apply(Edge(Kind::kFired, "delay", 0.9), {.subject = "outcomes"});
-  Apply(Edge(Kind::kFired, "accuracy", 0.4), {.subject = "outcomes"});
+  Apply(Transition(Kind::kFired, "delay", 0.9), {.subject = "outcomes"});
+  Apply(Transition(Kind::kFired, "accuracy", 0.4), {.subject = "outcomes"});
   const std::vector<IncidentChange> opened = Take();
   ASSERT_EQ(opened.size(), 2u);
   const uint64_t rows = opened[0].id;
@@ -175,7 +175,7 @@ TEST_F(IncidentBookTest, EachSubjectHasAnIncidentOfItsOwn) {
   EXPECT_EQ(book_.open_id("outcomes"), outcomes);
   ASSERT_TRUE(book_.Reopen(rows, kAnn, "", now_).ok()) << "that of another subject is open";
   ASSERT_TRUE(book_.Resolve(outcomes, kAnn, "", now_).ok());
-  Apply(Edge(Kind::kFired, "recall", 0.4), {.subject = "outcomes"});
+  Apply(Transition(Kind::kFired, "recall", 0.4), {.subject = "outcomes"});
   Take();
   EXPECT_EQ(book_.open(), 2u);
   EXPECT_TRUE(absl::IsFailedPrecondition(book_.Reopen(outcomes, kAnn, "", now_)));
@@ -184,7 +184,7 @@ TEST_F(IncidentBookTest, EachSubjectHasAnIncidentOfItsOwn) {
 TEST_F(IncidentBookTest, AnAlertOfOneSubjectTooManyJoinsAnother) {
   for (size_t i = 0; i <= kIncidentsOpenMax; ++i) {
     const std::string subject = "subject " + std::to_string(100 + i);
-    Apply(Edge(Kind::kFired, "signal " + std::to_string(i), 0.4), {.subject = subject});
+    Apply(Transition(Kind::kFired, "signal " + std::to_string(i), 0.4), {.subject = subject});
   }
   const std::vector<IncidentChange> changes = Take();
   ASSERT_EQ(changes.size(), kIncidentsOpenMax);
@@ -193,7 +193,7 @@ TEST_F(IncidentBookTest, AnAlertOfOneSubjectTooManyJoinsAnother) {
 }
 
 TEST_F(IncidentBookTest, AnIncidentThatIsOpenUnderAnotherSubjectIsDamage) {
-  Apply(Edge(Kind::kFired, "delay", 0.9), {.subject = "outcomes"});
+  Apply(Transition(Kind::kFired, "delay", 0.9), {.subject = "outcomes"});
   v1::Incident incident = TakeOne().incident;
   std::string bytes;
   book_.Encode(&bytes);
@@ -223,7 +223,7 @@ TEST_F(IncidentBookTest, WhatAPersonClosedStaysClosed) {
   EXPECT_EQ(closed.incident.alerts(0).state(), v1::ALERT_STATE_FIRING);
 
   // The alert that still fires belongs to it, whatever it does.
-  Apply(Edge(Kind::kRenewed, "income", 2));
+  Apply(Transition(Kind::kRenewed, "income", 2));
   EXPECT_EQ(TakeOne().incident.alerts(0).peak().score(), 2);
   EXPECT_EQ(book_.open(), 0u);
   // Another opens the next.
@@ -312,7 +312,7 @@ TEST_F(IncidentBookTest, ManyAlertsStayBounded) {
   for (int i = 0; i < 400; ++i) {
     const std::string signal = "s" + std::to_string(i);
     const v1::SignalEvidence evidence = EvidenceFor(signal, 0.5);
-    Apply(Edge(Kind::kFired, signal, 1 + i), {.evidence = &evidence});
+    Apply(Transition(Kind::kFired, signal, 1 + i), {.evidence = &evidence});
   }
   v1::Incident incident = TakeOne().incident;
   EXPECT_EQ(incident.alerts_total(), 400u);
@@ -350,15 +350,15 @@ TEST_F(IncidentBookTest, NotesNeedAnOpenIncident) {
 
 TEST_F(IncidentBookTest, RenewedAlertsRenewEvidence) {
   v1::SignalEvidence evidence = EvidenceFor("income", 0.3);
-  Apply(Edge(Kind::kFired, "income", 0.4), {.evidence = &evidence});
+  Apply(Transition(Kind::kFired, "income", 0.4), {.evidence = &evidence});
   evidence = EvidenceFor("income", 0.6);
-  Apply(Edge(Kind::kRenewed, "income", 0.8), {.evidence = &evidence});
+  Apply(Transition(Kind::kRenewed, "income", 0.8), {.evidence = &evidence});
   v1::Incident incident = TakeOne().incident;
   ASSERT_EQ(incident.evidence_size(), 1);
   EXPECT_EQ(incident.evidence(0).cells(1).window_share(), 0.6);
   // A silence that begins is no higher peak.
   evidence = EvidenceFor("income", 0.1);
-  AlertEdge silenced = Edge(Kind::kRenewed, "income", 0.8);
+  AlertTransition silenced = Transition(Kind::kRenewed, "income", 0.8);
   silenced.alert.silenced = true;
   Apply(silenced, {.evidence = &evidence});
   const IncidentChange change = TakeOne();

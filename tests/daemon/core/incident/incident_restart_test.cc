@@ -9,7 +9,7 @@
 namespace faultline {
 namespace {
 
-using Kind = AlertEdge::Kind;
+using Kind = AlertTransition::Kind;
 
 constexpr int64_t kSecond = 1'000'000'000;
 constexpr int64_t kStart = 1'790'000'000 * kSecond;
@@ -39,17 +39,18 @@ void Restart(const Stored& stored, IncidentBook* book) {
   *book = fresh;
 }
 
-AlertEdge Edge(Kind kind, const std::string& signal, double score, int64_t at_ns) {
-  AlertEdge edge;
-  edge.kind = kind;
-  edge.key = {signal, "psi"};
-  edge.alert.state = kind == Kind::kResolved ? v1::ALERT_STATE_RESOLVED : v1::ALERT_STATE_FIRING;
-  edge.alert.start_ns = at_ns;
-  edge.alert.fire_ns = at_ns;
-  edge.alert.peak.state = VerdictState::kAlarm;
-  edge.alert.peak.score = score;
-  edge.alert.peak.threshold = 1;
-  return edge;
+AlertTransition Transition(Kind kind, const std::string& signal, double score, int64_t at_ns) {
+  AlertTransition transition;
+  transition.kind = kind;
+  transition.key = {signal, "psi"};
+  transition.alert.state =
+      kind == Kind::kResolved ? v1::ALERT_STATE_RESOLVED : v1::ALERT_STATE_FIRING;
+  transition.alert.start_ns = at_ns;
+  transition.alert.fire_ns = at_ns;
+  transition.alert.peak.state = VerdictState::kAlarm;
+  transition.alert.peak.score = score;
+  transition.alert.peak.threshold = 1;
+  return transition;
 }
 
 class Numbers {
@@ -70,18 +71,21 @@ void Step(uint64_t what, uint64_t which, uint64_t newest, int64_t now_ns, Incide
   v1::SignalEvidence evidence;
   evidence.set_signal(signal);
   evidence.set_window_rows(static_cast<uint64_t>(now_ns));
-  const EdgeContext context{.subject = which % 2 == 0 ? "" : "outcomes", .evidence = &evidence};
+  const TransitionContext context{.subject = which % 2 == 0 ? "" : "outcomes",
+                                  .evidence = &evidence};
   const ModelSettings settings;
   switch (what) {
     case 0:
     case 1:
-      return book->Apply(Edge(Kind::kFired, signal, score, now_ns), context, settings, now_ns);
+      return book->Apply(Transition(Kind::kFired, signal, score, now_ns), context, settings,
+                         now_ns);
     case 2:
     case 3:
     case 4:
-      return book->Apply(Edge(Kind::kResolved, signal, score, now_ns), context, settings, now_ns);
+      return book->Apply(Transition(Kind::kResolved, signal, score, now_ns), context, settings,
+                         now_ns);
     case 5:
-      return book->Apply(Edge(Kind::kRenewed, signal, 2 * score, now_ns), context, settings,
+      return book->Apply(Transition(Kind::kRenewed, signal, 2 * score, now_ns), context, settings,
                          now_ns);
     case 6:
       (void)book->Acknowledge(newest, Principal::Person("ann"), "", now_ns);
@@ -139,7 +143,7 @@ TEST(IncidentRestart, AnywhereChangesNothing) {
 
 TEST(IncidentRestart, MissingIncidentIsDamage) {
   IncidentBook book("credit", "7");
-  book.Apply(Edge(Kind::kFired, "income", 2, kStart), {}, ModelSettings{}, kStart);
+  book.Apply(Transition(Kind::kFired, "income", 2, kStart), {}, ModelSettings{}, kStart);
   std::string bytes;
   book.Encode(&bytes);
   IncidentBook fresh("credit", "7");
@@ -151,11 +155,11 @@ TEST(IncidentRestart, RefusesDamage) {
   IncidentBook book("credit", "7");
   std::vector<IncidentChange> changes;
   for (int i = 0; i < 6; ++i) {
-    book.Apply(Edge(Kind::kFired, "income", 2, kStart), {}, ModelSettings{}, kStart);
-    book.Apply(Edge(Kind::kFired, "age", 2, kStart), {}, ModelSettings{}, kStart);
+    book.Apply(Transition(Kind::kFired, "income", 2, kStart), {}, ModelSettings{}, kStart);
+    book.Apply(Transition(Kind::kFired, "age", 2, kStart), {}, ModelSettings{}, kStart);
     if (i < 5) {
-      book.Apply(Edge(Kind::kResolved, "income", 2, kStart), {}, ModelSettings{}, kStart);
-      book.Apply(Edge(Kind::kResolved, "age", 2, kStart), {}, ModelSettings{}, kStart);
+      book.Apply(Transition(Kind::kResolved, "income", 2, kStart), {}, ModelSettings{}, kStart);
+      book.Apply(Transition(Kind::kResolved, "age", 2, kStart), {}, ModelSettings{}, kStart);
     }
     book.TakeChanges(Principal::Daemon(), &changes);
   }

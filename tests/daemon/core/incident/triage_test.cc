@@ -131,7 +131,7 @@ TEST(TriageTest, AUnitThatChangesWithinAPaneIsNamed) {
   }
   const BatchMaker rows = BatchMaker(4'000).Number("amount", amount).Number("age", age);
   for (uint32_t row = 0; row < 4'000; row += 200) run.Apply(rows.Rows(row, row + 200));
-  run.Cut();
+  run.TakeCheckpoint();
   ASSERT_EQ(run.incidents().size(), 1u);
   const v1::Triage& triage = run.incidents().begin()->second.triage();
   ASSERT_GE(triage.hypotheses_size(), 1) << triage.sentence();
@@ -153,7 +153,7 @@ TEST(TriageTest, AMiddleAndASpreadThatGrowApartAreNoUnit) {
     }
     const BatchMaker rows = BatchMaker(6'000).Number("weight", weight);
     for (uint32_t row = 0; row < 6'000; row += 500) run.Apply(rows.Rows(row, row + 500));
-    run.Cut();
+    run.TakeCheckpoint();
     ASSERT_EQ(run.incidents().size(), 1u);
     const v1::Triage& triage = run.incidents().begin()->second.triage();
     ASSERT_GE(triage.hypotheses_size(), 1) << triage.sentence();
@@ -210,7 +210,7 @@ TEST(TriageTest, AnIncidentIsSeenAgainWithMoreRows) {
       run.Apply(rows.Rows(row, row + 100));
       if (restart) run.Restart();
     }
-    run.Cut();
+    run.TakeCheckpoint();
     ASSERT_EQ(run.incidents().size(), 1u);
     const v1::Incident& incident = run.incidents().begin()->second;
     said.push_back(incident.triage().sentence());

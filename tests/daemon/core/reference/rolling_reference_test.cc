@@ -103,7 +103,8 @@ TEST(RollingReferenceTest, DropSinceTakesOutWhatCameAfter) {
   EXPECT_EQ(rolling.Add(Counted(shape, Normals(10, 1)), 500, 510, 16), 1u) << "it begins anew";
 }
 
-// Counts of the new bins are those that counting the same values anew with the new edges gives.
+// Counts of the new bins are those that counting the same values anew with the new transitions
+// gives.
 TEST(RollingReferenceTest, BinsOfPanesCountTheSameValues) {
   const Shape before = MakeNumericShape(Normals(2'000, 1), 3, {});
   for (const auto& [shift, scale] : std::vector<std::pair<double, double>>{

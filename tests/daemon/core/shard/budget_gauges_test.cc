@@ -1,4 +1,4 @@
-// The alarm budget as the core keeps it: what is deposited, and what is said of it.
+// The alarm budget as the core keeps it: the increments and the figures that it shows.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -28,45 +28,45 @@ std::unique_ptr<EventBatch> Panes(uint32_t panes, double shift, uint64_t seed,
       .Make();
 }
 
-TEST(BudgetGaugesTest, DepositsOverTheThresholdAndAlarms) {
+TEST(BudgetGaugesTest, IncrementsOverTheThresholdAndAlarms) {
   CoreRun run(MakeSettings(Config("alarm_budget { false_alarms: 2 per: '100000 rows' }")));
   run.Apply(Panes(10, 0, 1));
-  run.Cut();
-  EXPECT_EQ(run.Snapshot()->totals.budget_deposited, 0) << "nothing is judged while it learns";
+  run.TakeCheckpoint();
+  EXPECT_EQ(run.Snapshot()->totals.mean_false_alarms_max, 0) << "nothing is judged while it learns";
   run.Apply(Panes(20, 0, 2));
   run.Restart();
-  run.Cut();
+  run.TakeCheckpoint();
   EXPECT_EQ(run.Snapshot()->budget_threshold, 50'000);
-  EXPECT_NEAR(run.Snapshot()->totals.budget_deposited, 1'000 / 50'000.0, 1e-12);
+  EXPECT_NEAR(run.Snapshot()->totals.mean_false_alarms_max, 1'000 / 50'000.0, 1e-12);
   EXPECT_EQ(run.Snapshot()->totals.budget_alarms, 0u);
   run.Apply(Panes(5, 3, 3));
-  run.Cut();
-  EXPECT_NEAR(run.Snapshot()->totals.budget_deposited, 1'250 / 50'000.0, 1e-12);
+  run.TakeCheckpoint();
+  EXPECT_NEAR(run.Snapshot()->totals.mean_false_alarms_max, 1'250 / 50'000.0, 1e-12);
   EXPECT_EQ(run.Snapshot()->totals.budget_alarms, 1u);
   run.Restart();
-  run.Cut();
+  run.TakeCheckpoint();
   EXPECT_EQ(run.Snapshot()->totals.budget_alarms, 1u) << "an alarm that stands is one alarm";
 }
 
-// What was deposited against another budget counts by that one.
-TEST(BudgetGaugesTest, AnotherBudgetLeavesWhatWasDeposited) {
+// Increments count against the threshold that was in force.
+TEST(BudgetGaugesTest, AnotherBudgetLeavesEarlierIncrements) {
   CoreRun run(MakeSettings(Config("alarm_budget { per: '10000 rows' }")));
   run.Apply(Panes(30, 0, 1));
   run.Restart(MakeSettings(Config("alarm_budget { per: '1000000 rows' }")));
   run.Apply(Panes(20, 0, 2));
-  run.Cut();
-  EXPECT_NEAR(run.Snapshot()->totals.budget_deposited, 1'000 / 1e4 + 1'000 / 1e6, 1e-12);
+  run.TakeCheckpoint();
+  EXPECT_NEAR(run.Snapshot()->totals.mean_false_alarms_max, 1'000 / 1e4 + 1'000 / 1e6, 1e-12);
   run.Restart(MakeSettings(Config("alarm_budget { false_alarms: 0 }")));
   run.Apply(Panes(20, 0, 3));
-  run.Cut();
-  EXPECT_NEAR(run.Snapshot()->totals.budget_deposited, 1'000 / 1e4 + 1'000 / 1e6, 1e-12);
+  run.TakeCheckpoint();
+  EXPECT_NEAR(run.Snapshot()->totals.mean_false_alarms_max, 1'000 / 1e4 + 1'000 / 1e6, 1e-12);
   EXPECT_TRUE(std::isnan(run.Snapshot()->budget_threshold));
 }
 
 TEST(BudgetGaugesTest, VerdictsAndAlertsNameTheirShare) {
   CoreRun run(MakeSettings(Config("alarm_budget { per: '100000 rows' }")));
   run.Apply(Panes(30, 0, 1));
-  run.Cut();
+  run.TakeCheckpoint();
   const auto readings = run.Signal("age").readings;
   ASSERT_EQ(readings.size(), 3u);
   EXPECT_DOUBLE_EQ(readings[0].verdict.budget_share, 0.25);
@@ -83,15 +83,15 @@ TEST(BudgetGaugesTest, VerdictsAndAlertsNameTheirShare) {
   EXPECT_TRUE(std::isfinite(alert.peak().evidence_ratio()));
 }
 
-// Score and threshold are log10(1 + mass / deposit).
+// Score and threshold are log10(1 + mass / increment).
 TEST(BudgetGaugesTest, EvidenceRatioIsMassOverThreshold) {
   Verdict verdict;
   EXPECT_TRUE(std::isnan(EvidenceRatio(verdict)));
   verdict.budget_share = 0.5;
-  const double deposit = 5, threshold = 1e5;
-  verdict.threshold = std::log10(1 + threshold / deposit);
+  const double increment = 5, threshold = 1e5;
+  verdict.threshold = std::log10(1 + threshold / increment);
   for (const double mass : {0.0, 1.0, 5.0, 5e4, 1e5, 7e9}) {
-    verdict.score = std::log10(1 + mass / deposit);
+    verdict.score = std::log10(1 + mass / increment);
     EXPECT_NEAR(EvidenceRatio(verdict), mass / threshold, 1e-12 * (1 + mass)) << mass;
   }
   verdict.score = 5'000;
@@ -103,7 +103,7 @@ TEST(BudgetGaugesTest, ModelsThatShareTheDeploymentsBudgetSaySo) {
   run.Apply(Panes(30, 0, 1, "first"));
   run.Apply(Panes(30, 0, 2, "second"));
   run.Restart();
-  run.Cut();
+  run.TakeCheckpoint();
   EXPECT_EQ(run.Snapshot("first")->budget_threshold, 2e5);
   EXPECT_EQ(run.Snapshot("second")->budget_threshold, 6e5);
   EXPECT_TRUE(run.Snapshot("second")->budget.of_deployment);

@@ -25,7 +25,7 @@ TEST(CoreColumnsTest, WrongTypeRefusesTheBatchAndNamesTheColumn) {
   EXPECT_EQ(result.batch_reason, v1::REJECT_REASON_TYPE);
   EXPECT_EQ(result.batch_error, "column age: expected numbers, got strings");
   EXPECT_EQ(result.rejected_rows, 2u);
-  run.Cut();
+  run.TakeCheckpoint();
   EXPECT_EQ(run.Snapshot()->totals.rejected_rows, 2u);
   EXPECT_EQ(run.Snapshot()->signals->signals.size(), 1u) << "a refused batch adds no signal";
 }
@@ -36,7 +36,7 @@ TEST(CoreColumnsTest, UnknownColumnsAreLearntOrRefused) {
     run.Apply(BatchMaker(30).Model(model).Number("age", Ones(30)).Make());
     const BatchResult result = run.Apply(
         BatchMaker(30).Model(model).Number("age", Ones(30)).Number("income", Ones(30)).Make());
-    run.Cut();
+    run.TakeCheckpoint();
     if (model == "strict") {
       EXPECT_EQ(result.batch_reason, v1::REJECT_REASON_UNKNOWN_COLUMN);
       EXPECT_EQ(run.Snapshot(model)->signals->signals.size(), 1u);
@@ -53,24 +53,24 @@ TEST(CoreColumnsTest, ColumnThatStopsComingIsMissingThenCannotTell) {
   CoreRun run(MakeSettings(kByRows));
   run.Apply(BatchMaker(50).Number("age", Ones(50)).Number("income", Ones(50)).Make());
   run.Apply(BatchMaker(20).Number("age", Ones(20)).Make());
-  run.Cut();
+  run.TakeCheckpoint();
   EXPECT_DOUBLE_EQ(run.Signal("income").missing_ratio, 20.0 / 30);
   EXPECT_EQ(run.Signal("income").state, VerdictState::kAlarm);
   EXPECT_EQ(run.Signal("age").state, VerdictState::kQuiet);
   run.Apply(BatchMaker(10).Number("age", Ones(10)).Make());
   run.Restart();
-  run.Cut();
+  run.TakeCheckpoint();
   EXPECT_EQ(run.Signal("income").state, VerdictState::kCannotTell);
   EXPECT_EQ(run.Signal("income").missing, "column not sent");
   run.Apply(BatchMaker(30).Number("income", Ones(30)).Number("age", Ones(30)).Make());
-  run.Cut();
+  run.TakeCheckpoint();
   EXPECT_EQ(run.Signal("income").state, VerdictState::kQuiet);
 }
 
 TEST(CoreColumnsTest, IgnoredColumnsAreNoSignals) {
   CoreRun run(MakeSettings(kByRows));
   run.Apply(BatchMaker(30).Number("secret_age", Ones(30)).Number("age", Ones(30)).Make());
-  run.Cut();
+  run.TakeCheckpoint();
   EXPECT_EQ(run.Snapshot()->signals->signals.size(), 1u);
 }
 
@@ -79,7 +79,7 @@ TEST(CoreColumnsTest, VectorsAreJudgedByTheirNorm) {
   std::vector<float> vectors;
   for (int i = 0; i < 30; ++i) vectors.insert(vectors.end(), {3, 4});
   run.Apply(BatchMaker(30).Vector("embedding", vectors, 2).Missing({25}).Make());
-  run.Cut();
+  run.TakeCheckpoint();
   const SignalReading norm = run.Signal("embedding.norm");
   EXPECT_TRUE(norm.derived);
   EXPECT_EQ(norm.reference_rows, 20u);
@@ -118,14 +118,14 @@ TEST(CoreColumnsTest, RowScoreIsASignalLikeAnyOther) {
   CoreRun run(RowScores::SettingsWith(""));
   RowScores rows;
   run.Apply(rows.Rows(500, true));
-  run.Cut();
+  run.TakeCheckpoint();
   EXPECT_EQ(run.Signal("row_score").state, VerdictState::kQuiet);
   EXPECT_EQ(run.Signal("row_score").reference_rows, 400u);
   EXPECT_EQ(run.Signal("row_score").window_rows, 100u);
   EXPECT_EQ(run.Signal("row_score").readings.size(), 2u);
   run.Restart();
   run.Apply(rows.Rows(100, false));
-  run.Cut();
+  run.TakeCheckpoint();
   EXPECT_EQ(run.Signal("row_score").state, VerdictState::kAlarm);
   EXPECT_NE(run.Signal("a").state, VerdictState::kAlarm);
 }
@@ -150,7 +150,7 @@ TEST(CoreColumnsTest, RowsAreFittedOnlyForColumnsThatLearntTheSame) {
   run.Apply(before.Rows(0, 150));
   run.Run(ApplySettings{settings("250")});
   run.Apply(BatchMaker(before).Number("late", late).Rows(150, 500));
-  run.Cut();
+  run.TakeCheckpoint();
   for (const char* signal : {"a", "b", "row_score"}) {
     EXPECT_EQ(run.Signal(signal).reference_rows, 400u) << signal;
   }
@@ -163,7 +163,7 @@ TEST(CoreColumnsTest, RowScoreDoesNotSeeIgnoredColumns) {
   run.Apply(rows.Rows(500, true));
   run.Run(ApplySettings{RowScores::SettingsWith("columns { name: 'b' ignore: true }")});
   run.Apply(rows.Rows(100, false));
-  run.Cut();
+  run.TakeCheckpoint();
   EXPECT_EQ(run.Signal("row_score").missing, "ignored by the configuration");
   EXPECT_TRUE(run.incidents().empty());
 }
@@ -179,7 +179,7 @@ TEST(CoreColumnsTest, AMillionDistinctCategoriesStayBounded) {
       values.push_back("category " + std::to_string(batch * 10'000 + row));
     }
     run.Apply(BatchMaker(10'000).String("word", values).Make());
-    run.Cut();
+    run.TakeCheckpoint();
     if (batch == 10) largest = run.shard().memory_bytes();
   }
   EXPECT_GT(largest, 0u);
@@ -193,7 +193,7 @@ TEST(CoreColumnsTest, SentMissingValuesOfStringsAreMissing) {
   std::vector<std::string> values(30, "a");
   values[29] = "b";
   run.Apply(BatchMaker(30).String("word", values).Missing({0, 1, 20, 21}).Make());
-  run.Cut();
+  run.TakeCheckpoint();
   EXPECT_DOUBLE_EQ(run.Signal("word").missing_ratio, 0.2);
   EXPECT_DOUBLE_EQ(run.Signal("word").unseen_ratio, 1.0 / 8);
 }

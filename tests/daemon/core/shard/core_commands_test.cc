@@ -30,7 +30,7 @@ CoreRun InAlarm() {
   CoreRun run(MakeSettings(Config()));
   run.Apply(Rows(80, 1));
   run.Apply(Rows(30, 2));
-  run.Cut();
+  run.TakeCheckpoint();
   EXPECT_EQ(run.incidents().size(), 1u);
   return run;
 }
@@ -40,7 +40,7 @@ const v1::Incident& OnlyIncident(const CoreRun& run) { return run.incidents().be
 TEST(CoreCommandsTest, NewVersionInheritsSchemaAndReference) {
   CoreRun run = InAlarm();
   run.Apply(Rows(10, 1, "2", kStart + 500 * kSecond));
-  run.Cut();
+  run.TakeCheckpoint();
   EXPECT_EQ(run.Signal("age", "credit", "2").reference_rows, 50u);
   EXPECT_EQ(run.Signal("age", "credit", "2").window_rows, 10u);
   EXPECT_EQ(run.Signal("age", "credit", "2").state, VerdictState::kQuiet);
@@ -53,7 +53,7 @@ TEST(CoreCommandsTest, NewVersionInheritsSchemaAndReference) {
   EXPECT_TRUE(run.Run(DeleteModel{"credit", "1"}).status.ok());
   run.Restart();
   run.Apply(Rows(20, 2, "2"));
-  run.Cut();
+  run.TakeCheckpoint();
   EXPECT_EQ(run.Signal("age", "credit", "2").state, VerdictState::kAlarm);
 }
 
@@ -62,7 +62,7 @@ TEST(CoreCommandsTest, NewVersionRefusesAnotherType) {
   const BatchResult result =
       run.Apply(BatchMaker(1).Model("credit", "2").String("age", {"old"}).Make());
   EXPECT_EQ(result.batch_reason, v1::REJECT_REASON_TYPE);
-  run.Cut();
+  run.TakeCheckpoint();
   EXPECT_EQ(run.Snapshot("credit", "2"), nullptr) << "a refused first batch registers nothing";
   EXPECT_EQ(run.shard().signals(), 1u);
 }
@@ -83,7 +83,7 @@ TEST(CoreCommandsTest, DeleteModelRemovesEveryKey) {
     maker.Number("a", a).Number("b", b);
     if (i == 39) maker.Number("learns", a);
     run.Apply(maker.Make());
-    if (i % 7 == 0) run.Cut();
+    if (i % 7 == 0) run.TakeCheckpoint();
   }
   run.Apply(BatchMaker(3).Number("a", {1, 2, 3}).Number("b", {1, 2, 3}).Make());
   run.Restart();
@@ -92,7 +92,7 @@ TEST(CoreCommandsTest, DeleteModelRemovesEveryKey) {
   }
   EXPECT_GE(run.incidents().size(), 1u);
   EXPECT_TRUE(run.Run(DeleteModel{"credit", "1"}).status.ok());
-  run.Cut();
+  run.TakeCheckpoint();
   EXPECT_TRUE(run.stored().empty());
   EXPECT_TRUE(run.incidents().empty());
   EXPECT_EQ(run.Snapshot(), nullptr);
@@ -114,12 +114,12 @@ TEST(CoreCommandsTest, InstallReferenceStartsTheWindowAgain) {
   EXPECT_TRUE(result.reference.imported());
   EXPECT_EQ(result.reference.create_time().seconds(), kStart / kSecond + 7);
   run.Restart();
-  run.Cut();
+  run.TakeCheckpoint();
   EXPECT_EQ(run.Signal("age").state, VerdictState::kCannotTell);
   EXPECT_EQ(run.Signal("age").missing, "no pane has closed yet");
   EXPECT_EQ(CountKeys(run.stored(), 'r'), 2u) << "the one before it is kept for a rollback";
   run.Apply(Rows(10, 3));
-  run.Cut();
+  run.TakeCheckpoint();
   EXPECT_EQ(run.Signal("age").state, VerdictState::kQuiet);
   EXPECT_EQ(OnlyIncident(run).state(), v1::INCIDENT_STATE_RESOLVED);
 }
@@ -132,13 +132,13 @@ TEST(CoreCommandsTest, InstallReferenceMakesAModel) {
   install.rows.push_back(Rows(20, 1));
   install.rows.push_back(BatchMaker(1).Number("income", {1}).Make());
   EXPECT_TRUE(absl::IsInvalidArgument(run.Run(std::move(install)).status)) << "columns differ";
-  run.Cut();
+  run.TakeCheckpoint();
   EXPECT_EQ(run.Snapshot(), nullptr);
   install = {"credit", "1", {}};
   install.rows.push_back(Rows(20, 1));
   EXPECT_TRUE(run.Run(std::move(install)).status.ok());
   run.Apply(Rows(10, 1));
-  run.Cut();
+  run.TakeCheckpoint();
   EXPECT_EQ(run.Signal("age").state, VerdictState::kQuiet);
 }
 
@@ -146,10 +146,10 @@ TEST(CoreCommandsTest, RelearnReference) {
   CoreRun run = InAlarm();
   EXPECT_TRUE(run.Run(RelearnReference{"credit", "1"}).status.ok());
   run.Apply(Rows(49, 2));
-  run.Cut();
+  run.TakeCheckpoint();
   EXPECT_EQ(run.Signal("age").missing, "learning its reference: 49 of 50 rows");
   run.Apply(Rows(11, 2));
-  run.Cut();
+  run.TakeCheckpoint();
   EXPECT_EQ(run.Signal("age").state, VerdictState::kQuiet);
   EXPECT_EQ(OnlyIncident(run).state(), v1::INCIDENT_STATE_RESOLVED);
   EXPECT_TRUE(absl::IsNotFound(run.Run(RelearnReference{"credit", "9"}).status));
@@ -168,7 +168,7 @@ TEST(CoreCommandsTest, CreateModelDeclaresSignals) {
   EXPECT_EQ(created.model.signals(0).role(), v1::COLUMN_ROLE_FEATURE);
   EXPECT_TRUE(absl::IsAlreadyExists(run.Run(CreateModel{model}).status));
   run.Apply(BatchMaker(100).Number("income", std::vector<double>(100, 1)).Make());
-  run.Cut();
+  run.TakeCheckpoint();
   EXPECT_EQ(run.Signal("age").missing, "its column has not been sent yet");
   EXPECT_EQ(run.Apply(BatchMaker(1).String("age", {"a"}).Make()).batch_reason,
             v1::REJECT_REASON_TYPE);
@@ -182,14 +182,14 @@ TEST(CoreCommandsTest, SilencedAlertsOpenNoIncident) {
   EXPECT_TRUE(run.Run(silence).status.ok());
   run.Apply(Rows(30, 2));
   run.Restart();
-  run.Cut();
+  run.TakeCheckpoint();
   EXPECT_TRUE(run.incidents().empty());
   EXPECT_EQ(run.Snapshot()->silenced_until_ns, kStart + 3'600 * kSecond);
   ASSERT_EQ(run.Snapshot()->alerts.size(), 1u);
   EXPECT_TRUE(run.Snapshot()->alerts[0].silenced);
   run.Tick(kStart + 3'600 * kSecond);
   run.Apply(Rows(10, 2));
-  run.Cut();
+  run.TakeCheckpoint();
   EXPECT_EQ(run.Snapshot()->silenced_until_ns, 0);
   EXPECT_EQ(run.incidents().size(), 1u) << "it still fires when the silence is over";
 }
@@ -206,7 +206,7 @@ TEST(CoreCommandsTest, PeopleDecideOnIncidents) {
   const CommandResult closed = run.Run(ResolveIncident{id, ""});
   EXPECT_EQ(closed.incident.state(), v1::INCIDENT_STATE_RESOLVED);
   EXPECT_TRUE(absl::IsFailedPrecondition(run.Run(ResolveIncident{id, ""}).status));
-  run.Cut();
+  run.TakeCheckpoint();
   EXPECT_EQ(run.Snapshot()->incidents_open, 0u);
 }
 
@@ -214,7 +214,7 @@ TEST(CoreCommandsTest, DeployGoesOnTheTimeline) {
   CoreRun run = InAlarm();
   EXPECT_TRUE(run.Run(RecordDeploy{"credit", "1", "rollback"}, kStart + kSecond).status.ok());
   EXPECT_TRUE(absl::IsNotFound(run.Run(RecordDeploy{"other", "1", ""}).status));
-  run.Cut();
+  run.TakeCheckpoint();
   EXPECT_EQ(run.Snapshot()->deployed_ns, kStart + kSecond);
   const auto& timeline = OnlyIncident(run).timeline();
   EXPECT_EQ(timeline[timeline.size() - 1].text(), "version 1 deployed: rollback");
@@ -227,15 +227,15 @@ TEST(CoreCommandsTest, TestAlertFiresAndResolves) {
   EXPECT_TRUE(opened.incident.test());
   EXPECT_EQ(opened.incident.severity(), v1::SEVERITY_CRITICAL) << "the model's severity";
   run.Restart();
-  run.Cut();
+  run.TakeCheckpoint();
   ASSERT_NE(run.Snapshot("faultline_test", ""), nullptr);
   ASSERT_EQ(run.Snapshot("faultline_test", "")->alerts.size(), 1u);
   EXPECT_EQ(run.Snapshot("faultline_test", "")->alerts[0].severity, "critical");
   run.Tick(kStart + 59 * kSecond);
-  run.Cut();
+  run.TakeCheckpoint();
   EXPECT_EQ(OnlyIncident(run).state(), v1::INCIDENT_STATE_OPEN);
   run.Tick(kStart + 60 * kSecond);
-  run.Cut();
+  run.TakeCheckpoint();
   EXPECT_EQ(OnlyIncident(run).state(), v1::INCIDENT_STATE_RESOLVED);
   EXPECT_EQ(run.Snapshot("faultline_test", ""), nullptr);
   EXPECT_EQ(
@@ -250,7 +250,7 @@ TEST(CoreSettingsChangeTest, NewThresholdHoldsFromTheNextPane) {
       "alert { fire_panes: 1 resolve_panes: 1 } detectors { out_of_range { threshold: 1.0 } "
       "signals: 'other' } }";
   run.Run(ApplySettings{MakeSettings(lenient)});
-  run.Cut();
+  run.TakeCheckpoint();
   EXPECT_EQ(OnlyIncident(run).state(), v1::INCIDENT_STATE_RESOLVED)
       << "nothing looks at the signal any more";
   EXPECT_EQ(run.Signal("age").missing, "no detector looks at it");
@@ -265,8 +265,8 @@ TEST(CoreSettingsChangeTest, ARestartWithOtherSettingsIsAChangeToo) {
   restarted.Restart(settings);
   changed.Apply(Rows(40, 2));
   restarted.Apply(Rows(40, 2));
-  changed.Cut();
-  restarted.Cut();
+  changed.TakeCheckpoint();
+  restarted.TakeCheckpoint();
   EXPECT_EQ(changed.stored(), restarted.stored());
   EXPECT_EQ(changed.Signal("age").window_rows, 24u);
 }
@@ -285,7 +285,7 @@ TEST(CoreSettingsChangeTest, FewerDetectorsAndAnotherLengthAtOnce) {
   restarted.Restart(after);
   for (CoreRun* run : {&changed, &restarted}) {
     run->Apply(Rows(20, 1));
-    run->Cut();
+    run->TakeCheckpoint();
   }
   EXPECT_EQ(changed.Snapshot()->totals.panes_closed, 4u) << "10, 10, 5 and 12 rows";
   EXPECT_EQ(changed.stored(), restarted.stored());
@@ -296,14 +296,14 @@ TEST(CoreSettingsChangeTest, AColumnThatIsIgnoredFromNowOnLearnsNoMore) {
   run.Apply(Rows(30, 1));
   run.Run(ApplySettings{MakeSettings(Config("columns { name: 'age' ignore: true }"))});
   run.Apply(Rows(30, 1));
-  run.Cut();
+  run.TakeCheckpoint();
   EXPECT_EQ(CountKeys(run.stored(), 'l'), 0u);
   run.Run(ApplySettings{MakeSettings(Config())});
   run.Apply(Rows(49, 1));
-  run.Cut();
+  run.TakeCheckpoint();
   EXPECT_EQ(run.Signal("age").missing, "learning its reference: 49 of 50 rows");
   run.Apply(Rows(1, 1));
-  run.Cut();
+  run.TakeCheckpoint();
   EXPECT_EQ(run.Signal("age").reference_rows, 50u);
 }
 
@@ -312,12 +312,12 @@ TEST(CoreSettingsChangeTest, PaneLengthStartsTheWindowAgain) {
   run.Apply(Rows(5, 2));
   run.Run(ApplySettings{MakeSettings(
       "defaults { pane { length: '10s' } detectors { out_of_range { threshold: 0.5 } } }")});
-  run.Cut();
+  run.TakeCheckpoint();
   EXPECT_EQ(run.Snapshot()->totals.panes_closed, 7u) << "the open pane closed";
   EXPECT_EQ(run.Signal("age").missing, "no pane has closed yet");
   run.Restart();
   run.Apply(Rows(100, 1, "1", kStart + 10'000 * kSecond));
-  run.Cut();
+  run.TakeCheckpoint();
   EXPECT_GE(run.Signal("age").window_rows, 70u);
   EXPECT_EQ(run.Signal("age").state, VerdictState::kQuiet);
 }

@@ -38,7 +38,7 @@ void SendSeconds(int64_t begin_s, int64_t end_s, CoreRun* run) {
     run->Apply(maker.Number("amount", values).Make());
     run->Tick(kStart + (s + 5) * kSecond);
   }
-  run->Cut();
+  run->TakeCheckpoint();
 }
 
 const DetectorReading& Only(const SignalReading& signal) {
@@ -54,13 +54,13 @@ TEST(CoreRowRateTest, SilenceIsSeenWhileNoRowComesAndEndsWithThem) {
   int64_t now_s = 600;
   while (now_s < 900 && run.Signal("row_rate").state == VerdictState::kQuiet) {
     run.Tick(kStart + ++now_s * kSecond);
-    run.Cut();
+    run.TakeCheckpoint();
   }
   EXPECT_LT(now_s, 760);
   const SignalReading signal = run.Signal("row_rate");
   EXPECT_EQ(Only(signal).verdict.detail.find("no rows for "), 0u) << Only(signal).verdict.detail;
   EXPECT_LE(run.Snapshot()->totals.panes_closed, panes + 2) << "silent panes are none";
-  EXPECT_LE(run.Snapshot()->totals.budget_deposited, 760 / (30 * 86'400.0));
+  EXPECT_LE(run.Snapshot()->totals.mean_false_alarms_max, 760 / (30 * 86'400.0));
   ASSERT_EQ(run.incidents().size(), 1u);
   const v1::Incident& incident = run.incidents().begin()->second;
   EXPECT_EQ(incident.failure_mode(), v1::FAILURE_MODE_OPERATIONAL);
@@ -83,7 +83,7 @@ TEST(CoreRowRateTest, ARestartInTheSilenceChangesNoAlarm) {
     run.Tick(kStart + s * kSecond);
     if (s % 50 == 0) run.Restart();
   }
-  run.Cut();
+  run.TakeCheckpoint();
   EXPECT_EQ(run.Signal("row_rate").state, VerdictState::kAlarm);
   EXPECT_EQ(run.incidents().size(), 1u);
 }
@@ -108,7 +108,7 @@ TEST(CoreRowRateTest, AFileThatWasReplayedEndsWithoutAlarm) {
                               .ReceivedAt(kStart);
   for (uint32_t row = 0; row < 6'000; row += 500) run.Apply(rows.Rows(row, row + 500));
   for (int64_t s = 1; s < 600; s += 10) run.Tick(kStart + s * kSecond);
-  run.Cut();
+  run.TakeCheckpoint();
   EXPECT_EQ(run.Signal("row_rate").state, VerdictState::kQuiet) << run.Signal("row_rate").missing;
   EXPECT_TRUE(run.incidents().empty());
 }
@@ -146,7 +146,7 @@ void Send(const BatchMaker& rows, uint32_t count, uint32_t step, bool restart, C
     run->Apply(rows.Rows(row, std::min(count, row + step)));
     if (restart) run->Restart();
   }
-  run->Cut();
+  run->TakeCheckpoint();
 }
 
 TEST(CoreDerivedTest, EachSeesWhatItIsForAndNothingElse) {
@@ -165,7 +165,7 @@ TEST(CoreDerivedTest, EachSeesWhatItIsForAndNothingElse) {
   EXPECT_EQ(run.Signal("row_repeats").state, VerdictState::kAlarm);
 }
 
-TEST(CoreDerivedTest, RestartsAndCutsOfBatchesChangeNoByte) {
+TEST(CoreDerivedTest, RestartsAndSplitBatchesChangeNoByte) {
   std::vector<std::map<std::string, std::string>> stored;
   for (const bool restart : {false, true}) {
     CoreRun run(MakeSettings(kRows));
@@ -190,7 +190,7 @@ TEST(CoreDerivedTest, AnImportedReferenceIsFittedToAndRelearningForgets) {
   EXPECT_EQ(run.Signal("zip -> region").state, VerdictState::kQuiet);
   EXPECT_EQ(run.Signal("zip -> region").reference_rows, 3'000u);
   run.Run(RelearnReference{"credit", "1"});
-  run.Cut();
+  run.TakeCheckpoint();
   EXPECT_EQ(CountKeys(run.stored(), 'f'), 0u);
   Send(Shop(3'000, 2'000, 7, 0), 3'000, 500, true, &run);
   EXPECT_EQ(run.Signal("zip -> region").state, VerdictState::kQuiet);
@@ -233,7 +233,7 @@ TEST(CoreDerivedTest, RawWindowsShowWhatTheToolWouldSay) {
   EXPECT_EQ(run.Signal("evidently_psi of amount").state, VerdictState::kCannotTell);
   EXPECT_EQ(run.Signal("evidently_psi of amount").missing, "no window of 200 rows is full yet");
   run.Apply(rows.Rows(1'100, 1'200));
-  run.Cut();
+  run.TakeCheckpoint();
   const Verdict verdict = Only(run.Signal("evidently_psi of amount")).verdict;
   EXPECT_EQ(verdict.score, evidently::Psi(reference, live));
   EXPECT_EQ(verdict.state, VerdictState::kAlarm);

@@ -1,5 +1,5 @@
-// State is a fold over what came in: wherever cuts fall, and whether or not the core was restored
-// in between, the same bytes are stored in the end.
+// State is a fold over what came in: wherever checkpoints fall, and whether or not the core was
+// restored in between, the same bytes are stored in the end.
 #include <gtest/gtest.h>
 
 #include <functional>
@@ -75,7 +75,7 @@ void Send(const BatchMaker& stream, uint64_t seed, CoreRun* run,
     row = end;
     between(row);
   }
-  run->Cut();
+  run->TakeCheckpoint();
 }
 
 std::string Difference(const std::map<std::string, std::string>& a,
@@ -97,7 +97,7 @@ std::string Difference(const std::map<std::string, std::string>& a,
 
 class CoreFoldTest : public ::testing::TestWithParam<const char*> {};
 
-TEST_P(CoreFoldTest, CutsAndRestartsLeaveNoTrace) {
+TEST_P(CoreFoldTest, CheckpointsAndRestartsLeaveNoTrace) {
   const auto settings = MakeSettings(Config(GetParam()));
   const BatchMaker stream = Stream(11);
   CoreRun plain(settings);
@@ -109,39 +109,39 @@ TEST_P(CoreFoldTest, CutsAndRestartsLeaveNoTrace) {
   ASSERT_EQ(CountKeys(plain.stored(), 'd'), 1u);
   ASSERT_GE(CountKeys(plain.stored(), 'o'), 1u);
   for (uint64_t seed = 1; seed <= 12; ++seed) {
-    CoreRun cut(settings);
+    CoreRun divided(settings);
     Numbers numbers(seed);
-    Send(stream, 5, &cut, [&](uint32_t) {
-      if (numbers.Next(3) == 0) cut.Cut();
-      if (numbers.Next(8) == 0) cut.Restart();
+    Send(stream, 5, &divided, [&](uint32_t) {
+      if (numbers.Next(3) == 0) divided.TakeCheckpoint();
+      if (numbers.Next(8) == 0) divided.Restart();
     });
-    ASSERT_EQ(Difference(plain.stored(), cut.stored()), "") << "seed " << seed;
-    ASSERT_EQ(plain.incidents().size(), cut.incidents().size());
-    EXPECT_EQ(plain.Snapshot()->totals, cut.Snapshot()->totals);
+    ASSERT_EQ(Difference(plain.stored(), divided.stored()), "") << "seed " << seed;
+    ASSERT_EQ(plain.incidents().size(), divided.incidents().size());
+    EXPECT_EQ(plain.Snapshot()->totals, divided.Snapshot()->totals);
   }
 }
 
-TEST_P(CoreFoldTest, CutAtEveryBatchOfTheLearningPhase) {
+TEST_P(CoreFoldTest, RestartsAtEveryBatchOfTheLearningPhase) {
   const auto settings = MakeSettings(Config(GetParam()));
   const BatchMaker stream = Stream(12);
-  CoreRun plain(settings), cut(settings);
+  CoreRun plain(settings), divided(settings);
   Numbers sizes(3);
   for (uint32_t row = 0; row < 400;) {
     const uint32_t end = row + 1 + static_cast<uint32_t>(sizes.Next(30));
     plain.Apply(stream.Rows(row, end));
-    cut.Apply(stream.Rows(row, end));
-    cut.Restart();
+    divided.Apply(stream.Rows(row, end));
+    divided.Restart();
     row = end;
     if (row < 200) {
-      plain.Cut();
-      ASSERT_EQ(Difference(plain.stored(), cut.stored()), "") << "after row " << row;
-      ASSERT_GE(CountKeys(cut.stored(), 'l'), 1u);
+      plain.TakeCheckpoint();
+      ASSERT_EQ(Difference(plain.stored(), divided.stored()), "") << "after row " << row;
+      ASSERT_GE(CountKeys(divided.stored(), 'l'), 1u);
     }
   }
-  plain.Cut();
-  cut.Cut();
-  EXPECT_EQ(Difference(plain.stored(), cut.stored()), "");
-  EXPECT_EQ(CountKeys(cut.stored(), 'l'), 0u);
+  plain.TakeCheckpoint();
+  divided.TakeCheckpoint();
+  EXPECT_EQ(Difference(plain.stored(), divided.stored()), "");
+  EXPECT_EQ(CountKeys(divided.stored(), 'l'), 0u);
 }
 
 TEST_P(CoreFoldTest, SizesOfBatchesLeaveNoTrace) {
@@ -153,7 +153,7 @@ TEST_P(CoreFoldTest, SizesOfBatchesLeaveNoTrace) {
   EXPECT_EQ(Difference(first.stored(), second.stored()), "");
 }
 
-TEST_P(CoreFoldTest, CommandsBetweenCuts) {
+TEST_P(CoreFoldTest, CommandsBetweenCheckpoints) {
   const auto settings = MakeSettings(Config(GetParam()));
   const BatchMaker stream = Stream(14);
   const BatchMaker import = Stream(15, 500);
@@ -174,32 +174,32 @@ TEST_P(CoreFoldTest, CommandsBetweenCuts) {
       if (step == 50) run->Run(RecordDeploy{"credit", "1", "note"});
       if (step == 52) run->Run(SilenceModel{"credit", kStart + 10, "why"}, kStart);
       if (seed == 0) return;
-      if (numbers.Next(2) == 0) run->Cut();
+      if (numbers.Next(2) == 0) run->TakeCheckpoint();
       if (numbers.Next(6) == 0 && row > 0) run->Restart();
     });
   };
   CoreRun plain(settings);
   drive(&plain, 0);
   for (uint64_t seed = 1; seed <= 4; ++seed) {
-    CoreRun cut(settings);
-    drive(&cut, seed);
-    ASSERT_EQ(Difference(plain.stored(), cut.stored()), "") << "seed " << seed;
+    CoreRun divided(settings);
+    drive(&divided, seed);
+    ASSERT_EQ(Difference(plain.stored(), divided.stored()), "") << "seed " << seed;
   }
 }
 
 // A signal may come with rows that are all refused: the open pane is written again all the same.
 TEST_P(CoreFoldTest, NewSignalWithoutRows) {
   const auto settings = MakeSettings(Config(GetParam()));
-  CoreRun plain(settings), cut(settings);
-  for (CoreRun* run : {&plain, &cut}) {
+  CoreRun plain(settings), divided(settings);
+  for (CoreRun* run : {&plain, &divided}) {
     run->Apply(BatchMaker(309, kStart, 0).Number("age", std::vector<double>(309, 1)).Make());
-    if (run == &cut) run->Cut();
+    if (run == &divided) run->TakeCheckpoint();
     const BatchResult result = run->Apply(BatchMaker(1, kSecond).Number("income", {1}).Make());
     EXPECT_EQ(result.rejected_rows, 1u);
-    run->Cut();
+    run->TakeCheckpoint();
   }
   ASSERT_EQ(CountKeys(plain.stored(), 'o'), 1u);
-  EXPECT_EQ(Difference(plain.stored(), cut.stored()), "");
+  EXPECT_EQ(Difference(plain.stored(), divided.stored()), "");
 }
 
 TEST_P(CoreFoldTest, TwoProducersInAnyOrderGiveTheSameCounts) {
@@ -216,7 +216,7 @@ TEST_P(CoreFoldTest, TwoProducersInAnyOrderGiveTheSameCounts) {
       sent[turn] += 50;
       if (numbers.Next(10) == 0) run.Restart();
     }
-    run.Cut();
+    run.TakeCheckpoint();
     totals[seed] = run.Snapshot()->totals;
   }
   for (ModelTotals& total : totals) {

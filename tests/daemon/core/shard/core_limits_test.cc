@@ -21,7 +21,7 @@ TEST(CoreLimitsTest, TenThousandModels) {
     ++refused;
   }
   EXPECT_EQ(refused, 9'000u);
-  run.Cut();
+  run.TakeCheckpoint();
   const uint64_t bytes = run.shard().memory_bytes();
   EXPECT_LT(bytes, 1'000u * 20'000);
   EXPECT_EQ(run.Apply(Row("model3")).applied_rows, 1u) << "known ones go on";
@@ -67,12 +67,12 @@ TEST(CoreLimitsTest, ReferenceMemoryIsSharedAndWaitedFor) {
   };
   run.Apply(rows(500));
   run.Restart();
-  run.Cut();
+  run.TakeCheckpoint();
   EXPECT_EQ(run.Signal("a").missing, "learning its reference: 500 of 1000 rows");
   EXPECT_EQ(run.Signal("c").missing, "reference memory limit");
   run.Apply(rows(500));
   run.Apply(rows(10));
-  run.Cut();
+  run.TakeCheckpoint();
   EXPECT_EQ(run.Signal("a").reference_rows, 1'000u);
   EXPECT_EQ(run.Signal("c").missing, "learning its reference: 10 of 1000 rows");
 }
@@ -87,11 +87,11 @@ TEST(CoreLimitsTest, LongCategoriesStopLearning) {
       values.push_back(std::string(1'000, 'x') + std::to_string(batch * 100 + row));
     }
     run.Apply(BatchMaker(100).String("word", values).Make());
-    run.Cut();
+    run.TakeCheckpoint();
     EXPECT_LT(run.shard().memory_bytes(), 3u << 20);
   }
   run.Restart();
-  run.Cut();
+  run.TakeCheckpoint();
   EXPECT_EQ(run.Snapshot()->totals.applied_rows, 3'000u);
 }
 
@@ -110,7 +110,7 @@ std::map<std::string, std::string> Records(CoreRun* run) {
     }
     run->Apply(maker.Make());
   }
-  run->Cut();
+  run->TakeCheckpoint();
   return run->stored();
 }
 

@@ -37,10 +37,10 @@ class CorePanesTest : public ::testing::Test {
  protected:
   CorePanesTest() : run_(MakeSettings(kByTime)) {
     run_.Apply(At(std::vector<int64_t>(20, Boundary() - kPane)));
-    run_.Cut();
+    run_.TakeCheckpoint();
   }
   uint64_t Closed() {
-    run_.Cut();
+    run_.TakeCheckpoint();
     return run_.Snapshot()->totals.panes_closed;
   }
 
@@ -64,7 +64,7 @@ TEST_F(CorePanesTest, RowsOfThePaneBeforeStillCountOlderOnesAreLate) {
   const BatchResult late = run_.Apply(At({t_ + 4 * kPane - 1, t_ + 5 * kPane, t_}));
   EXPECT_EQ(late.late_rows, 2u);
   EXPECT_EQ(late.applied_rows, 1u);
-  run_.Cut();
+  run_.TakeCheckpoint();
   EXPECT_EQ(run_.Snapshot()->totals.late_rows, 2u);
 }
 
@@ -127,7 +127,7 @@ TEST_F(CorePanesTest, IdlePanesStayOpenUntilTheirTimeHasPassed) {
   run.Tick(begin + kHour - 1);
   EXPECT_EQ(run.Apply(rows_at(1, begin + kHour - 1)).applied_rows, 1u);
   run.Tick(begin + kHour + 30 * kSecond);
-  run.Cut();
+  run.TakeCheckpoint();
   EXPECT_EQ(run.Snapshot()->totals.panes_closed, 1u);
 }
 
@@ -138,10 +138,10 @@ TEST(CorePanesByRowsTest, PanesFillInOrderOfArrivalAndNothingIsLate) {
   run.Apply(At(std::vector<int64_t>(20, kStart)));
   EXPECT_EQ(run.Apply(At(std::vector<int64_t>(15, kStart - 1000 * kSecond))).applied_rows, 15u);
   run.Tick(kStart + 5'000'000 * kSecond);
-  run.Cut();
+  run.TakeCheckpoint();
   EXPECT_EQ(run.Snapshot()->totals.panes_closed, 1u) << "panes by rows do not close when idle";
   run.Apply(At(std::vector<int64_t>(5, kStart)));
-  run.Cut();
+  run.TakeCheckpoint();
   EXPECT_EQ(run.Snapshot()->totals.panes_closed, 2u);
   EXPECT_EQ(run.Signal("age").window_rows, 20u);
 }
@@ -168,7 +168,7 @@ TEST(CoreRetentionTest, ByAge) {
     run.Apply(At({kStart + i * kPane}));
     if (i % 100 == 7) run.Restart();
   }
-  run.Cut();
+  run.TakeCheckpoint();
   // An hour has 360 panes; they go in groups of 16.
   EXPECT_GE(CountKeys(run.stored(), 'p'), 360u);
   EXPECT_LE(CountKeys(run.stored(), 'p'), 360u + 2 * 16);
@@ -182,7 +182,7 @@ TEST(CoreRetentionTest, ByBytesButTheWindowStays) {
   run.Restart();
   EXPECT_GE(CountKeys(run.stored(), 'p'), 100u);
   EXPECT_LE(CountKeys(run.stored(), 'p'), 100u + 2 * 16);
-  run.Cut();
+  run.TakeCheckpoint();
   EXPECT_EQ(run.Signal("age").window_rows, 1'000u);
 }
 

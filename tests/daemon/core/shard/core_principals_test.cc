@@ -32,7 +32,7 @@ CoreRun InAlarm(const std::string& more = "") {
   CoreRun run(MakeSettings(Config(more)));
   run.Apply(Rows(80, 1));
   run.Apply(Rows(30, 2));
-  run.Cut();
+  run.TakeCheckpoint();
   EXPECT_EQ(run.incidents().size(), 1u);
   return run;
 }
@@ -42,7 +42,7 @@ const v1::IncidentEvent& LastEvent(const CoreRun& run) {
 }
 
 std::vector<std::string> Actors(CoreRun* run) {
-  run->Cut();
+  run->TakeCheckpoint();
   std::vector<std::string> actors;
   for (const v1::Reference& reference : run->Snapshot()->signals->references) {
     actors.push_back(reference.actor());
@@ -58,7 +58,7 @@ TEST(CorePrincipals, ThoseOfBatchesAreTheirProducers) {
   ASSERT_FALSE(run.changes().empty());
   for (const IncidentChange& change : run.changes()) EXPECT_EQ(change.by, kSource);
   run.Apply(Rows(10, 1, "2"));
-  run.Cut();
+  run.TakeCheckpoint();
   EXPECT_EQ(LastEvent(run).text(), "version 2 deployed");
   EXPECT_EQ(LastEvent(run).actor(), "producer scorer-1");
   EXPECT_EQ(LastEvent(run).who().kind(), v1::ACTOR_KIND_PRODUCER);
@@ -101,7 +101,7 @@ TEST(CorePrincipals, EveryCommandThatChangesAModelLeavesANoteOfWhoGaveIt) {
     const size_t before = run.notes().size();
     const CommandResult result = run.Run(commands[i].second(), kStart, person);
     ASSERT_TRUE(result.status.ok()) << result.status;
-    run.Cut();
+    run.TakeCheckpoint();
     ASSERT_EQ(run.notes().size(), before + 1) << commands[i].first;
     EXPECT_EQ(run.notes().back().text, commands[i].first);
     EXPECT_EQ(run.notes().back().by, person);
@@ -114,14 +114,14 @@ TEST(CorePrincipals, TimelinesNameWhoDeployedAndSilenced) {
   ada.uid = 1'000;
   ada.account = "lovelace";
   ASSERT_TRUE(run.Run(RecordDeploy{"credit", "1", "canary"}, kStart, ada).status.ok());
-  run.Cut();
+  run.TakeCheckpoint();
   EXPECT_EQ(LastEvent(run).text(), "version 1 deployed: canary");
   EXPECT_EQ(LastEvent(run).actor(), "lovelace");
   EXPECT_EQ(LastEvent(run).who().claimed_name(), "ada");
   EXPECT_TRUE(run.changes().back().by == ada);
   const SilenceModel silence{"credit", kStart + 60 * kSecond, "work"};
   ASSERT_TRUE(run.Run(silence, kStart, Principal::Person("bob")).status.ok());
-  run.Cut();
+  run.TakeCheckpoint();
   EXPECT_EQ(LastEvent(run).actor(), "bob");
   EXPECT_FALSE(LastEvent(run).who().authenticated());
 }
@@ -135,7 +135,7 @@ TEST(CorePrincipals, WhatTicksRetentionAndSettingsDoIsTheirs) {
         run.Run(ResolveIncident{run.incidents().rbegin()->first, ""}, kStart, ada).status.ok());
     run.Apply(Rows(30, 1));
     run.Apply(Rows(30, 2));
-    run.Cut();
+    run.TakeCheckpoint();
   }
   bool removed = false;
   for (const IncidentChange& change : run.changes()) {
@@ -150,7 +150,7 @@ TEST(CorePrincipals, WhatTicksRetentionAndSettingsDoIsTheirs) {
   const uint64_t open = run.incidents().rbegin()->first;
   run.Run(SuppressIncident{open, "", kStart + 10 * kSecond}, kStart, ada);
   run.Tick(kStart + 20 * kSecond);
-  run.Cut();
+  run.TakeCheckpoint();
   EXPECT_EQ(run.changes().back().change, "suppression ended");
   EXPECT_EQ(run.changes().back().by, Principal::Daemon());
 
@@ -158,7 +158,7 @@ TEST(CorePrincipals, WhatTicksRetentionAndSettingsDoIsTheirs) {
   run.Restart(MakeSettings(R"(
   defaults { pane { rows: 10 } window_panes: 3 detectors { missing_rate { threshold: 0.5 } } })"));
   run.Run(RecordDeploy{"none", "", ""}, kStart, ada);
-  run.Cut();
+  run.TakeCheckpoint();
   EXPECT_EQ(run.incidents().rbegin()->second.state(), v1::INCIDENT_STATE_RESOLVED);
   EXPECT_EQ(run.changes().back().by, Principal::Configuration());
 }

@@ -35,7 +35,7 @@ TEST(CoreRowsTest, OneColumnFromLearningToAlarmAndBack) {
         run.Apply(BatchMaker(rows, at).Number("age", Normals(&numbers, rows, shift)).Make());
     at += rows * kSecond;
     EXPECT_EQ(result.applied_rows, rows);
-    run.Cut();
+    run.TakeCheckpoint();
   };
   send(60, 0);
   EXPECT_EQ(run.Signal("age").missing, "learning its reference: 60 of 100 rows");
@@ -70,7 +70,7 @@ TEST(CoreRowsTest, WindowCountsAreThoseOfItsRows) {
   std::vector<uint32_t> missing(40);
   for (uint32_t i = 0; i < 40; ++i) missing[i] = 160 + i;
   run.Apply(BatchMaker(200, kStart + 100 * kSecond).Number("age", live).Missing(missing).Make());
-  run.Cut();
+  run.TakeCheckpoint();
   const SignalReading age = run.Signal("age");
   EXPECT_EQ(age.window_rows, 200u);
   EXPECT_DOUBLE_EQ(age.missing_ratio, 40.0 / 200);
@@ -85,7 +85,7 @@ TEST(CoreRowsTest, HostileNumbersAreCountedAndNothingBreaks) {
   for (uint32_t i = 0; i < 1000; ++i) values.push_back(hostile[i % hostile.size()]);
   EXPECT_EQ(run.Apply(BatchMaker(1000).Number("age", values).Make()).applied_rows, 1000u);
   run.Restart();
-  run.Cut();
+  run.TakeCheckpoint();
   EXPECT_EQ(run.Signal("age").window_rows, 200u);
 }
 
@@ -93,7 +93,7 @@ TEST(CoreRowsTest, ReferenceWithoutAValueCannotTell) {
   CoreRun run(MakeSettings(kByRows));
   run.Apply(BatchMaker(400).Number("age", std::vector<double>(400, kNaN)).Make());
   run.Restart();
-  run.Cut();
+  run.TakeCheckpoint();
   EXPECT_EQ(run.Signal("age").state, VerdictState::kCannotTell);
   EXPECT_TRUE(run.incidents().empty());
 }
@@ -115,7 +115,7 @@ TEST(CoreRowsTest, RowsOfTheWrongTimeAreRefusedOneByOne) {
   EXPECT_EQ(result.row_errors[0].message(), "event time is before 2000");
   EXPECT_EQ(result.row_errors[1].message(), "event time is after 2100");
   EXPECT_EQ(result.row_errors[2].message(), "event time is too far ahead of the daemon's clock");
-  run.Cut();
+  run.TakeCheckpoint();
   EXPECT_EQ(run.Snapshot()->totals.rejected_rows, 3u);
   EXPECT_EQ(run.Snapshot()->totals.last_event_ns, kStart + 9 * kSecond);
 }
@@ -130,7 +130,7 @@ TEST(CoreRowsTest, RowsRefusedAtDecodingAreSkipped) {
       run.Apply(BatchMaker(200).Number("age", values).Refused(refused).Make());
   EXPECT_EQ(result.applied_rows, 150u);
   EXPECT_EQ(result.rejected_by_reason[v1::REJECT_REASON_ID], 50u);
-  run.Cut();
+  run.TakeCheckpoint();
   EXPECT_EQ(run.Signal("age").window_rows, 50u);
   EXPECT_EQ(run.Signal("age").out_of_range_ratio, 0);  // Everything else is the constant 1.
 }
@@ -138,7 +138,7 @@ TEST(CoreRowsTest, RowsRefusedAtDecodingAreSkipped) {
 TEST(CoreRowsTest, EmptyBatchChangesNothing) {
   CoreRun run(MakeSettings(kByRows));
   EXPECT_EQ(run.Apply(BatchMaker(0).Number("age", {}).Make()).applied_rows, 0u);
-  run.Cut();
+  run.TakeCheckpoint();
   EXPECT_EQ(run.Snapshot()->totals.applied_rows, 0u);
 }
 

@@ -34,7 +34,7 @@ void Import(const BatchMaker& rows, uint32_t end, CoreRun* run) {
 void Send(const BatchMaker& rows, uint32_t begin, uint32_t end, CoreRun* run) {
   for (uint32_t row = begin; row < end; row += 70) {
     EXPECT_EQ(run->Apply(rows.Rows(row, std::min(end, row + 70))).rejected_rows, 0u);
-    run->Cut();
+    run->TakeCheckpoint();
   }
 }
 

@@ -47,7 +47,7 @@ TEST(TriageRestartTest, LostRowsAreCountedWhereTheyCame) {
       // Small batches with a restart after each, against large ones without.
       if (batch < 100) run.Restart();
     }
-    run.Cut();
+    run.TakeCheckpoint();
     ASSERT_EQ(run.incidents().size(), 1u);
     said.push_back(run.incidents().begin()->second.triage().sentence());
   }
@@ -70,7 +70,7 @@ TEST(TriageRestartTest, AnAlertOfAnOlderIncidentIsNotTheOpenOnes) {
       for (double& value : b) value = numbers.Normal() + b_shift;
       run.Apply(BatchMaker(rows, kStart + sent * kSecond).Number("a", a).Number("b", b).Make());
       sent += rows;
-      run.Cut();
+      run.TakeCheckpoint();
     };
     send(2'000, 0, 0);
     send(600, 1.5, 0);
@@ -86,7 +86,7 @@ TEST(TriageRestartTest, AnAlertOfAnOlderIncidentIsNotTheOpenOnes) {
     EXPECT_NE(run.incidents().at(older).alerts(0).ShortDebugString(), before);
     if (restart) run.Restart();
     ASSERT_TRUE(run.Run(CommentIncident{open, "hm"}).status.ok());
-    run.Cut();
+    run.TakeCheckpoint();
     said.push_back(run.incidents().at(open).triage().ShortDebugString());
   }
   EXPECT_EQ(said[0], said[1]);

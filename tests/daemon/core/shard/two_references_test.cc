@@ -55,7 +55,7 @@ const DetectorReading& Disagreement(const SignalReading& signal) {
 }
 
 v1::RollingReference Rolling(CoreRun* run) {
-  run->Cut();
+  run->TakeCheckpoint();
   return run->Snapshot()->signals->rolling;
 }
 
@@ -102,7 +102,7 @@ TEST(TwoReferencesTest, PanesInAlarmNeverEnter) {
   EXPECT_LE(verdict.rows, 20u * 50);
   run.Restart();
   run.Apply(stream.Panes(10, 3));
-  run.Cut();
+  run.TakeCheckpoint();
   EXPECT_LE(Disagreement(run.Signal("age")).verdict.rows, 20u * 50);
 }
 
@@ -116,7 +116,7 @@ TEST(TwoReferencesTest, ASlowDriftShowsAsDisagreement) {
   Stream stream(3);
   run.Apply(stream.Panes(20, 0));
   for (int step = 0; step < 100; ++step) run.Apply(stream.Panes(1, 0.008 * step));
-  run.Cut();
+  run.TakeCheckpoint();
   const DetectorReading reading = Disagreement(run.Signal("age"));
   EXPECT_EQ(reading.verdict.state, VerdictState::kAlarm) << reading.verdict.score;
   EXPECT_TRUE(reading.unbudgeted);
@@ -127,7 +127,7 @@ TEST(TwoReferencesTest, ASlowDriftShowsAsDisagreement) {
   EXPECT_GE(panes, 35u);
   ASSERT_TRUE(run.Run(PromoteReference{"credit", "1", "new normal"}).status.ok());
   run.Apply(stream.Panes(16, 0.7));
-  run.Cut();
+  run.TakeCheckpoint();
   EXPECT_NE(run.Signal("age").state, VerdictState::kAlarm);
   EXPECT_EQ(run.incidents().begin()->second.state(), v1::INCIDENT_STATE_RESOLVED);
 }
@@ -142,7 +142,7 @@ TEST(TwoReferencesTest, PromotionNeedsRows) {
   EXPECT_EQ(status.message(),
             "no signal has enough quiet panes: the most rows are 200, and 500 are needed");
   EXPECT_TRUE(absl::IsFailedPrecondition(run.Run(RollbackReference{"credit", "1", ""}).status));
-  run.Cut();
+  run.TakeCheckpoint();
   EXPECT_EQ(run.Snapshot()->signals->references.size(), 1u);
 }
 
@@ -150,7 +150,7 @@ TEST(TwoReferencesTest, PromotionChangesBinsAndLawAndRollbackBringsThemBack) {
   CoreRun run(MakeSettings(Config()));
   Stream stream(5);
   run.Apply(stream.Panes(60, 0));
-  run.Cut();
+  run.TakeCheckpoint();
   const auto before = OfTable(run, 'r');
   ASSERT_EQ(before.size(), 1u);
   const CommandResult promoted = run.Run(PromoteReference{"credit", "1", "new normal"},
@@ -168,7 +168,7 @@ TEST(TwoReferencesTest, PromotionChangesBinsAndLawAndRollbackBringsThemBack) {
   EXPECT_NE(both.rbegin()->second, before.begin()->second);
   EXPECT_EQ(run.Signal("age").reference_rows, promoted.reference.rows());
   run.Apply(stream.Panes(12, 0));
-  run.Cut();
+  run.TakeCheckpoint();
   EXPECT_EQ(run.Signal("age").state, VerdictState::kQuiet);
   const auto rolled = run.Run(RollbackReference{"credit", "1", "not yet"}, kStart + 9 * kSecond,
                               Principal::Person("bob"));
@@ -178,7 +178,7 @@ TEST(TwoReferencesTest, PromotionChangesBinsAndLawAndRollbackBringsThemBack) {
   EXPECT_EQ(rolled.reference.activate_time().seconds(), kStart / kSecond + 9);
   run.Restart();
   EXPECT_EQ(OfTable(run, 'r').at(before.begin()->first), before.begin()->second) << "bit for bit";
-  run.Cut();
+  run.TakeCheckpoint();
   const auto& listed = run.Snapshot()->signals->references;
   ASSERT_EQ(listed.size(), 2u);
   EXPECT_EQ(listed[0].version(), 2u);
@@ -198,7 +198,7 @@ TEST(TwoReferencesTest, ImportsAndRelearningCanBeTakenBack) {
   CoreRun run(MakeSettings(Config("detectors { row_score {} }")));
   Stream stream(6, true);
   run.Apply(stream.Panes(12, 0));
-  run.Cut();
+  run.TakeCheckpoint();
   const auto learnt = OfTable(run, 'r');
   const auto score = OfTable(run, 'f');
   ASSERT_EQ(score.size(), 1u);
@@ -220,12 +220,12 @@ TEST(TwoReferencesTest, ImportsAndRelearningCanBeTakenBack) {
   EXPECT_EQ(OfTable(run, 'f'), score);
   EXPECT_EQ(CountKeys(run.stored(), 'l'), 0u);
   EXPECT_TRUE(run.Run(DeleteModel{"credit", "1"}).status.ok());
-  run.Cut();
+  run.TakeCheckpoint();
   EXPECT_TRUE(run.stored().empty());
 }
 
-// Wherever cuts and restarts fall, the same bytes are stored.
-TEST(TwoReferencesTest, CutsAndRestartsLeaveNoTrace) {
+// Wherever checkpoints and restarts fall, the same bytes are stored.
+TEST(TwoReferencesTest, CheckpointsAndRestartsLeaveNoTrace) {
   const auto settings = MakeSettings(Config());
   const auto drive = [&](CoreRun* run, uint64_t seed) {
     Stream stream(7);
@@ -238,22 +238,22 @@ TEST(TwoReferencesTest, CutsAndRestartsLeaveNoTrace) {
       }
       if (step == 35) run->Run(RollbackReference{"credit", "1", ""});
       if (seed == 0) continue;
-      if (numbers.Next(2) == 0) run->Cut();
+      if (numbers.Next(2) == 0) run->TakeCheckpoint();
       if (numbers.Next(3) == 0) run->Restart();
     }
-    run->Cut();
+    run->TakeCheckpoint();
   };
   CoreRun plain(settings);
   drive(&plain, 0);
   ASSERT_GE(CountKeys(plain.stored(), 'q'), 1u);
   ASSERT_GE(plain.incidents().size(), 1u);
   for (uint64_t seed = 1; seed <= 4; ++seed) {
-    CoreRun cut(settings);
-    drive(&cut, seed);
-    ASSERT_EQ(plain.stored().size(), cut.stored().size());
+    CoreRun divided(settings);
+    drive(&divided, seed);
+    ASSERT_EQ(plain.stored().size(), divided.stored().size());
     for (const auto& [key, value] : plain.stored()) {
-      ASSERT_TRUE(cut.stored().contains(key)) << DescribeKey(key);
-      ASSERT_EQ(cut.stored().at(key), value) << DescribeKey(key) << " seed " << seed;
+      ASSERT_TRUE(divided.stored().contains(key)) << DescribeKey(key);
+      ASSERT_EQ(divided.stored().at(key), value) << DescribeKey(key) << " seed " << seed;
     }
   }
 }
@@ -262,7 +262,7 @@ TEST(TwoReferencesTest, SwitchedOffItIsGone) {
   CoreRun run(MakeSettings(Config()));
   Stream stream(8);
   run.Apply(stream.Panes(30, 0));
-  run.Cut();
+  run.TakeCheckpoint();
   EXPECT_EQ(CountKeys(run.stored(), 'q'), 1u + 3u) << "sections of five panes";
   run.Restart(MakeSettings(
       "defaults { pane { rows: 50 } window_panes: 4 reference { learn_rows: 500 rolling_panes: 0 } "

@@ -70,7 +70,7 @@ void Minute(CoreRun* run, int minute, double inference_shift, double outcome_shi
 TEST(TwoStreamsTest, EachHasItsOwnClockReferenceAndWindow) {
   CoreRun run(TwoStreams());
   for (int minute = 0; minute < 20; ++minute) Minute(&run, minute, 0, 0);
-  run.Cut();
+  run.TakeCheckpoint();
   EXPECT_EQ(run.Signal("income").reference_rows, 500u);
   EXPECT_EQ(run.Signal("loss").reference_rows, 300u);
   EXPECT_EQ(run.Signal("loss").window_rows, 200u) << "4 panes of 50 rows";
@@ -83,7 +83,7 @@ TEST(TwoStreamsTest, TheirAlertsShareTheIncidentsOfTheModel) {
   for (int minute = 0; minute < 40; ++minute) {
     Minute(&run, minute, minute < 30 ? 0 : 4, minute < 25 ? 0 : 4);
   }
-  run.Cut();
+  run.TakeCheckpoint();
   ASSERT_EQ(run.incidents().size(), 1u);
   const v1::Incident& incident = run.incidents().begin()->second;
   bool income = false;
@@ -127,7 +127,7 @@ TEST(TwoStreamsTest, OneWithASubjectOfItsOwnHasIncidentsOfItsOwn) {
   while (minute < 25) both(minute++, 0, 0);
   while (minute < 30) both(minute++, 0, 4);
   while (minute < 40) both(minute++, 4, 4);
-  run.Cut();
+  run.TakeCheckpoint();
   const v1::Incident* inference = OpenOf(run, "");
   const v1::Incident* outcomes = OpenOf(run, "outcomes");
   ASSERT_TRUE(run.incidents().size() == 2 && inference != nullptr && outcomes != nullptr);
@@ -148,12 +148,12 @@ TEST(TwoStreamsTest, OneWithASubjectOfItsOwnHasIncidentsOfItsOwn) {
   }
   const size_t before = EvidenceOf(run, *outcomes, Table::kEvidencePane);
   both(minute++, 4, 4);
-  run.Cut();
+  run.TakeCheckpoint();
   EXPECT_EQ(OpenOf(run, ""), nullptr);
   ASSERT_NE(OpenOf(run, "outcomes"), nullptr);
   EXPECT_GT(EvidenceOf(run, *OpenOf(run, "outcomes"), Table::kEvidencePane), before);
   // Everything that restarts in between stored is the same.
-  broken.Cut();
+  broken.TakeCheckpoint();
   EXPECT_EQ(run.stored(), broken.stored());
   ASSERT_EQ(run.incidents().size(), broken.incidents().size());
   for (const auto& [each, incident] : run.incidents()) {
@@ -170,8 +170,8 @@ TEST(TwoStreamsTest, ARestartAnywhereChangesNothing) {
     Minute(&broken, minute, shift, shift);
     broken.Restart();
   }
-  whole.Cut();
-  broken.Cut();
+  whole.TakeCheckpoint();
+  broken.TakeCheckpoint();
   EXPECT_EQ(whole.stored(), broken.stored());
   EXPECT_EQ(whole.incidents().size(), 1u);
   ASSERT_EQ(broken.incidents().size(), 1u);
@@ -192,9 +192,9 @@ TEST(TwoStreamsTest, ARestartAnywhereChangesNothing) {
 TEST(TwoStreamsTest, DeletingTheModelLeavesNothing) {
   CoreRun run(TwoStreams());
   for (int minute = 0; minute < 40; ++minute) Minute(&run, minute, 0, minute < 30 ? 0 : 4);
-  run.Cut();
+  run.TakeCheckpoint();
   ASSERT_TRUE(run.Run(DeleteModel{"credit", "1"}).status.ok());
-  run.Cut();
+  run.TakeCheckpoint();
   for (const auto& [key, value] : run.stored()) {
     EXPECT_FALSE(HasModel((*ParseKey(key)).table)) << DescribeKey(key);
   }
@@ -217,7 +217,7 @@ TEST(TwoStreamsTest, TheyDivideTheAlarmBudget) {
   for (const double weight : {1.0, 3.0}) {
     CoreRun run(TwoStreams(weight));
     for (int minute = 0; minute < 20; ++minute) Minute(&run, minute, 0, 0);
-    run.Cut();
+    run.TakeCheckpoint();
     double income = 0;
     double loss = 0;
     for (const char* name : {"income", "loss"}) {

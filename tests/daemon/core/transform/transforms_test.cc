@@ -66,9 +66,9 @@ class Columns {
     return {column.numbers.begin(), column.numbers.end()};
   }
 
-  std::map<std::string, std::string> Cut() {
+  std::map<std::string, std::string> TakeCheckpoint() {
     Effects effects;
-    transforms_.Cut(&effects);
+    transforms_.TakeCheckpoint(&effects);
     std::map<std::string, std::string> writes;
     for (const StateWrite& write : effects.writes) {
       writes[write.key] = write.value.value_or("");
@@ -152,7 +152,7 @@ TEST(TransformsTest, NeitherRunsNorRestartsChangeAValue) {
   Columns steady(kBoth), restarted(kBoth);
   for (Columns* columns : {&steady, &restarted}) columns->Fit(1, 1);
   for (const uint64_t seed : {3, 5, 3}) {
-    restarted.Cut();
+    restarted.TakeCheckpoint();
     ASSERT_TRUE(restarted.Restart().ok());
     for (const char* name : {"row_score", "row_repeats"}) {
       // Derive moves what is remembered on for all signals, so each asks for its own seed.
@@ -160,8 +160,8 @@ TEST(TransformsTest, NeitherRunsNorRestartsChangeAValue) {
       EXPECT_TRUE(SameBits(steady.Derive(name, rows), restarted.Derive(name, rows, 37))) << name;
     }
   }
-  steady.Cut();
-  restarted.Cut();
+  steady.TakeCheckpoint();
+  restarted.TakeCheckpoint();
   EXPECT_EQ(steady.stored(), restarted.stored());
   EXPECT_EQ(steady.stored().size(), 3u) << "two fits, one memory";
 }
@@ -169,10 +169,10 @@ TEST(TransformsTest, NeitherRunsNorRestartsChangeAValue) {
 TEST(TransformsTest, OnlyWhatChangedIsWritten) {
   Columns columns(kBoth);
   columns.Fit(1, 1);
-  EXPECT_EQ(columns.Cut().size(), 3u);
-  EXPECT_TRUE(columns.Cut().empty());
+  EXPECT_EQ(columns.TakeCheckpoint().size(), 3u);
+  EXPECT_TRUE(columns.TakeCheckpoint().empty());
   columns.Derive("row_repeats", 3);
-  const auto writes = columns.Cut();
+  const auto writes = columns.TakeCheckpoint();
   const uint32_t repeats = *columns.schema().Find("row_repeats");
   ASSERT_EQ(writes.size(), 1u) << "a fit never changes";
   EXPECT_EQ(writes.begin()->first, TransformKey(kHash, 0, repeats, 1));
@@ -186,20 +186,20 @@ TEST(TransformsTest, ARollbackBringsSharedFitsBackAndDropsOwnedOnes) {
   columns.Fit(2, 50, true);
   const std::vector<double> imported = columns.Derive("row_score", 9);
   EXPECT_FALSE(SameBits(imported, before));
-  columns.Cut();
+  columns.TakeCheckpoint();
   ASSERT_TRUE(columns.Restart().ok());
   columns.transforms().Rollback(columns.schema(), 1);
   EXPECT_TRUE(SameBits(columns.Derive("row_score", 9), before));
   EXPECT_FALSE(columns.transforms().IsFitted(*columns.schema().Find("row_repeats")));
   EXPECT_TRUE(columns.Derive("row_repeats", 9).empty());
   // And forth.
-  columns.Cut();
+  columns.TakeCheckpoint();
   ASSERT_TRUE(columns.Restart().ok());
   columns.transforms().Rollback(columns.schema(), 2);
   EXPECT_TRUE(SameBits(columns.Derive("row_score", 9), imported));
   columns.transforms().Clear();
   columns.transforms().ForgetPrevious();
-  columns.Cut();
+  columns.TakeCheckpoint();
   EXPECT_TRUE(columns.stored().empty());
 }
 
@@ -219,7 +219,7 @@ TEST(TransformsTest, AFitWaitsForItsOptions) {
 TEST(TransformsTest, DamageIsRefused) {
   Columns columns(kBoth);
   columns.Fit(1, 1);
-  columns.Cut();
+  columns.TakeCheckpoint();
   const uint32_t repeats = *columns.schema().Find("row_repeats");
   const std::string fit = columns.stored()[TransformKey(kHash, 0, repeats, 0)];
   const auto stored = columns.stored();

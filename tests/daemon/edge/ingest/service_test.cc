@@ -158,7 +158,7 @@ TEST_F(ServiceTest, AcknowledgementsOfOneCommitSumUp) {
   EXPECT_TRUE(stream->Finish().ok());
 }
 
-TEST_F(ServiceTest, ReconnectingProducerIsToldItsMark) {
+TEST_F(ServiceTest, ReconnectingProducerIsToldItsCommittedSequence) {
   Serve();
   for (uint64_t connection = 0; connection < 2; ++connection) {
     auto context = Patient();

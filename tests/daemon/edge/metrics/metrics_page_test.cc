@@ -126,7 +126,7 @@ TEST(MetricsPage, TheAlarmBudgetOfModelsAndOfTheDeployment) {
   auto own = MakeModel("own", {});
   own->budget_threshold = 1e6;
   own->budget.in_rows = true;
-  own->totals.budget_deposited = 0.25;
+  own->totals.mean_false_alarms_max = 0.25;
   own->totals.budget_alarms = 3;
   auto none = MakeModel("none", {});
   none->budget.false_alarms = 0;
@@ -145,7 +145,7 @@ TEST(MetricsPage, TheAlarmBudgetOfModelsAndOfTheDeployment) {
     auto sharing = MakeModel("sharing" + std::to_string(i), {});
     sharing->budget = {.false_alarms = 2, .period = 3600, .of_deployment = true, .replicas = 3};
     sharing->budget_threshold = 5400.0 * i * (i + 1);
-    sharing->totals.budget_deposited = 0.5 / i;
+    sharing->totals.mean_false_alarms_max = 0.5 / i;
     sharing->totals.budget_alarms = static_cast<uint64_t>(i);
     models.push_back(sharing);
   }
