@@ -15,17 +15,16 @@
 
 namespace faultline {
 
-// For each producer its epoch, the last admitted sequence, and the last committed one. Only
-// admitted
-// + 1 is admitted next, so a batch is applied once however often it is sent.
+// For each producer its epoch, the last admitted sequence, and the last committed one. Only the
+// sequence after the last admitted one is admitted next, so a batch is applied once however often it
+// is sent.
 //
 // Operation:    Admit moves the admitted sequence; TakeCheckpoint gives the stored form of what
 //               moved, which goes into the same commit as everything those batches did; Committed
 //               confirms that it is stored.
 // Concurrency:  not thread-safe; guarded by the pipeline's admission lock.
-// Limitations:  producers_max producers. When full, the one that has been idle longest is dropped,
-// if
-//               it has been idle for kIdleNs at least; that producer then needs a larger epoch.
+// Limitations:  producers_max producers. When full, the producer that has been idle longest is
+//               dropped if it has been idle for at least kIdleNs; it then needs a larger epoch.
 class ProducerSequences {
  public:
   static constexpr int64_t kIdleNs = 3'600'000'000'000;

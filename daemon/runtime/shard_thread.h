@@ -40,9 +40,8 @@ struct ShardCheckpoint {
 // which it was pushed, so checkpoints that are pushed to every shard under the admission lock
 // separate the same batches in all of them.
 //
-// Operation:    Push* enqueue and wake the thread. PushCheckpoint hands the ShardCheckpoint to
-// `collect`, on the
-//               shard's thread.
+// Operation:    Push* enqueue and wake the thread. PushCheckpoint passes the ShardCheckpoint to
+//               `collect`, on the shard's thread.
 // Concurrency:  thread-safe. The queue is bounded by admission, which charges a batch until its
 //               commit; commands and ticks are bounded by their callers.
 class ShardThread {
