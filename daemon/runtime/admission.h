@@ -68,7 +68,7 @@ struct GateCheckpoint {
 // Concurrency:  thread-safe.
 class AdmissionGate {
  public:
-  // Least charge of a batch: what it takes on its way even if it is empty.
+  // Least charge of a batch: the memory of an empty one.
   static constexpr uint64_t kBatchBytesMin = 1'024;
   // Most commands that wait for their commit.
   static constexpr uint64_t kCommandsMax = 256;
@@ -89,7 +89,7 @@ class AdmissionGate {
   absl::Status Run(const std::string& model, const Principal& by, CommandAction action,
                    CommandDone done);
 
-  // Charges what the core made of a batch, which also stays in memory until the commit and may be
+  // Charges the effects of a batch, which also stay in memory until the commit and may be
   // larger than the batch.
   void Charge(uint64_t bytes);
   // Pushes a tick to every shard.

@@ -80,8 +80,8 @@ absl::Status CheckRoom(const std::string& folder, uint64_t free_bytes_min) {
   const uint64_t free_bytes = uint64_t{disk.f_bavail} * disk.f_frsize;
   if (free_bytes >= free_bytes_min) return absl::OkStatus();
   return absl::ResourceExhaustedError(absl::StrCat(
-      "the disk of ", folder, " has ", free_bytes >> 20, " MiB free; nothing is taken ", "below ",
-      free_bytes_min >> 20, " MiB: make room"));
+      "the disk of ", folder, " has ", free_bytes >> 20, " MiB free; commits need at least ",
+      free_bytes_min >> 20, " MiB: free some space"));
 }
 
 class RocksStore final : public Store {

@@ -60,7 +60,7 @@ absl::Status File::Append(std::string_view bytes) {
 
 absl::Status File::Truncate(uint64_t size) {
   if (::ftruncate(descriptor_, static_cast<off_t>(size)) == 0) return absl::OkStatus();
-  return ErrnoStatus(errno, absl::StrCat("cannot cut ", path_));
+  return ErrnoStatus(errno, absl::StrCat("cannot truncate ", path_));
 }
 
 absl::Status File::Sync() {
@@ -86,7 +86,7 @@ absl::StatusOr<std::string> File::Read(uint64_t offset, uint64_t size) const {
 absl::StatusOr<uint64_t> File::Size() const {
   struct stat found {};
   if (::fstat(descriptor_, &found) != 0) {
-    return ErrnoStatus(errno, absl::StrCat("cannot look at ", path_));
+    return ErrnoStatus(errno, absl::StrCat("cannot stat ", path_));
   }
   return static_cast<uint64_t>(found.st_size);
 }
@@ -163,7 +163,7 @@ absl::StatusOr<SegmentRecordFront> SegmentReader::ReadFront() {
       std::string_view(front_).substr(0, front_.size() - decoder.remaining());
   const uint32_t crc = decoder.Fixed32();
   if (!decoder.ok() || crc != Crc32c(checked)) {
-    return absl::DataLossError("recorded batch cannot be passed over");
+    return absl::DataLossError("recorded batch cannot be skipped");
   }
   return front;
 }

@@ -55,9 +55,9 @@ absl::StatusOr<IncidentIdRange> ParseIncidentIdPrefix(std::string_view prefix) {
     if (i < prefix.size()) {
       digit = CrockfordDigit(prefix[i]);
       if (!digit || (i == 0 && *digit > 15)) {
-        return absl::InvalidArgumentError(
-            absl::StrCat("incident id '", absl::CHexEscape(std::string(prefix)), "': character ",
-                         i + 1, " cannot stand there"));
+        return absl::InvalidArgumentError(absl::StrCat("incident id '",
+                                                       absl::CHexEscape(std::string(prefix)),
+                                                       "': character ", i + 1, " is not allowed"));
       }
     }
     range.first = range.first << 5 | digit.value_or(0);

@@ -12,9 +12,9 @@
 
 namespace faultline {
 
-// Every table of the store, one line a table (kTables, below). Keys, ranges, envelopes, restore and
-// state digests follow from that line. A new table is a tag, its line, and a row and an example in
-// docs/formats/keys.md.
+// Every table of the store, one line per table (kTables, below). Keys, ranges, envelopes, restore
+// and state digests follow from that line. A new table is a tag, its line, and a row and an example
+// in docs/formats/keys.md.
 
 // The second byte of a table's keys, and the kind of the envelopes under them.
 enum class Table : char {

@@ -21,7 +21,7 @@ void CheckRefusal(const absl::Status& status) {
                   "an error is short enough to read");
 }
 
-// What a model's settings come to is stored with its incidents; it must come to the same again.
+// A model's settings are stored with its incidents, so reading them again must give the same.
 void CheckStoredForm(const ModelSettings& model) {
   v1::Config config;
   FAULTLINE_CHECK(config.ParseFromString(model.config), "it is a message");

@@ -10,7 +10,7 @@
 #include "daemon/runtime/producer_sequences.h"
 #include "daemon/runtime/row_totals.h"
 
-// The core and what a store holds of it, for targets: what it writes is kept here.
+// A core with its stored records in memory, for fuzz targets.
 namespace faultline::fuzz {
 
 inline constexpr int64_t kSecond = 1'000'000'000;

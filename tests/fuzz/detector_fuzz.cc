@@ -142,7 +142,7 @@ void CheckFollow(const FollowDetector& detector, const Stream& stream, std::stri
   FAULTLINE_CHECK(
       said == FollowPanes(detector, stream, kSeedPanes, kSeedPanes + 4, &same) && state == same,
       "same state, same bytes");
-  // A state whose checksum does not hold is as good as none.
+  // A state with a wrong checksum counts as no state.
   std::string sealed(bytes.substr(0, std::min(bytes.size(), state.size())));
   sealed.resize(state.size());
   Reseal(&sealed);

@@ -20,7 +20,7 @@ using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
 using google::protobuf::Reflection;
 
-// Messages that cannot be parsed are what is wanted here, not worth a line each.
+// Do not log messages that cannot be parsed; they are intended here.
 [[maybe_unused]] google::protobuf::LogHandler* const kLoudBefore =
     google::protobuf::SetLogHandler(nullptr);
 

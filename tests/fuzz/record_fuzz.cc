@@ -32,7 +32,7 @@ constexpr char kVerdictKind = 'V';  // no table of its own: it stands inside oth
 constexpr char kHeaderKind = 'S';
 constexpr char kIndexKind = 'I';
 
-// Writes what it reads; nothing if it is refused.
+// Decodes and encodes again; nothing if decoding fails.
 using Rewrite = std::function<std::optional<std::string>(std::string_view sealed)>;
 
 // From what reads payloads.

@@ -72,7 +72,7 @@ void CheckQuery(std::string_view text) {
 void CheckSettings(std::string_view text) {
   if (const auto duration = ParseDuration(text); duration.ok()) {
     FAULTLINE_CHECK(*duration >= 0, "time goes one way");
-    // Any length of time is so many milliseconds, or finer than that.
+    // Every duration is a whole number of milliseconds, or finer.
     if (*duration % 1'000'000 == 0) {
       const std::string again = std::to_string(*duration / 1'000'000) + "ms";
       const auto same = ParseDuration(again);

@@ -41,7 +41,7 @@ class Oracle {
   // The process is gone. The next one has these settings.
   void Crashed(std::shared_ptr<const Settings> settings, uint32_t shards);
 
-  // What comes out, and what it must be.
+  // Actual and expected results.
   void Acknowledged(const Input& batch, const BatchResult& result);
   void Told(uint64_t change_sequence, const IncidentChange& change);
   void Committed(const Pipeline& pipeline);

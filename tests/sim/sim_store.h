@@ -11,8 +11,9 @@
 
 namespace faultline::sim {
 
-// A store in memory whose every commit meets the fate it is told. Like the real one, it takes
-// nothing more after a failure until a Reopen succeeds, and keeps a commit whole or not at all.
+// A store in memory in which the test decides the outcome of every commit. Like the real one, it
+// takes nothing more after a failure until a Reopen succeeds, and keeps a commit whole or not at
+// all.
 class SimStore final : public StoreWrapper {
  public:
   enum class Fate {
@@ -24,9 +25,9 @@ class SimStore final : public StoreWrapper {
 
   SimStore();
 
-  // Decides what becomes of a commit; asked before it.
+  // Decides the outcome of the next commit.
   std::function<Fate(const Writes& writes, bool sync)> decide;
-  // A commit is there, whatever its caller is told.
+  // The commit was applied, whatever its caller gets as status.
   std::function<void(const Writes& writes)> there;
   // While set, Reopen fails.
   bool down = false;

@@ -85,7 +85,7 @@ void World::Start() {
   if (!status.ok()) oracle_.Violate("I1", "does not start again: " + status.ToString());
 }
 
-// Everything in memory is gone, and what was under way to or from this process with it.
+// Everything in memory is lost, and so are messages to and from this process.
 void World::Crash() {
   ++happened_.crashes;
   pipeline_.reset();
@@ -134,7 +134,7 @@ SimStore::Fate World::Decide(bool sync) {
 void World::StepCommitter() {
   const int64_t tick_ns = kStartNs + steady_ns_ + wall_shift_ns_;
   const CommitterStep step = pipeline_->StepCommitter();
-  // The process died in its commit; nothing of what it did after it happened.
+  // The process died in its commit; nothing after it happened.
   if (std::exchange(crash_now_, false)) return Crash();
   switch (step.act) {
     case CommitterAct::kTick:

@@ -262,7 +262,7 @@ void World::Order() {
   }
 }
 
-// One value is not what was written: the daemon must refuse to start rather than go on with it.
+// One stored value is damaged: the daemon must refuse to start.
 void World::TryDamaged() {
   uint64_t values = 0;
   const auto counts = [](std::string_view bytes) {

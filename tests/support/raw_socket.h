@@ -6,7 +6,7 @@
 
 namespace faultline::testing {
 
-// A TCP connection to loopback that says what it is told to.
+// A TCP connection to loopback that sends the given bytes.
 class RawSocket {
  public:
   // "127.0.0.1:port"

@@ -6,9 +6,7 @@ namespace faultline::tidy {
 const std::vector<Exception>& KnownExceptions() {
   static const std::vector<Exception> exceptions = {
       {"ClassesFit", "IngestionStream data members", "not taken apart yet"},
-      {"EnglishIsPlain", "daemon/core", "not rewritten yet"},
       {"EnglishIsPlain", "daemon/edge", "not rewritten yet"},
-      {"EnglishIsPlain", "proto", "not rewritten yet"},
       {"EnglishIsPlain", "tests", "not rewritten yet"},
   };
   return exceptions;

@@ -226,6 +226,11 @@ TEST(BannedCodeIsAbsent, FindsEach) {
             0u);
   EXPECT_EQ(check("base/a.h", "class ModelManager {\n"), 1u);
   EXPECT_EQ(check("base/a.h", "class Model {\n"), 0u);
+  EXPECT_EQ(check("daemon/core/a.h", "struct AlertEdge {\n"), 1u);
+  EXPECT_EQ(check("daemon/core/a.h", "struct PaneDeposit {\n"), 1u);
+  EXPECT_EQ(check("daemon/edge/a.h", "class IngestionDesk;\n"), 1u);
+  EXPECT_EQ(check("daemon/runtime/a.h", "SequenceMark mark;\n"), 1u);
+  EXPECT_EQ(check("storage/a.h", "Table::kProducerMark,\n"), 1u);
 }
 
 TEST(EnglishIsPlain, InCommentsLiteralsAndDocuments) {
@@ -238,6 +243,8 @@ TEST(EnglishIsPlain, InCommentsLiteralsAndDocuments) {
   EXPECT_EQ(check("README.md", "The id is none.\n"), Strings{"README.md"});
   EXPECT_EQ(check("docs/a.md", "the id stands twice\n"), Strings{"docs"});
   EXPECT_EQ(check("deploy/a.json", "\"Whoever asks\"\n"), Strings{"deploy"});
+  EXPECT_EQ(check("docs/a.md", "What one pane deposits.\n"), Strings{"docs"});
+  EXPECT_EQ(check("docs/a.md", "The values at the bin edges.\n"), Strings{"docs"});
   EXPECT_TRUE(check("base/a.h", "int nobody = 0;  // A name is code.\n").empty());
   EXPECT_TRUE(check("docs/a.md", "The log, if there is none, is empty.\n").empty());
   EXPECT_TRUE(check("docs/a.md", "A nonempty body is not one.\n").empty());

@@ -57,6 +57,10 @@ const std::vector<Banned>& BannedCode() {
        std::regex(R"(\b(class|struct) \w*(Manager|Handler|Helper|Util)\w*)"),
        "name it after what it is",
        {}},
+      {{"AlertEdge", "Deposit", "Desk", "ProducerMark", "SequenceMark", "WaitingLine"},
+       std::regex(R"(AlertEdge|Deposit|Desk\b|(Producer|Sequence)Mark|WaitingLine)"),
+       "the glossary's word: alert transition, budget increment, committed sequence, retry queue",
+       {}},
   };
   return banned;
 }
@@ -78,6 +82,10 @@ const std::vector<Phrase>& BannedEnglish() {
       {{"said plainly"}, "the thing itself"},
       {{"was taken over", "were taken over", "not taken over"}, "\"applied\", \"rejected\""},
       {{"waiting line", "waitingline"}, "\"retry queue\""},
+      {{"deposit", "deposits", "deposited"}, "\"budget increment\""},
+      {{"producer mark", "producer's mark"}, "\"committed sequence\""},
+      {{"alert edge", "alert edges"}, "\"alert transition\""},
+      {{"bin edge", "bin edges"}, "\"bin boundary\""},
   };
   return phrases;
 }

@@ -13,8 +13,8 @@ namespace faultline {
 namespace {
 
 constexpr uint8_t kVersion = 1;
-// A peak is reported again when it has risen by this factor: a score that climbs for hours then
-// renews its incident a few dozen times, not at every pane.
+// Factor by which a peak must rise to be reported again: a score that climbs for hours then renews
+// its incident a few dozen times, not at every pane.
 constexpr double kRise = 1.1;
 
 Verdict Bounded(const Verdict& verdict) {
@@ -28,7 +28,7 @@ bool Higher(double score, double than) {
 }
 
 bool IsUnder(const Verdict& verdict, double margin) {
-  // A quiet verdict without a score or a threshold (somebody took it away) counts as under.
+  // A quiet verdict without a score or a threshold (a reload removed it) counts as under.
   return verdict.state == VerdictState::kQuiet &&
          !(verdict.score > verdict.threshold * (1 - margin));
 }
@@ -203,7 +203,7 @@ absl::Status AlertBook::Decode(std::string_view bytes) {
   const uint64_t count = in.Varint();
   bool sound = in.ok() && version == kVersion && count <= kAlertsPerModelMax;
   for (uint64_t i = 0; sound && i < count; ++i) sound = DecodeEntry(&in, &book.entries_);
-  // Written again they must be the same bytes: that also finds what is out of order or range.
+  // Encoding must give the same bytes; this also detects a wrong order or range.
   std::string again;
   if (sound) book.Encode(&again);
   if (!sound || again != bytes) return absl::DataLossError("alerts are damaged");
@@ -214,7 +214,7 @@ absl::Status AlertBook::Decode(std::string_view bytes) {
 
 double EvidenceRatio(const Verdict& verdict) {
   if (!(verdict.budget_share > 0)) return kUnset;
-  // Score and threshold are log10(1 + mass / increment), of the evidence and of what is an alarm.
+  // Score and threshold are log10(1 + mass / increment) of the evidence and of the alarm level.
   constexpr double kLn10 = 2.302585092994046;
   constexpr double kScoreMax = 300;
   return std::expm1(std::min(verdict.score, kScoreMax) * kLn10) /
@@ -247,7 +247,7 @@ v1::Verdict VerdictMessage(std::string_view detector, const Verdict& verdict, bo
     *change->mutable_earliest() = TimeUtil::NanosecondsToTimestamp(verdict.change_from_ns);
     *change->mutable_latest() = TimeUtil::NanosecondsToTimestamp(verdict.change_to_ns);
     change->set_basis(
-        "posterior of the time of change, two standard deviations and the length of a batch");
+        "two standard deviations of the posterior time of change, plus the length of a batch");
   }
   message.set_rows(verdict.rows);
   message.set_reference_rows(verdict.reference_rows);

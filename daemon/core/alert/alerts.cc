@@ -19,7 +19,7 @@ void Alerts::Judge(const std::string& signal, const ModelSettings& settings, boo
                           .resolve_margin = settings.resolve_margin,
                           .severity = detector.severity,
                           .unbudgeted = true};
-    // Evidence is patient by itself, and an alarm on the budget stands until its effect is gone.
+    // Evidence already accumulates over panes, and a budgeted alarm lasts as long as its effect.
     if (detector.entry->budgeted) {
       policy.fire_panes = policy.resolve_panes = 1;
       policy.resolve_margin = 0;

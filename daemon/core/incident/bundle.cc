@@ -74,7 +74,7 @@ void BundleBook::CloseUnless(const std::function<bool(uint64_t incident)>& stays
   revision_ += std::erase_if(open_, [&](const auto& open) { return !stays(open.first); });
 }
 
-// Evidence that is still added to stays.
+// Open bundles stay.
 void BundleBook::MakeRoom(Effects* effects) {
   while (kept_.size() > kBundlesMax || bytes_ > kBundlesBytesMax) {
     const auto oldest = std::find_if(kept_.begin(), kept_.end(), [this](const Kept& kept) {
@@ -101,7 +101,7 @@ bool BundleBook::Add(uint64_t incident, uint32_t signal, const EvidencePin& pin,
   Encoder out(&payload);
   EncodePin(pin, &out);
   if (kept.pins >= kBundlePinsMax || kept.bytes + payload.size() > kBundleBytesMax) {
-    // A pin that no longer holds would give other verdicts.
+    // An outdated pin would give other verdicts.
     if (place == all.end()) {
       ++kept.signals_left_out;
     } else {
@@ -244,7 +244,7 @@ absl::Status BundleBook::Decode(std::string_view payload) {
       return absl::DataLossError("an open bundle is damaged");
     }
   }
-  // Written again they must be the same bytes: that also finds what is out of range.
+  // Encoding must give the same bytes; this also detects values out of range.
   std::string again;
   book.Encode(&again);
   if (!in.Done() || again != payload) {

@@ -1,4 +1,4 @@
-// How pins and panes of an incident are written and read back. See docs/formats/evidence.md.
+// Stored forms of pins and panes. See docs/formats/evidence.md.
 #include <absl/strings/str_cat.h>
 
 #include <algorithm>
@@ -72,7 +72,7 @@ absl::StatusOr<EvidencePin> DecodePin(std::string_view payload) {
     follow.fingerprint = in.Fixed64();
     const std::string_view state = in.String();
     if (!DecodeVerdict(&in, &follow.newest)) return Broken("a detector's state");
-    if (entry == nullptr) continue;  // The kind is gone.
+    if (entry == nullptr) continue;  // The kind no longer exists.
     follow.detector = entry->name;
     follow.state.resize(state.size());
     std::copy_n(reinterpret_cast<const std::byte*>(state.data()), state.size(),

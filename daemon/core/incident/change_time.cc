@@ -15,10 +15,10 @@ namespace {
 constexpr double kHalf = 0.5;
 constexpr std::array<double, 4> kWeights = {8, 64, 512, 4096};
 constexpr double kCovered = 0.95;
-// What the first two places may have of the posterior without that it may have begun before them.
+// Posterior mass of the first two boundaries above which the change may precede them.
 constexpr double kOlder = 0.002;
 
-// Log probability of the rows' cells, whatever their shares.
+// Log marginal probability of the rows' cells.
 double LogOfUnknown(std::span<const double> cells, double rows) {
   const double smooth = kHalf * static_cast<double>(cells.size());
   double sum = LogGamma(smooth) - LogGamma(rows + smooth);
@@ -27,7 +27,7 @@ double LogOfUnknown(std::span<const double> cells, double rows) {
   return sum;
 }
 
-// The same for shares around those of other rows.
+// The same with a prior around the shares of other rows.
 double LogOfNear(std::span<const double> cells, double rows, std::span<const double> around,
                  double around_rows) {
   const double smooth = around_rows + kHalf * static_cast<double>(cells.size());
@@ -46,11 +46,11 @@ double LogOfNear(std::span<const double> cells, double rows, std::span<const dou
   return largest + Log(sum / static_cast<double>(logs.size()));
 }
 
-// The likeliest places that make up kCovered: the first and the last of them.
+// First and last boundary of the kCovered credible set.
 struct Places {
   size_t first = 0;
   size_t last = 0;
-  bool older = false;  // what comes before the panes cannot be left out
+  bool older = false;  // the change may precede the oldest pane
 };
 Places Covering(std::span<const double> logs, size_t best, double dispersion) {
   std::vector<double> shares(logs.size());
@@ -89,7 +89,7 @@ std::optional<ChangeInterval> EstimateChange(const Summary& reference,
     before_rows += static_cast<double>(pane.summary.rows());
   }
   const double unchanged = LogOfUnknown(before, before_rows);
-  // Of a change with pane k.
+  // For a change at pane k.
   std::vector<double> logs(panes.size());
   std::vector<double> after(cells);
   double after_rows = 0;

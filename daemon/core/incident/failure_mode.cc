@@ -6,7 +6,7 @@
 namespace faultline {
 namespace {
 
-// Causes before what follows from them.
+// Causes before consequences.
 constexpr v1::FailureMode kPrecedence[] = {
     v1::FAILURE_MODE_DATA_QUALITY,     v1::FAILURE_MODE_INPUT_DRIFT, v1::FAILURE_MODE_UNUSUAL_INPUT,
     v1::FAILURE_MODE_PREDICTION_DRIFT, v1::FAILURE_MODE_OPERATIONAL, v1::FAILURE_MODE_UNSPECIFIED};
@@ -21,7 +21,7 @@ v1::FailureMode FailureModeOf(FailureMode on_input, v1::ColumnRole role) {
       return static_cast<v1::FailureMode>(on_input);
     case v1::COLUMN_ROLE_PREDICTION:
     case v1::COLUMN_ROLE_PREDICTION_SCORE:
-      // Outputs have values of their own, but neither drift as inputs do nor come from callers.
+      // Outputs can have bad values, but input drift and traffic mix do not apply to them.
       if (on_input == FailureMode::kInputDrift || on_input == FailureMode::kUnusualInput) {
         return v1::FAILURE_MODE_PREDICTION_DRIFT;
       }

@@ -20,9 +20,9 @@ namespace {
 using google::protobuf::util::TimeUtil;
 
 constexpr size_t kNoteBytesMax = 1'024;
-// The first entries of a timeline always stay: how it began.
+// The first entries of a timeline always stay: they show how it began.
 constexpr int kTimelineHead = 16;
-// Changes that are named when several come together.
+// Number of changes to name when several are taken together.
 constexpr size_t kWordsMax = 3;
 
 v1::Alert* FindAlert(v1::Incident* incident, const AlertKey& key) {
@@ -32,8 +32,8 @@ v1::Alert* FindAlert(v1::Incident* incident, const AlertKey& key) {
   return nullptr;
 }
 
-// Where an alert that is new to the incident goes: the same alert if it fired before, a free place,
-// or that of the last one if it comes before it. nullptr: it is not listed.
+// Place of an alert in the incident's list: that of the same alert if it fired before, a new one,
+// or that of the last alert if it ranks before it. nullptr: it is not listed.
 v1::Alert* PlaceFor(const v1::Alert& alert, v1::Incident* incident) {
   v1::Alert* place = FindAlert(incident, {alert.signal(), alert.detector()});
   if (place != nullptr) return place;
@@ -76,7 +76,7 @@ void KeepEvidence(const v1::Alert& alert, const v1::SignalEvidence& evidence,
   }
 }
 
-// What an incident says of itself follows from its alerts.
+// Derives the incident's severity, order and summary from its alerts.
 void Refresh(v1::Incident* incident) {
   auto& alerts = *incident->mutable_alerts();
   std::sort(alerts.pointer_begin(), alerts.pointer_end(),
@@ -94,8 +94,8 @@ bool WrittenByPerson(const v1::IncidentEvent& event) {
   return event.who().kind() == v1::ACTOR_KIND_PERSON;
 }
 
-// Takes one entry out of the timeline's middle; the first time it turns into the entry that says
-// how many are left out.
+// Removes one entry from the middle of the timeline; the first time, replaces it by the entry that
+// counts the entries left out.
 void LeaveOneOut(uint32_t* left_out, v1::Incident* incident) {
   auto& timeline = *incident->mutable_timeline();
   const int first = kTimelineHead + (*left_out > 0 ? 1 : 0);
@@ -256,15 +256,15 @@ void IncidentBook::Close(uint64_t id, std::string_view why, const Principal* by,
   Changed(id, "resolved");
   open_.erase(held.incident.subject());
   test_until_ns_ = 0;
-  // In order of ids: one that was opened again may be older than others that are resolved.
+  // In order of ids: a reopened incident may be older than other resolved ones.
   resolved_.insert(std::upper_bound(resolved_.begin(), resolved_.end(), id), id);
   Retain(kIncidentsRememberedMax);
 }
 
 v1::Incident* IncidentBook::Explain(uint64_t id) {
   FAULTLINE_CHECK(IsOpen(id), "only an open incident is explained");
-  // A change that is not told is not stored either.
-  if (!HasChange(id)) Changed(id, "seen with more rows");
+  // Without a pending change, the new content would not be stored.
+  if (!HasChange(id)) Changed(id, "updated with more rows");
   v1::Incident* incident = &held_.at(id).incident;
   Refresh(incident);
   return incident;
@@ -310,7 +310,7 @@ void IncidentBook::Tick(int64_t now_ns) {
   transition.key = {"test", "alert_test"};
   const uint64_t id = open_id("");
   const v1::Alert* alert = FindAlert(&held_.at(id).incident, transition.key);
-  if (alert == nullptr) return Close(id, "resolved: the test is over", nullptr, now_ns);
+  if (alert == nullptr) return Close(id, "resolved: the test ended", nullptr, now_ns);
   transition.alert.state = v1::ALERT_STATE_RESOLVED;
   transition.alert.severity = alert->severity();
   transition.alert.start_ns = TimeUtil::TimestampToNanoseconds(alert->start_time());
@@ -327,7 +327,7 @@ void IncidentBook::Retain(uint32_t resolved_max) {
   while (resolved_.size() > keep) {
     const uint64_t id = resolved_.front();
     resolved_.pop_front();
-    Changed(id, "removed: more resolved incidents than are kept");
+    Changed(id, "removed: more resolved incidents than retention.incidents_max");
     pending_[id].removed = pending_[id].expired = true;
     held_.erase(id);
   }

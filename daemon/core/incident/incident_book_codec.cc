@@ -7,7 +7,7 @@
 #include "daemon/core/incident/incident_book.h"
 #include "storage/tables/incident_id.h"
 
-// How an IncidentBook is written and read back.
+// Stored form of an IncidentBook.
 
 namespace faultline {
 namespace {
@@ -54,7 +54,8 @@ absl::Status IncidentBook::Decode(std::string_view bytes) {
   }
   IncidentBook book(model_, version_);
   const uint64_t open = in.Varint();
-  if (!in.ok() || open > kIncidentsOpenMax) return absl::DataLossError("incident book: open");
+  if (!in.ok() || open > kIncidentsOpenMax)
+    return absl::DataLossError("incident book is damaged: open incidents");
   for (uint64_t i = 0; i < open; ++i) {
     std::string subject(in.String());
     book.open_[std::move(subject)] = in.Varint();
@@ -63,7 +64,8 @@ absl::Status IncidentBook::Decode(std::string_view bytes) {
   book.total_ = in.Varint();
   book.test_until_ns_ = in.Signed();
   const uint64_t held = in.Varint();
-  if (!in.ok() || held > kResolvedHeldMax + open) return absl::DataLossError("incident book: held");
+  if (!in.ok() || held > kResolvedHeldMax + open)
+    return absl::DataLossError("incident book is damaged: held incidents");
   for (uint64_t i = 0; i < held; ++i) {
     const uint64_t id = in.Varint();
     Held& entry = book.held_[id];
@@ -72,13 +74,13 @@ absl::Status IncidentBook::Decode(std::string_view bytes) {
   }
   const uint64_t resolved = in.Varint();
   if (!in.ok() || resolved > kIncidentsRememberedMax) {
-    return absl::DataLossError("incident book: resolved");
+    return absl::DataLossError("incident book is damaged: resolved incidents");
   }
   uint64_t previous = 0;
   for (uint64_t i = 0; i < resolved; ++i) book.resolved_.push_back(previous += in.Varint());
   const uint64_t belongs = in.Varint();
   if (!in.ok() || belongs > kAlertsPerModelMax + 1) {
-    return absl::DataLossError("incident book: alerts");
+    return absl::DataLossError("incident book is damaged: alerts");
   }
   for (uint64_t i = 0; i < belongs; ++i) {
     AlertKey key;
@@ -88,7 +90,7 @@ absl::Status IncidentBook::Decode(std::string_view bytes) {
     if (const auto owner = book.held_.find(id); owner != book.held_.end()) ++owner->second.live;
     book.belongs_[std::move(key)] = id;
   }
-  // Written again they must be the same bytes: that also finds what is out of order.
+  // Encoding must give the same bytes; this also detects a wrong order.
   std::string again;
   book.Encode(&again);
   if (!in.Done() || version != kVersion || again != bytes ||

@@ -16,7 +16,7 @@ namespace {
 
 using google::protobuf::util::TimeUtil;
 
-// Strongest signals that are asked when it began.
+// Number of strongest signals to date an incident by.
 constexpr size_t kDatedMax = 8;
 // How the time of a change was estimated.
 constexpr char kFromWindow[] = "95 % credible interval, estimated from the current window";
@@ -56,7 +56,7 @@ std::optional<ChangeInterval> WindowChangeOf(const SignalView& signal) {
   return EstimateChange(state.reference->summary(), TimedPanesOf(signal), dispersion);
 }
 
-// The signal's strongest alert that says when, or null.
+// The signal's strongest alert with a change time, or null.
 const v1::Alert* StrongestDated(const v1::Incident& incident, const std::string& signal) {
   const v1::Alert* strongest = nullptr;
   for (const v1::Alert& alert : incident.alerts()) {
@@ -66,8 +66,7 @@ const v1::Alert* StrongestDated(const v1::Incident& incident, const std::string&
   return strongest;
 }
 
-// Changes that the window does not reach are dated by the evidence of the signal's strongest alert,
-// less sharply.
+// Dates changes before the window by the evidence of the signal's strongest alert, less precisely.
 std::optional<ChangeInterval> ChangeOf(const SignalView& signal, const v1::Incident& incident) {
   std::optional<ChangeInterval> change = WindowChangeOf(signal);
   if (change.has_value() && !change->may_be_older) return change;

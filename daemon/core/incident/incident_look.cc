@@ -28,10 +28,10 @@ constexpr size_t kDetailBytesMax = 200;
 // Rows since the change, by the signal's name.
 using SinceChange = std::map<std::string, Summary>;
 
-// What one look at an incident goes by.
+// Input of one look at an incident.
 struct Look {
   const ModelView& model;
-  const JudgedPane* pane;  // null: none was closed
+  const JudgedPane* pane;  // null: no pane was closed
   const v1::Incident& incident;
   SinceChange since;
 };
@@ -43,12 +43,12 @@ const v1::SignalEvidence* EvidenceOf(const v1::Incident& incident, const std::st
   return nullptr;
 }
 
-// What the alert says of the cause that its detector identifies by itself.
+// Copies the detail of a detector that identifies a cause directly.
 void AddCause(const CatalogEntry& entry, const v1::Alert& alert, const SignalFacts& facts,
               SignalFinding* finding) {
   std::string text = CleanText(alert.peak().detail(), kDetailBytesMax);
   if (entry.cause == nullptr || text.empty()) return;
-  // The rate of rows is the model's, not a signal's.
+  // The row rate concerns the model, not a signal.
   if (facts.derivation != Derivation::kRows) text = absl::StrCat(finding->name, ": ", text);
   finding->causes.push_back({static_cast<v1::Cause>(entry.cause->cause), std::move(text)});
 }
@@ -70,7 +70,7 @@ SignalFinding FindingOf(const Look& look, const SignalView& signal, const v1::Al
   return finding;
 }
 
-// Adds what an alert of the signal says.
+// Adds an alert of the signal to its finding.
 void TakeAlert(const v1::Alert& alert, const SignalFacts& facts, SignalFinding* finding) {
   const CatalogEntry* entry = FindKind(std::string_view(alert.detector()));
   const Concern concern = entry == nullptr ? Concern::kShift : entry->concern;
@@ -163,7 +163,7 @@ std::vector<SignalView> FiringSignals(const ModelView& model, const v1::Incident
   std::vector<SignalView> signals;
   for (const v1::Alert* alert : alerts) {
     const CatalogEntry* entry = FindKind(std::string_view(alert->detector()));
-    // Those on the rolling reference are not about the window.
+    // Alerts on the rolling reference do not concern the window.
     if (entry != nullptr && entry->on_rolling) continue;
     const std::optional<SignalView> signal = FindSignal(model, alert->signal());
     if (!signal.has_value() || !signal->compared() || signals.size() == kSignalsMax) continue;
@@ -175,7 +175,7 @@ std::vector<SignalView> FiringSignals(const ModelView& model, const v1::Incident
   return signals;
 }
 
-// Replaces the evidence of the signal, if the incident lists any of it.
+// Replaces the signal's evidence if the incident lists it.
 void RenewEvidence(const SignalView& signal, const Summary& since, v1::Incident* incident) {
   for (v1::SignalEvidence& kept : *incident->mutable_evidence()) {
     if (kept.signal() != signal.facts().name) continue;
@@ -183,10 +183,10 @@ void RenewEvidence(const SignalView& signal, const Summary& since, v1::Incident*
   }
 }
 
-// The failure mode chooses the signal that the summary begins with, so it is set first.
+// Sets the failure mode first, because it determines the signal that the summary begins with.
 void Explain(const TriageFacts& facts, v1::Incident* incident) {
   v1::Triage triage = RankCauses(facts);
-  // Alerts alone do not see that a number is in another unit, or that others call.
+  // Alerts alone do not distinguish a changed unit or traffic mix.
   if (triage.certainty() >= v1::CERTAINTY_MEDIUM && !triage.hypotheses().empty()) {
     incident->set_failure_mode(triage.hypotheses(0).failure_mode());
   }
@@ -195,7 +195,7 @@ void Explain(const TriageFacts& facts, v1::Incident* incident) {
   *incident->mutable_triage() = std::move(triage);
 }
 
-// Renews what an incident says of itself.
+// Updates failure mode, evidence, triage and summary of an incident.
 void Renew(const ModelView& model, const JudgedPane* pane, const std::vector<SignalView>& signals,
            v1::Incident* incident) {
   if (SeesBeforeChange(model, *incident)) {
@@ -221,7 +221,7 @@ void LookAtOpenIncidents(const ModelView& model, const JudgedPane* pane,
       });
   for (const auto& [subject, id] : book->open_ids()) {
     const v1::Incident& incident = *book->Find(id);
-    // What an alert of another incident did is not this one's.
+    // Skip transitions of alerts of other incidents.
     const bool rose = worse && book->HasChange(id);
     const bool own = pane != nullptr && pane->stream.subject == subject;
     const size_t panes = own ? PanesSinceStart(pane->stream, incident) : 0;

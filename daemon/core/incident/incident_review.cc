@@ -1,4 +1,4 @@
-// What people decide about incidents.
+// Decisions of people about incidents.
 #include <absl/strings/str_cat.h>
 #include <google/protobuf/util/time_util.h>
 
@@ -21,13 +21,13 @@ std::string WithComment(std::string what, std::string_view comment) {
 
 absl::Status ResolvedAlready(uint64_t id) {
   return absl::FailedPreconditionError(
-      absl::StrCat("incident ", FormatIncidentId(id), " is resolved already"));
+      absl::StrCat("incident ", FormatIncidentId(id), " is already resolved"));
 }
 
 absl::Status NoLongerHeld(uint64_t id, const char* what) {
-  return absl::FailedPreconditionError(absl::StrCat("incident ", FormatIncidentId(id),
-                                                    " is resolved, and ", kResolvedHeldMax,
-                                                    " newer ones are too: ", what));
+  return absl::FailedPreconditionError(
+      absl::StrCat("incident ", FormatIncidentId(id), " can no longer be ", what,
+                   ": only the newest ", kResolvedHeldMax, " resolved incidents of a model can"));
 }
 
 }  // namespace
@@ -43,7 +43,7 @@ absl::Status IncidentBook::CheckCommand(uint64_t id, const Principal& by,
         absl::StrCat("comment: ", comment.size(), " bytes: expected at most ", kCommentBytesMax));
   }
   if (!held_.contains(id) && !std::binary_search(resolved_.begin(), resolved_.end(), id)) {
-    return absl::NotFoundError(absl::StrCat("no incident ", FormatIncidentId(id)));
+    return absl::NotFoundError(absl::StrCat("there is no incident ", FormatIncidentId(id)));
   }
   return absl::OkStatus();
 }
@@ -85,7 +85,7 @@ absl::Status IncidentBook::Comment(uint64_t id, const Principal& by, std::string
     return absl::InvalidArgumentError("comment: empty: expected 1 to 4096 bytes");
   }
   const auto held = held_.find(id);
-  if (held == held_.end()) return NoLongerHeld(id, "it takes no more comments");
+  if (held == held_.end()) return NoLongerHeld(id, "commented");
   AddEvent(&held->second, CleanText(comment, kCommentBytesMax), v1::INCIDENT_EVENT_KIND_REVIEW, &by,
            now_ns);
   Changed(id, absl::StrCat("comment by ", NameOf(by)));
@@ -100,22 +100,23 @@ absl::Status IncidentBook::Reopen(uint64_t id, const Principal& by, std::string_
         absl::StrCat("incident ", FormatIncidentId(id), " is not resolved"));
   }
   const auto held = held_.find(id);
-  if (held == held_.end()) return NoLongerHeld(id, "it cannot be opened again");
+  if (held == held_.end()) return NoLongerHeld(id, "reopened");
   const std::string& subject = held->second.incident.subject();
   if (const uint64_t open = JoinedBy(subject); open != 0) {
     return absl::FailedPreconditionError(
-        absl::StrCat("incident ", FormatIncidentId(open), " of the same model is open"));
+        absl::StrCat("incident ", FormatIncidentId(open),
+                     " of the same model and subject is open; resolve it first"));
   }
   if (held->second.incident.test()) {
-    return absl::FailedPreconditionError("a test incident is over when it is over");
+    return absl::FailedPreconditionError("a test incident cannot be reopened");
   }
   resolved_.erase(std::lower_bound(resolved_.begin(), resolved_.end(), id));
   open_.emplace(subject, id);
   held->second.incident.set_state(v1::INCIDENT_STATE_OPEN);
   held->second.incident.clear_resolve_time();
-  AddEvent(&held->second, WithComment("opened again", comment), v1::INCIDENT_EVENT_KIND_REVIEW, &by,
+  AddEvent(&held->second, WithComment("reopened", comment), v1::INCIDENT_EVENT_KIND_REVIEW, &by,
            now_ns);
-  Changed(id, absl::StrCat("opened again by ", NameOf(by)));
+  Changed(id, absl::StrCat("reopened by ", NameOf(by)));
   return absl::OkStatus();
 }
 

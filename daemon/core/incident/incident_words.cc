@@ -16,9 +16,9 @@
 namespace faultline {
 namespace {
 
-// Means that differ by less than this share of the larger one are no finding: the shape is.
+// Means that differ by less than this share of the larger one are not a finding; the shape is.
 constexpr double kMeanDifferenceMin = 0.02;
-// Signals named after the first one.
+// Number of signals to name after the first one.
 constexpr size_t kNamedMax = 3;
 
 struct SpecialCell {
@@ -49,7 +49,7 @@ std::string Shares(const v1::DistributionCell& cell) {
                       ShareWords(cell.reference_share()), ")");
 }
 
-// The special cell that grew most, or null if none did.
+// The special cell whose share grew most, or null if no share grew.
 const v1::DistributionCell* GrownSpecialCell(const v1::SignalEvidence& evidence) {
   const v1::DistributionCell* found = nullptr;
   double most = 0;
@@ -63,7 +63,7 @@ const v1::DistributionCell* GrownSpecialCell(const v1::SignalEvidence& evidence)
   return found;
 }
 
-// The cell whose share changed most, or null if none did.
+// The cell whose share changed most, or null if no share changed.
 const v1::DistributionCell* ChangedCell(const v1::SignalEvidence& evidence) {
   const v1::DistributionCell* found = nullptr;
   double most = 0;
@@ -77,7 +77,7 @@ const v1::DistributionCell* ChangedCell(const v1::SignalEvidence& evidence) {
   return found;
 }
 
-// The value of a constant reference: it has the one bin that is no range.
+// The value of a constant reference, whose only bin is not a range; otherwise empty.
 std::string ConstantOf(const v1::SignalEvidence& evidence) {
   if (evidence.cells_size() < 2 || evidence.cells(1).label() != "(under)") return {};
   const std::string& label = evidence.cells(0).label();
@@ -117,7 +117,7 @@ std::string MeanFinding(const v1::SignalEvidence& evidence) {
                       ")");
 }
 
-// " 0.41 (threshold 0.25)", or nothing.
+// " 0.41 (threshold 0.25)", or empty.
 std::string ScoreWords(const v1::Verdict& verdict) {
   if (!verdict.has_score()) return {};
   std::string words = " " + NumberWords(verdict.score());
@@ -127,9 +127,9 @@ std::string ScoreWords(const v1::Verdict& verdict) {
   return words;
 }
 
-// The alert to begin with: the strongest one that stands for the incident's failure mode.
+// The alert to name first: the strongest one of the incident's failure mode.
 const v1::Alert& LeadingAlert(const v1::Incident& incident) {
-  // Drift shows in alerts of every kind.
+  // Every kind of alert can show drift.
   if (incident.failure_mode() == v1::FAILURE_MODE_INPUT_DRIFT) return incident.alerts(0);
   for (const v1::Alert& alert : incident.alerts()) {
     const CatalogEntry* entry = FindKind(std::string_view(alert.detector()));
@@ -139,7 +139,7 @@ const v1::Alert& LeadingAlert(const v1::Incident& incident) {
   return incident.alerts(0);
 }
 
-// Signals of the alerts, in their order, the leading one first.
+// Signals of the alerts, the leading one first, then in order of the alerts.
 std::vector<std::string> SignalNames(const v1::Incident& incident, const std::string& leading) {
   std::vector<std::string> names = {leading};
   for (const v1::Alert& alert : incident.alerts()) {
@@ -209,7 +209,7 @@ std::string Finding(const v1::Alert& alert, const v1::SignalEvidence* evidence) 
     if (finding.empty()) finding = ShapeFinding(*evidence);
   }
   if (!finding.empty()) return finding;
-  // Of signals without values of their own.
+  // For signals that only count rows.
   if (evidence == nullptr && !alert.peak().detail().empty()) {
     return absl::StrCat("is in alarm: ", alert.peak().detail());
   }

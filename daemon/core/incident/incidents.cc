@@ -19,7 +19,7 @@ TransitionContext ContextOf(const ModelView& model, const AlertTransition& trans
   FailureMode mode = entry == nullptr ? FailureMode::kInputDrift : entry->failure_mode;
   const std::optional<SignalView> signal = FindSignal(model, transition.key.signal);
   if (!signal.has_value()) return {.failure_mode = static_cast<v1::FailureMode>(mode)};
-  // Scores of rows that moved mean rows unlike the reference's, whichever detector sees it.
+  // Moved row scores mean rows unlike the reference rows, whichever detector alarms.
   const bool anomaly = entry != nullptr && ConcernOf(*entry, signal->facts()) == Concern::kAnomaly;
   if (anomaly) mode = FailureMode::kUnusualInput;
   TransitionContext context = {.subject = signal->stream.subject,
@@ -44,7 +44,7 @@ Incidents::Incidents(uint64_t model_hash, std::string model, std::string version
 void Incidents::TakePane(const ModelView& model, const JudgedPane& pane,
                          const std::vector<AlertTransition>& transitions, int64_t now_ns,
                          Effects* effects) {
-  // Before the transitions: with them the incident may close.
+  // Before the transitions, because they may close the incident.
   RecordEvidence(model, pane, effects);
   Apply(model, &pane, transitions, now_ns, effects);
   PinEvidence(model, pane, transitions, effects);

@@ -1,4 +1,4 @@
-// What is kept of a model's open incidents. See bundle.h.
+// Evidence of a model's open incidents; see bundle.h.
 #include <algorithm>
 #include <cmath>
 #include <utility>
@@ -9,7 +9,7 @@
 namespace faultline {
 namespace {
 
-// The rolling reference as the pane at hand is judged, if a detector looks at it.
+// The rolling reference as of the current pane, if a detector uses it.
 std::optional<std::string> JudgedRolling(const ModelSettings& settings, const SignalView& signal) {
   const std::vector<uint16_t>& detectors = signal.state().detectors;
   const bool looked_at = std::any_of(detectors.begin(), detectors.end(), [&](uint16_t i) {
@@ -86,7 +86,7 @@ EvidencePane Incidents::MakeEvidencePane(const JudgedPane& pane,
 
 void Incidents::RecordEvidence(const ModelView& model, const JudgedPane& pane, Effects* effects) {
   for (const auto& [incident, bundle] : bundles_.open()) {
-    // By value: pins that no longer hold are made anew.
+    // By value, because outdated pins are replaced.
     std::vector<BundleBook::Pinned> all = bundle.pinned;
     std::erase_if(all, [&](const auto& pinned) { return pinned.stream != pane.stream.ordinal; });
     if (all.empty()) continue;
@@ -104,7 +104,7 @@ void Incidents::RecordEvidence(const ModelView& model, const JudgedPane& pane, E
   }
 }
 
-// Signals whose alerts fired join the incident of their subject, the strongest first.
+// Adds signals whose alerts fired to the incident of their subject, the strongest first.
 void Incidents::PinEvidence(const ModelView& model, const JudgedPane& pane,
                             const std::vector<AlertTransition>& transitions, Effects* effects) {
   const uint64_t incident = book_.JoinedBy(pane.stream.subject);
@@ -120,7 +120,7 @@ void Incidents::PinEvidence(const ModelView& model, const JudgedPane& pane,
   }
   if (joining.empty()) return;
   const BundleBook::Opened* bundle = bundles_.Open(incident, effects);
-  if (bundle == nullptr) return;  // It was opened again.
+  if (bundle == nullptr) return;  // It was reopened.
   std::sort(joining.begin(), joining.end());
   bool joined = false;
   for (const auto& [strength, signal] : joining) {

@@ -22,14 +22,14 @@ using google::protobuf::util::TimeUtil;
 
 constexpr size_t kHypothesesMax = 5;
 constexpr int kArgumentsMax = 8;
-// The second and later signals that show the same weigh this much each, of which at most four.
+// Weight of the second and each further signal with the same finding, at most four of them.
 constexpr double kRepeated = 0.25;
 constexpr int kRepeatedMax = 4;
 constexpr double kHighShare = 0.6;
 constexpr double kMediumShare = 0.4;
 constexpr uint64_t kRowsMin = 20;
-// A factor in the middle and one in the spread are one if they differ by less than this: of few
-// rows, whose spread is not known well, more.
+// Maximum relative difference between the factors of centre and spread; larger for few rows, whose
+// spread is uncertain.
 constexpr double kSameFactor = 1.08;
 constexpr double kSameFactorErrors = 2.5;
 constexpr double kSameFactorMax = 1.35;
@@ -43,8 +43,8 @@ double Share(uint64_t part, uint64_t whole) {
   return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole);
 }
 
-// `now` = factor x `was`, seen in the middle and in the spread at once; 0 if not. Where values left
-// the range that moments hold, the ends stand in for them.
+// The factor if `now` = factor x `was`, in both centre and spread; otherwise 0. Uses the ends of
+// the range where values are outside the range of moments.
 double FactorOf(const Summary& was, const Summary& now) {
   if (was.shape().constant() || was.values() < kRowsMin || now.values() < kRowsMin) return 0;
   const double middle = now.mean() / was.mean();
@@ -70,7 +70,7 @@ double FactorOf(const Summary& was, const Summary& now) {
 std::string StuckNumber(const Summary& was, const Summary& now) {
   if (was.shape().constant() || now.values() < kRowsMin) return {};
   if (!(now.least() == now.largest()) || was.least() == was.largest()) return {};
-  // A value that most reference rows have may well fill a pane by itself.
+  // A value that most reference rows have may fill a pane by chance.
   uint64_t most = 0;
   for (uint32_t i = 0; i < was.shape().bins(); ++i) most = std::max(most, was.cells()[i]);
   if (Share(most, was.values()) > kVariedShare) return {};
@@ -89,11 +89,11 @@ std::string StuckCategory(const Summary& was, const Summary& now) {
   return {};
 }
 
-// Letters and digits in lower case: how a category reads when spelling does not matter.
+// Letters and digits in lower case: a category without its spelling.
 std::string Plain(std::string_view text) {
   std::string plain;
   for (const char c : text) {
-    // Letters beyond ASCII count as they are.
+    // Bytes beyond ASCII stay unchanged.
     if (absl::ascii_isalnum(static_cast<unsigned char>(c)) || (c & 0x80) != 0) {
       plain.push_back(absl::ascii_tolower(static_cast<unsigned char>(c)));
     }
@@ -140,7 +140,7 @@ void AddArgument(bool speaks_for, const SignalFinding* signal, double weight, st
   argument->set_weight(weight);
 }
 
-// `finds`: of a signal, in words, or nothing.
+// `finds`: returns the finding on a signal in words, or empty.
 template <typename Finds>
 void AskSignals(const TriageFacts& facts, bool speaks_for, double weight, const Finds& finds,
                 Scored* scored) {
@@ -163,7 +163,7 @@ void ApplyRule(const TriageRule& rule, const TriageFacts& facts, Scored* scored)
   if (!text.empty()) AddArgument(rule.speaks_for, nullptr, rule.weight, std::move(text), scored);
 }
 
-// Causes that detectors bring, each once, in the order of the catalog.
+// Causes that detectors identify, each once, in the order of the catalog.
 std::vector<const DetectorCause*> BroughtCauses() {
   std::vector<const DetectorCause*> causes;
   for (const CatalogEntry& entry : Catalog()) {
@@ -192,14 +192,14 @@ std::vector<Scored> ScoreCauses(const TriageFacts& facts) {
   return scores;
 }
 
-// Of equal scores a deployment comes last: it may explain anything.
+// Among equal scores a deployment comes last, because it may explain anything.
 bool RanksBefore(const Scored& a, const Scored& b) {
   if (a.score != b.score) return a.score > b.score;
   return a.hypothesis.cause() != v1::CAUSE_DEPLOYMENT &&
          b.hypothesis.cause() == v1::CAUSE_DEPLOYMENT;
 }
 
-// What speaks against a cause only counts once something speaks for it.
+// Findings against a cause only count if there is one for it.
 std::vector<Scored> Rank(const TriageFacts& facts) {
   std::vector<Scored> ranked = ScoreCauses(facts);
   std::erase_if(ranked, [](const Scored& each) { return each.hypothesis.arguments_for().empty(); });

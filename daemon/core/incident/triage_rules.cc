@@ -14,7 +14,7 @@ namespace {
 constexpr int64_t kHour = 3'600LL * 1'000'000'000;
 constexpr int64_t kMinute = 60LL * 1'000'000'000;
 
-// What counts as a finding.
+// Limits above which a share is a finding.
 constexpr double kMissingGrowth = 0.02;
 constexpr double kInvalidGrowth = 0.002;
 constexpr double kUnseenShare = 0.02;
@@ -42,12 +42,12 @@ bool HasInvalid(const SignalFinding& signal) {
 bool IsInAnotherUnit(const SignalFinding& signal) {
   return signal.factor != 0 || !SaidOf(v1::CAUSE_UNIT_CHANGE, signal).empty();
 }
-// Something is wrong with how the values get here, whatever their distribution.
+// The pipeline delivers wrong values, whatever their distribution.
 bool IsBroken(const SignalFinding& signal) {
   return !signal.sent || MissesValues(signal) || HasInvalid(signal) || !signal.stuck_at.empty() ||
          IsInAnotherUnit(signal) || !signal.written_is.empty();
 }
-// These by themselves move the shares of the others.
+// These shift the shares of the other cells.
 bool HasNewCategories(const SignalFinding& signal) {
   return !signal.numeric && !IsService(signal) && signal.unseen_is >= kUnseenShare;
 }
@@ -74,21 +74,21 @@ bool IsBrokenInput(const SignalFinding& signal) { return IsInput(signal) && IsBr
 
 std::string ValueStuck(const TriageFacts& facts, const SignalFinding* signal) {
   if (signal->stuck_at.empty()) return {};
-  // What broken inputs make of the answers is no cause.
+  // An output stuck by broken inputs is not a cause.
   if (IsOutput(*signal) && Any(facts, IsBrokenInput)) return {};
   return absl::StrCat(signal->name, " is ", signal->stuck_at,
                       " in every row of the newest pane, and used to vary");
 }
 
 std::string UnitChanged(const TriageFacts&, const SignalFinding* signal) {
-  // Load makes a latency many times as long; it has no unit that others would mistake.
+  // Load multiplies latencies; that is not a change of unit.
   if (!IsInAnotherUnit(*signal) || IsService(*signal)) return {};
   if (signal->factor == 0) return SaidOf(v1::CAUSE_UNIT_CHANGE, *signal);
-  return absl::StrFormat("%s is about %.3g times what it was, middle and spread alike",
+  return absl::StrFormat("%s is about %.3g times its earlier value, in both centre and spread",
                          signal->name, signal->factor);
 }
 
-// A source in another unit moves its own columns by one factor, and leaves the others alone.
+// A source in another unit multiplies its own columns by one factor and leaves the others alone.
 std::string OthersMovedOtherwise(const TriageFacts& facts, const SignalFinding*) {
   constexpr int kOthersMin = 3;
   int scaled = 0;
@@ -104,7 +104,7 @@ std::string OthersMovedOtherwise(const TriageFacts& facts, const SignalFinding*)
 
 std::string ColumnGone(const TriageFacts&, const SignalFinding* signal) {
   if (signal->sent) return {};
-  return absl::StrCat("no row of the newest pane came with the column ", signal->name);
+  return absl::StrCat("no row of the newest pane has the column ", signal->name);
 }
 
 std::string WrittenOtherwise(const TriageFacts&, const SignalFinding* signal) {
@@ -127,7 +127,7 @@ std::string TagMoved(const TriageFacts&, const SignalFinding* signal) {
 std::string CategoriesMoved(const TriageFacts&, const SignalFinding* signal) {
   if (!IsInput(*signal) || signal->numeric || !signal->shift) return {};
   if (IsBroken(*signal) || HasNewCategories(*signal)) return {};
-  return absl::StrCat("known categories came in other shares: ", Says(signal));
+  return absl::StrCat("the shares of known categories changed: ", Says(signal));
 }
 
 std::string ManyInputsMoved(const TriageFacts& facts, const SignalFinding*) {
@@ -140,7 +140,7 @@ std::string NoTagMoved(const TriageFacts& facts, const SignalFinding*) {
     return signal.role == v1::COLUMN_ROLE_TAG && signal.shift;
   });
   if (facts.tags == 0 || moved) return {};
-  return facts.tags == 1 ? "the one tag did not move"
+  return facts.tags == 1 ? "the only tag did not move"
                          : absl::StrCat("none of the ", facts.tags, " tags moved");
 }
 
@@ -162,7 +162,7 @@ std::string InputMoved(const TriageFacts&, const SignalFinding* signal) {
 std::string InputsBroken(const TriageFacts& facts, const SignalFinding*) {
   for (const SignalFinding& signal : facts.signals) {
     if (IsBrokenInput(signal)) {
-      return absl::StrCat(signal.name, " is broken on its way here, which comes first");
+      return absl::StrCat(signal.name, " has a data quality fault, which comes first");
     }
   }
   return {};
@@ -205,7 +205,7 @@ std::string RowsLost(const TriageFacts& facts, const SignalFinding*) {
     if (share < kLossShare) return;
     absl::StrAppend(&words, words.empty() ? "" : ", ", ShareWords(share), " of rows ", what);
   };
-  add(facts.late_share, "came too late to be judged");
+  add(facts.late_share, "arrived too late to be judged");
   add(facts.refused_share, "were refused");
   add(facts.dropped_share, "were dropped by senders");
   return words;
@@ -236,7 +236,7 @@ constexpr bool kAgainst = false;
 constexpr bool kSignal = true;
 constexpr bool kModel = false;
 
-// speaks, weight, about, what it finds
+// for or against, weight, per signal, finding
 // clang-format off
 constexpr TriageRule kMissingValues[] = {
   {kFor,     4, kSignal, ValuesMissing},
@@ -292,13 +292,13 @@ constexpr TriageRule kDeployment[] = {
 
 constexpr CauseRow kCauses[] = {
   {v1::CAUSE_MISSING_VALUES, v1::FAILURE_MODE_DATA_QUALITY, "values are missing",
-   "ask what fills it: the join, the feature store or the caller that stopped sending it",
+   "check what fills it: the join, the feature store, or a caller that stopped sending it",
    kMissingValues},
   {v1::CAUSE_INVALID_VALUES, v1::FAILURE_MODE_DATA_QUALITY, "values are NaN or infinite",
-   "look for a division or a logarithm in the step that computes it",
+   "check the step that computes it for a division or a logarithm",
    kInvalidValues},
   {v1::CAUSE_STUCK_VALUE, v1::FAILURE_MODE_DATA_QUALITY, "a value is stuck",
-   "look at the age of what feeds it: a cache, a default or a sensor that stopped",
+   "check whether its source is stale: a cache, a default, or a sensor that stopped",
    kStuckValue},
   {v1::CAUSE_UNIT_CHANGE, v1::FAILURE_MODE_DATA_QUALITY, "a number is in another unit or scale",
    "compare the unit at the source with the one the model was trained on",
@@ -307,25 +307,25 @@ constexpr CauseRow kCauses[] = {
    "compare the columns and categories that are sent with those of the training data",
    kSchemaChange},
   {v1::CAUSE_TRAFFIC_MIX, v1::FAILURE_MODE_TRAFFIC_MIX, "the mix of traffic changed",
-   "see which callers or segments grew, and whether the model was trained for them",
+   "find out which callers or segments grew, and whether the model was trained for them",
    kTrafficMix},
   {v1::CAUSE_COVARIATE_SHIFT, v1::FAILURE_MODE_INPUT_DRIFT, "the inputs moved",
    "compare reference and window of the signal, and check accuracy on the newest labels",
    kCovariateShift},
-  {v1::CAUSE_UNUSUAL_INPUT, v1::FAILURE_MODE_UNUSUAL_INPUT, "rows are unlike the reference's",
-   "read the extreme examples and who sent them",
+  {v1::CAUSE_UNUSUAL_INPUT, v1::FAILURE_MODE_UNUSUAL_INPUT, "rows are unlike the reference rows",
+   "read the extreme examples and find out who sent them",
    kUnusualInput},
   {v1::CAUSE_PREDICTION_SHIFT, v1::FAILURE_MODE_PREDICTION_DRIFT, "the outputs moved",
    "check the model's version and the code behind it, then accuracy on the newest labels",
    kPredictionShift},
   {v1::CAUSE_OPERATIONAL, v1::FAILURE_MODE_OPERATIONAL, "latency or status changed",
-   "look at the model server: its load, its errors, its last restart",
+   "check the model server: its load, its errors, its last restart",
    kOperational},
-  {v1::CAUSE_MONITOR_BLIND, v1::FAILURE_MODE_MONITOR_BLIND, "the monitor lacks what it needs",
-   "look at the senders: their clocks, their buffers and their errors",
+  {v1::CAUSE_MONITOR_BLIND, v1::FAILURE_MODE_MONITOR_BLIND, "the monitor lacks data",
+   "check the senders: their clocks, their buffers and their errors",
    kMonitorBlind},
   {v1::CAUSE_DEPLOYMENT, v1::FAILURE_MODE_PREDICTION_DRIFT, "a new version was deployed",
-   "compare with the version before it, or roll back",
+   "compare with the previous version, or roll back",
    kDeployment},
 };
 // clang-format on

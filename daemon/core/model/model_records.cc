@@ -1,4 +1,4 @@
-// What is stored and shown of a model. See docs/formats/model.md.
+// Stored form and snapshot of a model. See docs/formats/model.md.
 #include <absl/strings/str_cat.h>
 
 #include <algorithm>

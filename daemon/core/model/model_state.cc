@@ -63,10 +63,10 @@ absl::Status ModelState::CheckRoom(uint64_t added) const {
                                                      " signals; limits.signals_per_model is ",
                                                      settings.limits.signals_per_model));
   }
-  // A model that is not registered yet counts with all it has.
+  // A model that is not registered yet counts with all its signals.
   if (shard.signals + added > shard.PartOf(settings.limits.signals)) {
     return absl::ResourceExhaustedError(absl::StrCat(
-        "no room for ", added, " more signals; limits.signals, or what limits.memory ",
+        "no room for ", added, " more signals: limits.signals, or what limits.memory ",
         "has room for, is ", settings.limits.signals, " over ", settings.shards, " shards"));
   }
   return absl::OkStatus();
@@ -261,9 +261,9 @@ absl::Status ModelState::RollbackReference(const faultline::RollbackReference& c
   absl::Status status =
       stream.ChangeReferences().Rollback({NameOf(effects->by), command.comment}, now_ns, reference);
   if (!status.ok()) return status;
-  book().Note(absl::StrCat("back to reference ", reference->version()), effects->by, now_ns);
+  book().Note(absl::StrCat("rolled back to reference ", reference->version()), effects->by, now_ns);
   TakeIncidents(effects);
-  effects->AddNote(absl::StrCat(share_.Title(), "back to reference ", reference->version()));
+  effects->AddNote(absl::StrCat(share_.Title(), "rolled back to reference ", reference->version()));
   return absl::OkStatus();
 }
 

@@ -9,7 +9,7 @@ namespace {
 
 static_assert(kLearningChunkRows % 64 == 0, "null words must not straddle chunks");
 
-// A node of the map and the pointer to it, about.
+// Approximate size of a node of the map and the pointer to it.
 constexpr uint64_t kEntryBytes = 96;
 
 bool TestBit(const uint64_t* bits, uint32_t row) {

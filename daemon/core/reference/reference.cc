@@ -27,7 +27,7 @@ std::shared_ptr<const SignalReference> SignalReference::OfNumbers(std::span<cons
   }
   std::shared_ptr<SignalReference> made(
       new SignalReference(MakeNumericShape(present, version, sketches)));
-  // By way of another one, because sub-sums belong to panes.
+  // Through a second summary, because sub-sums belong to panes.
   Summary counted(&made->shape_);
   counted.CountNumbers(values, nulls, {0, static_cast<uint32_t>(values.size())});
   made->summary_.Merge(counted);
@@ -38,7 +38,7 @@ std::shared_ptr<const SignalReference> SignalReference::OfNumbers(std::span<cons
 std::shared_ptr<const SignalReference> SignalReference::OfCategories(
     std::span<const uint32_t> codes, std::span<const std::string> dictionary, const uint64_t* nulls,
     const RowTimesOfLaw& times, uint32_t version, SketchChoice sketches) {
-  // Only what occurs is a category of the reference.
+  // Only categories that occur belong to the reference.
   std::vector<uint64_t> counts(dictionary.size());
   for (size_t row = 0; row < codes.size(); ++row) {
     if (!IsNull(nulls, row)) ++counts[codes[row]];
@@ -95,7 +95,7 @@ absl::StatusOr<std::shared_ptr<const SignalReference>> SignalReference::Decode(D
   const std::string_view shape_bytes = in->String();
   const std::string_view summary_bytes = in->String();
   ReferenceLaw law;
-  if (!law.Decode(in)) return absl::DataLossError("reference is cut short");
+  if (!law.Decode(in)) return absl::DataLossError("reference is truncated");
   absl::StatusOr<Shape> shape = Shape::Decode(shape_bytes);
   if (!shape.ok()) return absl::DataLossError(shape.status().message());
   std::shared_ptr<SignalReference> made(new SignalReference(*std::move(shape)));

@@ -44,7 +44,7 @@ RollingReference::Slots RollingReference::Add(const Summary& pane, int64_t begin
   ++section->panes;
   section->begin_ns = std::min(section->begin_ns, begin_ns);
   section->end_ns = std::max(section->end_ns, end_ns);
-  // What depends on the order of merging is merged as after a restart.
+  // Merge as after a restart, because some parts depend on the order.
   if (dropped || shape.sketches.quantiles || pane.unseen_top().total() > 0) {
     MergeAgain();
   } else {
@@ -125,7 +125,7 @@ bool RollingReference::DecodeSlot(uint32_t slot, Decoder* in) {
     return false;
   }
   sections_[slot] = std::move(section);
-  // With no more than kSections turns in it; what breaks this is not what EncodeSlot wrote.
+  // All sections must be of the last kSections turns.
   const uint64_t newest = Newest()->turn;
   for (const Section& other : sections_) {
     if (other.panes > 0 && other.turn + kSections <= newest) return false;

@@ -28,7 +28,7 @@ bool IsText(std::string_view text) {
   return true;
 }
 
-// As Prometheus takes it, and not one of its own.
+// A label name that is valid in Prometheus and not reserved.
 bool IsLabelName(std::string_view name) {
   if (name.empty() || name.size() > kNameBytesMax || name.starts_with("__")) return false;
   for (size_t i = 0; i < name.size(); ++i) {
@@ -108,8 +108,8 @@ void ReadBudgetPart(const v1::DetectorSpec& spec, const std::string& path, Setti
   }
 }
 
-// The options alone: following starts afresh when they change, not when an alarm gets another
-// severity or the detector more signals. There is no map in it, so the bytes are one for one.
+// Covers the options only: follow state starts again when they change, but not with another
+// severity or more signals. The messages contain no maps, so their bytes are canonical.
 uint64_t Fingerprint(v1::DetectorSpec spec) {
   spec.clear_signals();
   spec.clear_severity();
@@ -138,7 +138,7 @@ void AddDetector(const v1::DetectorSpec& spec, const std::string& path, Settings
   made.has_threshold = made.entry->budgeted ? granted : HasThreshold(spec);
   made.fingerprint = Fingerprint(spec);
   for (const DetectorSettings& other : settings->detectors) {
-    // Where the options say what is derived, entries of one kind differ in them.
+    // If the options decide what is derived, entries of one kind must differ in them.
     const auto& transform = made.detector.transform;
     const bool by_options = transform != nullptr && !transform->facts().options.empty();
     const bool same =
@@ -173,7 +173,7 @@ v1::ModelConfig MergedModel(const v1::ModelConfig& defaults, const v1::ModelConf
   v1::ModelConfig merged = defaults;
   if (own.detectors_size() > 0) merged.clear_detectors();
   if (own.columns_size() > 0) merged.clear_columns();
-  // Either says how long panes are: the own one wins over both.
+  // Length and rows exclude each other: the model's own one overrides both defaults.
   if (own.pane().has_rows() || !own.pane().length().empty()) merged.clear_pane();
   merged.MergeFrom(own);
   return merged;

@@ -20,7 +20,7 @@ constexpr int64_t kMillisecond = 1'000'000;
 constexpr int64_t kSecond = 1'000'000'000;
 constexpr int64_t kDay = 86'400 * kSecond;
 constexpr int64_t kAnyDuration = std::numeric_limits<int64_t>::max();
-// What a signal takes with the default suite and full windows; see
+// Memory of a signal with the default suite and full windows; see
 // docs/decisions/memory_of_a_signal.md.
 constexpr uint64_t kSignalBytes = 24ull << 10;
 constexpr uint64_t kAnyBytes = std::numeric_limits<int64_t>::max();
@@ -35,7 +35,7 @@ void ReadCommit(const v1::CommitConfig& commit, SettingsFields* fields, Settings
                 "at least 1", &settings->commit.bytes_per_second);
 }
 
-// The rest is for what is fixed, messages on their way, snapshots and the store.
+// The rest is for fixed costs, messages in transit, snapshots and the store.
 void DivideMemory(LimitSettings* settings) {
   const uint64_t ceiling = settings->memory_bytes;
   const uint64_t signals = ceiling / 2 / kSignalBytes;
@@ -76,7 +76,7 @@ void ReadKept(const v1::Config& config, SettingsFields* fields, Settings* settin
                                           config.metrics().signals_always().end());
 }
 
-// Keeps what was configured, for evidence.
+// Keeps the configuration, for evidence.
 void KeepConfig(const v1::Config& config, const v1::ModelConfig& of_model,
                 ModelSettings* settings) {
   v1::Config kept;
@@ -116,12 +116,12 @@ void ReadModels(const v1::Config& config, SettingsFields* fields, NamedModels* m
     } else if (!names.insert(own.name()).second) {
       fields->Refuse(path + ".name", own.name(), "a name that no earlier entry has");
     }
-    // By itself first, so that what it says wrongly shows even where a default is in the way.
+    // Alone first, so that its errors show even where a default would hide them.
     ModelSettings alone;
     ReadModel(own, path, fields, &alone);
     auto settings = std::make_shared<ModelSettings>();
     const v1::ModelConfig merged = MergedModel(defaults, own);
-    // A budget of its own takes a model out of the deployment's.
+    // A model with its own budget is excluded from the deployment's.
     settings->budget = merged.has_alarm_budget() ? AlarmBudget() : deployment;
     ReadModel(merged, path, fields, settings.get());
     KeepConfig(config, merged, settings.get());

@@ -49,8 +49,8 @@ std::optional<uint64_t> ParseQuantity(std::string_view text, std::span<const Uni
 
 bool MatchesPattern(std::string_view pattern, std::string_view text) {
   size_t at = 0;
-  size_t star = std::string_view::npos;  // the last one seen
-  size_t resume = 0;                     // where the text goes on if it takes one character more
+  size_t star = std::string_view::npos;  // the last "*" seen
+  size_t resume = 0;                     // where the text resumes if "*" takes one more character
   size_t i = 0;
   while (i < text.size()) {
     if (at < pattern.size() && pattern[at] == '*') {

@@ -14,7 +14,7 @@ PaneSettings PanesOfInferences(const ModelSettings& settings) {
           .rolling_panes = settings.rolling_panes};
 }
 
-// The table: one line a stream.
+// The table: one line per stream.
 constexpr StreamKind kStreams[] = {
     {"inferences", PanesOfInferences},
 };

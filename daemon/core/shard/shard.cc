@@ -61,11 +61,12 @@ absl::StatusOr<std::unique_ptr<ModelState>> ShardState::NewModel(const std::stri
                                                                  const std::string& version) {
   const uint64_t hash = ModelHash(name, version);
   if (Find(hash) != nullptr) {
-    return absl::ResourceExhaustedError("the hash of its name meets that of another model");
+    return absl::ResourceExhaustedError(
+        "the hash of its name equals that of another model; choose another name or version");
   }
   const Settings& settings = *share.settings;
   if (models.size() >= share.PartOf(settings.limits.models)) {
-    return absl::ResourceExhaustedError(absl::StrCat("no room for another model; limits.models is ",
+    return absl::ResourceExhaustedError(absl::StrCat("no room for another model: limits.models is ",
                                                      settings.limits.models, " over ",
                                                      settings.shards, " shards"));
   }
@@ -131,7 +132,7 @@ absl::Status Shard::Restore(std::string_view key_bytes, std::string_view value) 
   if (key->table == Table::kIncident) {
     v1::Incident incident;
     if (!incident.ParseFromArray(payload->data(), static_cast<int>(payload->size()))) {
-      return NameKey(absl::DataLossError("no incident"), key_bytes);
+      return NameKey(absl::DataLossError("not an incident"), key_bytes);
     }
     ModelState* model = impl_->Find(incident.model(), incident.version());
     if (model != nullptr) model->RestoreIncident(key->incident_id, incident);
@@ -172,7 +173,7 @@ void Shard::Apply(const std::shared_ptr<const EventBatch>& batch, BatchResult* r
   if (!may_register || reserved) {
     RefuseBatch(*batch, v1::REJECT_REASON_UNKNOWN_MODEL,
                 absl::StrCat("model ", batch->model, " version ", batch->version,
-                             " is not known, and may not register itself"),
+                             " is unknown, and unknown_models is reject; create it first"),
                 result);
     return;
   }

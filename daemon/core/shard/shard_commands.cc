@@ -1,4 +1,4 @@
-// What people and programs ask of a shard.
+// Commands of a shard.
 #include <absl/strings/str_cat.h>
 #include <google/protobuf/util/time_util.h>
 
@@ -20,12 +20,12 @@ absl::Status CheckName(const std::string& name, const std::string& version) {
                                                    kVersionBytesMax));
   }
   if (name == kTestModelName) {
-    return absl::InvalidArgumentError(absl::StrCat(name, " is the name of test incidents"));
+    return absl::InvalidArgumentError(absl::StrCat(name, " is reserved for test incidents"));
   }
   return absl::OkStatus();
 }
 
-// Carries out one command.
+// Performs one command.
 struct Runner {
   ShardState& shard;
   int64_t now_ns;
@@ -102,7 +102,7 @@ struct Runner {
 
   template <typename Decide>
   absl::Status Review(uint64_t incident, Decide decide) {
-    absl::Status status = absl::NotFoundError("there is no such incident");
+    absl::Status status = absl::NotFoundError("the incident does not exist");
     for (auto& [hash, model] : shard.models) {
       const absl::Status said = decide(model->book());
       if (absl::IsNotFound(said)) continue;
@@ -118,8 +118,8 @@ struct Runner {
     absl::Status name = CheckName(wanted.name(), wanted.version());
     if (!name.ok()) return name;
     if (shard.Find(wanted.name(), wanted.version()) != nullptr) {
-      return absl::AlreadyExistsError(absl::StrCat("model ", wanted.name(), " version ",
-                                                   wanted.version(), " is there already"));
+      return absl::AlreadyExistsError(
+          absl::StrCat("model ", wanted.name(), " version ", wanted.version(), " already exists"));
     }
     auto made = shard.NewModel(wanted.name(), wanted.version());
     if (!made.ok()) return made.status();

@@ -21,7 +21,7 @@ void AddBin(std::string label, uint64_t count, v1::Distribution* out) {
   bin->set_count(count);
 }
 
-// Spans of numbers with their counts, ascending: what is below the bins, the bins, what is above.
+// Ascending spans of numbers with their counts: below the bins, the bins, above them.
 struct Span {
   double low, high;
   uint64_t count;

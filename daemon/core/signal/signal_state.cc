@@ -59,7 +59,7 @@ Verdict CompareOne(const DetectorSettings& detector, const RollingReference* rol
   return detector.detector.compare->Compare(reference, signal.window->merged());
 }
 
-// Why no detector can be asked, or nullptr.
+// Why no detector can judge the signal, or nullptr.
 const char* WhyNot(const SignalState& signal) {
   if (signal.window->panes() == 0) return "no pane has closed yet";
   return signal.window->sent_panes() == 0 ? "column not sent" : nullptr;
@@ -78,7 +78,7 @@ std::string MissingOf(const SignalFacts& facts, const ModelSettings& settings,
   }
   if (signal.reference == nullptr) return std::string(waiting);
   if (const char* why = WhyNot(signal)) return why;
-  if (readings.empty()) return "no detector looks at it";
+  if (readings.empty()) return "no detector judges it";
   bool any_threshold = false;
   bool applies = false;
   std::string inapplicable;
@@ -105,7 +105,7 @@ double Ratio(uint64_t part, uint64_t whole) {
 
 void SignalState::SetReference(std::shared_ptr<const SignalReference> to,
                                const ModelSettings& settings) {
-  window.reset();  // Before what it points to.
+  window.reset();  // It points to the reference.
   reference = std::move(to);
   ClearWindow();
   follow.clear();
@@ -121,7 +121,7 @@ bool SignalState::ChooseDetectors(const SignalFacts& facts, const ModelSettings&
   for (size_t i = 0; i < settings.detectors.size(); ++i) {
     const DetectorSettings& detector = settings.detectors[i];
     if (!LooksAt(detector, facts)) continue;
-    // Of several entries of one kind the first that fits counts, as everywhere in settings.
+    // The first matching entry of a kind applies, as everywhere in settings.
     const bool taken = std::any_of(detectors.begin(), detectors.end(), [&](uint16_t other) {
       return settings.detectors[other].entry == detector.entry;
     });

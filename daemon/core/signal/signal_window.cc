@@ -43,7 +43,7 @@ void SignalWindow::Add(int64_t number, bool sent, const Summary& pane) {
   out.Signed(number);
   out.Fixed8(sent ? 1 : 0);
   out.String(bytes);
-  // Not by append, which would take twice the memory.
+  // append would take twice the memory.
   std::string grown;
   grown.reserve(encoded_.size() + entry.size());
   grown.append(encoded_).append(entry);
@@ -74,7 +74,7 @@ void SignalWindow::ForEach(const std::function<void(int64_t number, Summary pane
   }
 }
 
-// Before the pane is merged.
+// Call before merging the pane.
 void SignalWindow::NoteExtremes(const Summary& pane) {
   if (pane.values() == 0) return;
   if (pane.least() <= merged_.least()) {

@@ -37,7 +37,7 @@ absl::Status Decisions::Restore(std::string_view payload) {
   Decoder in(payload);
   deployed_ns_ = in.Signed();
   silenced_until_ns_ = in.Signed();
-  return in.Done() ? absl::OkStatus() : absl::DataLossError("not the decisions about a model");
+  return in.Done() ? absl::OkStatus() : absl::DataLossError("not the decisions of a model");
 }
 
 }  // namespace faultline

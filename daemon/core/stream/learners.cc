@@ -55,7 +55,7 @@ void Learners::Stop(uint32_t signal) {
   if (!Learns(signal)) return;
   *shard_bytes_ -= BytesOf(signal);
   signals_[signal].rows.reset();
-  write_from_[signal / kBlockSignals] = 0;  // Its rows leave all chunks.
+  write_from_[signal / kBlockSignals] = 0;  // All chunks lose its rows.
   Recount();
 }
 

@@ -108,7 +108,7 @@ void OpenPane::EncodeBlock(uint32_t block, uint32_t signals, Encoder* out) const
 
 absl::Status OpenPane::Restore(const PaneHeader& header) {
   if (started_ && header.index != header_.index) {
-    return absl::DataLossError("blocks of different panes stand side by side");
+    return absl::DataLossError("blocks of one pane have different headers");
   }
   started_ = true;
   header_ = header;

@@ -25,7 +25,7 @@ struct PaneHeader {
   bool Decode(Decoder* in);
 };
 
-// Number of keys for a pane of so many signals.
+// Number of keys of a pane with this many signals.
 inline uint32_t BlocksOf(uint32_t signals) { return (signals + kBlockSignals - 1) / kBlockSignals; }
 
 // A pane's entry for one signal, as stored.

@@ -34,10 +34,10 @@ bool PaneClock::Decode(Decoder* in) {
   const uint64_t rows = in->Varint();
   const uint64_t late = in->Varint();
   floor_ = in->Signed();
-  // An hour is the longest pane that settings let through.
+  // The longest pane that settings allow is an hour.
   if (!in->ok() || length > 3'600'000'000'000ULL || rows > UINT32_MAX) return false;
   if (late >= kOpenPanesMax) return false;
-  // Numbers from which times and further numbers can be reckoned.
+  // Bounds that keep the arithmetic of times and indices from overflow.
   const int64_t most = kEventTimeMaxNs / std::max<int64_t>(static_cast<int64_t>(length), 1) + 2;
   if (floor_ < 0 || floor_ > most) return false;
   length_ns_ = static_cast<int64_t>(length);

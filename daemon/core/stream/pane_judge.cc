@@ -9,9 +9,9 @@ namespace {
 
 constexpr uint32_t kSignalsForHelp = 16;  // tens of microseconds each
 constexpr uint32_t kSignalsOfPart = 4;
-// What they make waits in memory until all of them are judged.
+// Results wait in memory until the whole group is judged.
 constexpr uint32_t kJudgedTogether = 256;
-// Silent panes that one tick judges at most: after a pause of the machine the rest follows.
+// Maximum number of silent panes per tick; after a pause of the machine the rest follows later.
 constexpr int kSilentPanesPerTick = 64;
 
 }  // namespace
@@ -61,8 +61,8 @@ PaneIncrement PaneJudge::IncrementOf(const PaneHeader& pane, int64_t evaluated_b
           .division = stream_.host.DivideBudget(stream_.id.ordinal)};
 }
 
-// What is each signal's alone may be done by other threads; what they share, alerts and history,
-// follows in the order of signals.
+// Other threads may judge each signal alone; shared state (alerts, history) follows in the order of
+// signals.
 void PaneJudge::Judge(const OpenPane& pane, const PaneIncrement& increment,
                       std::vector<AlertTransition>* transitions, Effects* effects) {
   const PaneEvidence evidence = EvidenceOf(stream_.model.settings->budget, increment);
@@ -107,8 +107,8 @@ void PaneJudge::JudgeAlone(uint32_t signal, const OpenPane& pane, const PaneIncr
                               WhyWaiting(stream_, signal), std::move(readings));
 }
 
-// A pane enters the rolling reference when it leaves the window, so that an alarm which needs some
-// panes to be sure still finds the panes it is about outside. Returns the slots that changed.
+// A pane enters the rolling reference when it leaves the window, so that an alarm that takes
+// several panes still keeps its panes out. Returns the changed slots.
 RollingReference::Slots PaneJudge::MoveWindow(uint32_t signal, const OpenPane& pane) {
   SignalWindow& window = *stream_.signals.at(signal).window;
   RollingReference::Slots moved = 0;
@@ -140,9 +140,8 @@ void PaneJudge::TakeAlone(uint32_t signal, const PaneHeader& pane, Alone* alone,
   if (!state.follow.empty()) stream_.signals.MarkDetectors(signal);
 }
 
-// An alarm keeps all panes that are in the window out of the rolling reference, and takes out what
-// came after the change it is about. The disagreement of the two references is no reason: it is
-// what a promotion is to answer.
+// An alarm keeps all panes of the window out of the rolling reference, and removes panes after its
+// change. Disagreement of the two references is exempt: a promotion is the answer to it.
 void PaneJudge::NoteAlarms(uint32_t signal, const std::vector<DetectorReading>& readings) {
   const std::vector<uint16_t>& detectors = stream_.signals[signal].detectors;
   for (size_t i = 0; i < readings.size(); ++i) {

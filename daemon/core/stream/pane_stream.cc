@@ -10,9 +10,9 @@
 namespace faultline {
 namespace {
 
-// After a restart: silence of a stream whose newest row is older says nothing.
+// After a restart, silence of a stream whose newest row is older is not judged.
 constexpr int64_t kRestartedLiveNs = 86'400'000'000'000;
-// Rows are of their time if they come with at most such a delay, or sooner by idle_close.
+// Largest delay of live rows, if idle_close is not smaller.
 constexpr int64_t kLiveLagMaxNs = 600'000'000'000;
 
 absl::Status Damaged(const char* what) { return absl::DataLossError(what); }
@@ -85,7 +85,7 @@ void PaneStream::Tick(int64_t now_ns, Effects* effects) {
       flow_.Idle(now_ns, parts_.settings.idle_close_ns, totals().last_event_ns, kRestartedLiveNs);
   const PaneClock& clock = panes().clock();
   if (!idle || !clock.by_time()) return;
-  // Before its span has passed, rows for the newest pane may still come, and would be late.
+  // Until its span has passed, the newest pane may still get rows, which would be late.
   const int64_t newest = panes().newest_open();
   if (newest >= 0 && now_ns >= clock.EndOf(newest)) {
     parts_.panes.CloseThrough(newest);
@@ -102,8 +102,8 @@ void PaneStream::ApplySettings(int64_t now_ns, Effects* effects) {
   const ModelSettings& settings = *parts_.model.settings;
   parts_.settings = kind().panes(settings);
   parts_.transforms.Follow(settings);
-  // First: what signals remember of their detectors are places in the settings, and panes that
-  // close below are judged.
+  // First, because signals refer to detectors by index in the settings, and panes that close below
+  // are judged.
   for (uint32_t signal = 0; signal < signals().size(); ++signal) {
     parts_.Refresh(signal);
     if (signals()[signal].ignored) parts_.learners.Stop(signal);

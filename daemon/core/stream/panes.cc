@@ -180,7 +180,7 @@ absl::Status Panes::RestoreOpen(const Key& key, std::string_view payload, const 
     const PaneEntry& entry = entries[i];
     if (entry.signal >= signals.size() || signals[entry.signal].reference == nullptr ||
         signals[entry.signal].reference->version() != entry.reference_version) {
-      return Damaged("an open pane counts against a reference that is gone");
+      return Damaged("an open pane counts against a missing reference");
     }
     status = open_[slot].RestoreEntry(entry, *signals[entry.signal].reference);
   }

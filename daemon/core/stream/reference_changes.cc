@@ -16,7 +16,7 @@ SignalType SummaryType(const SignalFacts& facts) {
   return facts.numeric() ? SignalType::kNumeric : SignalType::kCategorical;
 }
 
-// Adds what a signal gets from a batch of reference rows, without the rows that were refused.
+// Adds a signal's values in a batch of reference rows, without the refused rows.
 void AddImported(const EventBatch& batch, const Column& column, const SignalFacts& signal,
                  LearningRows* imported) {
   const uint64_t* nulls = column.nulls.empty() ? nullptr : column.nulls.data();
@@ -38,8 +38,8 @@ void AddImported(const EventBatch& batch, const Column& column, const SignalFact
   }
 }
 
-// INVALID_ARGUMENT unless the columns of all batches are the same and fit the schema; what the
-// schema lacks goes into *declared.
+// INVALID_ARGUMENT unless all batches have the same columns and these fit the schema. *declared:
+// columns that are not in the schema.
 absl::Status CheckImport(const std::vector<std::unique_ptr<EventBatch>>& rows,
                          const StreamParts& stream, v1::Model* declared) {
   const EventBatch& first = *rows.front();
@@ -48,7 +48,7 @@ absl::Status CheckImport(const std::vector<std::unique_ptr<EventBatch>>& rows,
         batch->columns.begin(), batch->columns.end(), first.columns.begin(), first.columns.end(),
         [](const Column& a, const Column& b) { return a.name == b.name && a.type == b.type; });
     if (!same) {
-      return absl::InvalidArgumentError("the columns change between the rows of the reference");
+      return absl::InvalidArgumentError("the batches of reference rows have different columns");
     }
   }
   const Schema& schema = stream.signals.schema();
@@ -119,7 +119,7 @@ void ReferenceChanges::TakeLearnt(const std::vector<uint32_t>& done, int64_t now
       stream_.reference_list.Add(Described({stream_.reference_list.TakeRelearner(), ""}, rows,
                                            static_cast<uint32_t>(done.size())),
                                  now_ns);
-  // Those that began under another setting may end together, but are not the same rows.
+  // Signals that began under another setting may finish together, but with different rows.
   CommonRows together = {.rows = static_cast<uint32_t>(rows), .version = version};
   for (const uint32_t signal : done) {
     if (learners.RowsOf(signal).rows() != rows) continue;
@@ -138,7 +138,7 @@ void ReferenceChanges::TakeLearnt(const std::vector<uint32_t>& done, int64_t now
   stream_.signals.Recount();
 }
 
-// The values of the reference rows are the reference of what transforms make of them.
+// The reference of a derived signal is made from its values on the reference rows.
 void ReferenceChanges::Fit(const CommonRows& rows, bool again, Effects* effects) {
   std::vector<std::string> failures;
   for (FittedSignal& made :
@@ -161,7 +161,7 @@ void ReferenceChanges::Fit(const CommonRows& rows, bool again, Effects* effects)
   }
 }
 
-// The signal of that name; false if another one has it or there is no room.
+// Finds or adds the signal; false if another signal has its name or there is no room.
 bool ReferenceChanges::AddDerived(const SignalFacts& facts, uint32_t* signal) {
   const Schema& schema = stream_.signals.schema();
   const std::optional<uint32_t> known = schema.Find(facts.name);
@@ -207,7 +207,7 @@ void ReferenceChanges::Drop(uint32_t signal) {
   stream_.Change();
 }
 
-// Without their fit signals wait for the next reference.
+// Signals without a fit wait for the next reference.
 void ReferenceChanges::DropUnfitted() {
   for (uint32_t signal = 0; signal < stream_.signals.size(); ++signal) {
     const SignalFacts& facts = stream_.signals.facts(signal);
@@ -313,11 +313,11 @@ absl::Status ReferenceChanges::Promote(const ReferenceNote& note, int64_t now_ns
   }
   if (ready.empty()) {
     return absl::FailedPreconditionError(
-        absl::StrCat("no signal has enough quiet panes: the most rows are ", rows, ", and ",
+        absl::StrCat("no signal has enough rows in quiet panes: at most ", rows, ", and ",
                      rows_needed, " are needed"));
   }
   ForgetPrevious();
-  stream_.transforms.KeepPrevious(stream_.signals.schema());  // They stay; a rollback leaves them.
+  stream_.transforms.KeepPrevious(stream_.signals.schema());  // A promotion keeps the fits.
   v1::Reference described = Described(note, rows, static_cast<uint32_t>(ready.size()));
   described.set_promoted(true);
   const uint32_t version = stream_.reference_list.Add(std::move(described), now_ns);
@@ -345,7 +345,7 @@ absl::Status ReferenceChanges::Rollback(const ReferenceNote& note, int64_t now_n
   }
   if (version == 0) {
     return absl::FailedPreconditionError(
-        "there is nothing to take back: no import, promotion or relearning replaced a reference");
+        "nothing to roll back: no import, promotion or relearning has replaced a reference");
   }
   stream_.transforms.Rollback(stream_.signals.schema(), version);
   DropUnfitted();

@@ -42,7 +42,7 @@ uint32_t ReferenceList::Add(v1::Reference reference, int64_t now_ns) {
   reference.set_comment(CleanText(reference.comment(), kReferenceCommentBytesMax));
   *reference.mutable_create_time() = TimeUtil::NanosecondsToTimestamp(now_ns);
   *reference.mutable_activate_time() = reference.create_time();
-  relearner_.clear();  // It learns no more, or what it learnt is this.
+  relearner_.clear();  // Learning has ended.
   all_.push_back(std::move(reference));
   if (all_.size() > kReferencesRememberedMax) all_.erase(all_.begin());
   changed_ = true;

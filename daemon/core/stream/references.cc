@@ -22,7 +22,7 @@ std::string RollingKeyOf(StreamId stream, RecordSet::Place place) {
 
 absl::Status Damaged(const char* what) { return absl::DataLossError(what); }
 
-// Calls visit(signal, its place in the block) for the signals of a block.
+// Calls visit(signal, index in the block) for the signals of a block.
 template <typename Visit>
 void ForBlock(uint32_t block, uint32_t signals, Visit visit) {
   const uint32_t begin = block * kBlockSignals;
@@ -92,7 +92,7 @@ void References::DropRollingSince(uint32_t signal, int64_t time_ns) {
   auto& rolling = signals_of_[signal].rolling;
   if (rolling == nullptr) return;
   MarkRolling(signal, rolling->DropSince(time_ns));
-  // Without panes nothing of it is stored, so there is none after a restart.
+  // Without panes it has no record, so it would not exist after a restart.
   if (rolling->panes() == 0) rolling.reset();
 }
 

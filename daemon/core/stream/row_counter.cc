@@ -12,7 +12,7 @@
 namespace faultline {
 namespace {
 
-// Values of a run from which it is worth to wake others, and that they take at a time.
+// Number of values from which waking other threads pays off, and that one part takes.
 constexpr uint64_t kValuesForHelp = 16'384;
 constexpr uint64_t kValuesOfPart = 4'096;
 
@@ -60,7 +60,7 @@ bool RowCounter::CheckColumn(const EventBatch& batch, const Column& column, uint
   if (known.has_value()) {
     const SignalFacts& facts = schema[*known];
     if (facts.derived()) {
-      return refuse(v1::REJECT_REASON_SCHEMA, "the name belongs to a signal derived from others");
+      return refuse(v1::REJECT_REASON_SCHEMA, "a derived signal has this name; rename the column");
     }
     const ColumnType expected = ColumnTypeOf(facts.type);
     if (expected == column.type) return true;
@@ -131,7 +131,7 @@ absl::Status RowCounter::DeclareSignals(const v1::Model& model) {
             ? declared[*known].type != signal.type()
             : made_taken || stream_.host.HasElsewhere(stream_.id.ordinal, signal.name())) {
       return absl::InvalidArgumentError(
-          absl::StrCat("signal ", signal.name(), " is there already, with another type"));
+          absl::StrCat("signal ", signal.name(), " already exists with another type"));
     }
     if (!known.has_value()) declared.Add(signal.name(), signal.type(), signal.role());
   }
@@ -190,7 +190,8 @@ void RowCounter::Count(const EventBatch& batch, BatchResult* result, Effects* ef
   stream_.changed = true;
 }
 
-// Consecutive rows of one pane that neither fill it nor complete a reference on the way.
+// End of the consecutive rows of one pane that neither fill it nor complete a reference before the
+// last row.
 uint32_t RowCounter::EndOfRun(const EventBatch& batch, uint32_t begin, int64_t index) const {
   const PaneClock& clock = stream_.panes.clock();
   uint64_t room = batch.rows - begin;
@@ -247,7 +248,7 @@ void RowCounter::CountRun(const EventBatch& batch, RowRange run, int64_t index, 
   }
 }
 
-// If helped, only gathers what is to be counted.
+// If helped, only collects the parts to count.
 void RowCounter::CountSignal(uint32_t signal, RowRange run, OpenPane* pane, bool helped) {
   ShardShare& shard = *stream_.model.shard;
   const SignalReference& reference = *stream_.signals[signal].reference;
@@ -266,7 +267,7 @@ void RowCounter::CountSignal(uint32_t signal, RowRange run, OpenPane* pane, bool
   helped ? shard.counting.push_back(part) : part.Count(run, EveryRow());
 }
 
-// Signals share nothing while they count, so whoever counts them, the bytes are the same.
+// Signals share nothing while they count, so the bytes do not depend on the thread.
 void RowCounter::CountParts(RowRange run) {
   ShardShare& shard = *stream_.model.shard;
   const size_t each = std::max<uint64_t>(1, kValuesOfPart / (run.end - run.begin));

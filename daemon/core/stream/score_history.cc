@@ -27,11 +27,11 @@ void EncodeSpanBlock(int64_t span, const SpanBlock& block, Encoder* out) {
   out->Varint(block.size());
   std::string_view before;
   for (const auto& [key, scores] : block) {
-    // Empty: the signal of the series before.
+    // Empty: the signal of the previous series.
     out->String(key.first == before ? std::string_view() : std::string_view(key.first));
     out->String(key.second);
     before = key.first;
-    // Six digits are enough to look at, at half the bytes.
+    // Six digits suffice for a plot and halve the bytes.
     for (const double value : {scores.lowest, scores.highest, scores.threshold}) {
       out->Fixed32(std::bit_cast<uint32_t>(static_cast<float>(CanonicalNumber(value))));
     }
@@ -104,7 +104,7 @@ void ScoreHistory::Add(uint32_t signal, const SignalReading& reading, int64_t en
   const uint32_t index = signal / kBlockSignals;
   for (const DetectorReading& detector : reading.readings) {
     const Verdict& verdict = detector.verdict;
-    // Detectors that cannot alarm would be most of it.
+    // Detectors that cannot alarm would be the largest part.
     if (std::isnan(verdict.threshold)) continue;
     SpanBlock& block = open_[index];
     const std::pair<std::string_view, std::string_view> names(reading.name, detector.detector);
@@ -128,7 +128,7 @@ void ScoreHistory::Add(uint32_t signal, const SignalReading& reading, int64_t en
   }
 }
 
-// The next span begins with the states in which this one ended, so that a change can be told.
+// The next span starts with the final states of this one, so that changes can be detected.
 void ScoreHistory::EndSpan(Effects* effects) {
   uint64_t bytes = 0;
   uint32_t blocks = 0;
@@ -195,7 +195,7 @@ void ScoreHistory::Clear(Effects* effects) {
 absl::Status ScoreHistory::Restore(int64_t span, uint32_t block, std::string_view payload,
                                    uint64_t bytes) {
   if (span != kOpenSpan) {
-    if (span < 0 || span > kSpanMax) return absl::DataLossError("no span of scores");
+    if (span < 0 || span > kSpanMax) return absl::DataLossError("not a span of scores");
     stored_.Add(span, (span + 1) * kHistorySpanNs, block + 1, bytes);
     return absl::OkStatus();
   }

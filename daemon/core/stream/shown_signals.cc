@@ -17,7 +17,7 @@ std::string WhyWaiting(const StreamParts& stream, uint32_t signal) {
     return absl::StrCat("learning its reference: ", learners.RowsOf(signal).rows(), " of ",
                         learners.RowsWanted(signal), " rows");
   }
-  return learners.MemoryRefused(signal) ? "reference memory limit"
+  return learners.MemoryRefused(signal) ? "waits for reference memory (limits.reference)"
                                         : "its column has not been sent yet";
 }
 

@@ -83,7 +83,7 @@ bool Signals::Decode(Decoder* in, std::vector<uint32_t>* references) {
   return in->ok();
 }
 
-// Empty if no signal of the block is followed.
+// Empty if no signal of the block has follow state.
 std::string Signals::EncodeDetectors(uint32_t block) const {
   std::string payload;
   Encoder out(&payload);
@@ -123,7 +123,7 @@ absl::Status Signals::RestoreDetectors(uint32_t block, std::string_view payload)
       return Damaged("not a block of detector state");
     }
     const CatalogEntry* entry = FindKind(detector);
-    if (entry == nullptr) continue;  // The kind is gone.
+    if (entry == nullptr) continue;  // The kind no longer exists.
     FollowState& follow = restored_follow_[signal].emplace_back();
     follow.detector = entry->name;
     follow.fingerprint = fingerprint;

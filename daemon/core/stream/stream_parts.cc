@@ -45,7 +45,7 @@ bool StreamParts::IsIgnored(std::string_view column) const {
   return model.settings->ForColumn(column).ignore;
 }
 
-// What is derived from an ignored signal, which stands before it, is ignored with it.
+// A signal derived from an ignored one, which precedes it, is ignored too.
 bool StreamParts::IsIgnored(uint32_t signal) const {
   const SignalFacts& facts = signals.facts(signal);
   if (facts.source >= 0) return signals[static_cast<uint32_t>(facts.source)].ignored;

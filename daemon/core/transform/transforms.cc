@@ -31,7 +31,7 @@ std::string_view View(std::span<const std::byte> bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-// What the reference rows are worth in a signal that was fitted to them.
+// The signal's values on the reference rows, from its fit.
 void DeriveReference(const Transform& transform, const MadeSignal& made,
                      std::span<const RowColumn> inputs, uint32_t rows, FittedSignal* to) {
   std::vector<std::byte> memory(transform.facts().memory_bytes);
@@ -93,7 +93,7 @@ void Transforms::Follow(const ModelSettings& settings) {
       continue;
     }
     FAULTLINE_CHECK(facts.derivation == Derivation::kFitted, "column transforms are always on");
-    // Of several that derive the same the first counts, as everywhere in settings.
+    // The first entry that derives a signal applies, as everywhere in settings.
     const bool taken =
         std::any_of(configured_.begin(), configured_.end(), [&](const Configured& other) {
           const TransformFacts& of = other.transform->facts();
@@ -193,7 +193,7 @@ void Transforms::Derive(const Schema& schema, std::span<const SignalState> signa
   }
 }
 
-// Every fit, in use or previous, may be another one than it was.
+// Every fit, in use or previous, may have changed.
 void Transforms::MarkFits() {
   for (const auto& [signal, entry] : entries_) {
     for (const Part part : {kInUse, kMemory}) dirty_.insert({signal, part});
@@ -247,7 +247,7 @@ void Transforms::InheritFrom(const Transforms& newest) {
   MarkFits();
 }
 
-// Empty if the signal has no such part.
+// Empty if the signal does not have this part.
 std::string Transforms::EncodePart(uint32_t signal, uint32_t part) const {
   std::string payload;
   Encoder out(&payload);
@@ -313,7 +313,7 @@ absl::Status Transforms::Restore(const Key& key, std::string_view payload, const
 
 absl::Status Transforms::FinishRestore() {
   for (auto& [signal, entry] : entries_) {
-    if (entry.fit.empty()) return Broken("a transform remembers rows and has no fit");
+    if (entry.fit.empty()) return Broken("a transform has memory but no fit");
     Bind(signal, &entry);
   }
   return absl::OkStatus();

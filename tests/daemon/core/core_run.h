@@ -63,7 +63,7 @@ class CoreRun {
   void Tick(int64_t now_ns) { shard_->Tick(now_ns, &effects_); }
   void Resume() { shard_->Resume(); }
   void TakeCheckpoint();
-  // Takes a checkpoint first, as a graceful stop does: what is in none would be lost.
+  // Takes a checkpoint first, as a graceful stop does: state since the last one would be lost.
   void Restart();
   // The same with other settings.
   void Restart(std::shared_ptr<const Settings> settings);
@@ -77,7 +77,7 @@ class CoreRun {
   // As published by the last checkpoint; null if the model is gone or was never there.
   std::shared_ptr<const ModelSnapshot> Snapshot(const std::string& name = "credit",
                                                 const std::string& version = "1") const;
-  // A signal of it, by name; a failure if there is none.
+  // A signal by name; fails if it does not exist.
   SignalReading Signal(const std::string& name, const std::string& model = "credit",
                        const std::string& version = "1") const;
   const std::vector<Note>& notes() const { return notes_; }

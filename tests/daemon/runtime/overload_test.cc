@@ -29,7 +29,7 @@ std::shared_ptr<const Settings> MakeSettings(const char* queue, const char* memo
   return *settings;
 }
 
-// A pipeline that does only what it is told, on a clock and a memory that are set.
+// A pipeline that the test steps, with a clock and a memory that the test sets.
 class Overload : public ::testing::Test {
  protected:
   void Open(const char* queue, const char* memory = "") {

@@ -16,7 +16,7 @@ using testing::CoreRun;
 using testing::MakeSettings;
 using testing::Numbers;
 
-// How often each of so many parts was done.
+// How often each part was performed.
 std::vector<int> Done(SharedThreads* helpers, uint32_t parts) {
   std::vector<std::atomic<int>> done(parts);
   helpers->Run(parts, [&](uint32_t part) { ++done[part]; });

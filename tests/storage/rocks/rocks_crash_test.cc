@@ -1,4 +1,4 @@
-// A process that commits is killed at random points; what it acknowledged must be there.
+// A process that commits is killed at random points; every acknowledged commit must be stored.
 #include <gtest/gtest.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -49,7 +49,7 @@ std::vector<StateWrite> WritesOf(uint64_t commit) {
   return writes;
 }
 
-// The last commit in the store, 0 for none; all of its writes must be there, and of none other.
+// The last commit in the store, or 0; the store must hold all of its writes and no others.
 uint64_t LastCommit(const Store& store) {
   uint64_t last = 0;
   for (uint64_t model = 0; model < kModels; ++model) {

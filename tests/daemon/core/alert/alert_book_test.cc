@@ -193,13 +193,13 @@ TEST(AlertBook, InfinitePeakIsNotRenewedForever) {
 }
 
 TEST(AlertBook, SilencePostponesAndLosesNothing) {
-  // Fires under silence; told when the silence is over.
+  // Fires under silence; reported when the silence ends.
   EXPECT_EQ(Bench().Run("AAAAA", "----"), "F4");
   // ... also if it cannot tell then.
   EXPECT_EQ(Bench().Run("AAA?", "---"), "F3");
   // Begins and ends under silence: not reported.
   EXPECT_EQ(Bench().Run("AAAqqqq", "------"), "");
-  // Told before the silence: its end is told too.
+  // Reported before the silence, so its end is reported too.
   EXPECT_EQ(Bench().Run("AAAqqq", "  ----"), "F1 N2 R5");
   // A silence that begins and ends while it fires.
   EXPECT_EQ(Bench().Run("AAAAAA", "  --"), "F1 N2 N4");

@@ -168,7 +168,7 @@ TEST_F(IncidentBookTest, EachSubjectHasAnIncidentOfItsOwn) {
   EXPECT_EQ(again, bytes);
   book_ = std::move(restored);
 
-  // One resolves; the other stays open, and gives way to none.
+  // One resolves; the other stays open.
   End("income");
   EXPECT_EQ(TakeOne().incident.state(), v1::INCIDENT_STATE_RESOLVED);
   EXPECT_EQ(book_.open_id(""), 0u);
@@ -222,7 +222,7 @@ TEST_F(IncidentBookTest, WhatAPersonClosedStaysClosed) {
   EXPECT_EQ(closed.incident.timeline().rbegin()->actor(), "ann");
   EXPECT_EQ(closed.incident.alerts(0).state(), v1::ALERT_STATE_FIRING);
 
-  // The alert that still fires belongs to it, whatever it does.
+  // The alert that still fires stays with it.
   Apply(Transition(Kind::kRenewed, "income", 2));
   EXPECT_EQ(TakeOne().incident.alerts(0).peak().score(), 2);
   EXPECT_EQ(book_.open(), 0u);
@@ -235,7 +235,7 @@ TEST_F(IncidentBookTest, WhatAPersonClosedStaysClosed) {
   EXPECT_EQ(ended.id, id);
   EXPECT_EQ(ended.incident.alerts(0).state(), v1::ALERT_STATE_RESOLVED);
   EXPECT_EQ(book_.open(), 1u);
-  // Fired anew it is an alert of the open one.
+  // Firing again, it joins the open incident.
   Fire("income");
   EXPECT_EQ(TakeOne().id, next);
 }
@@ -255,7 +255,7 @@ TEST_F(IncidentBookTest, CommandsSayWhatIsWrong) {
   EXPECT_EQ(TakeOne().incident.timeline().rbegin()->actor(), "somebody");
   const absl::Status again = book_.Resolve(id, kAnn, "", now_);
   EXPECT_EQ(again.code(), absl::StatusCode::kFailedPrecondition);
-  EXPECT_EQ(again.message(), "incident " + text + " is resolved already");
+  EXPECT_EQ(again.message(), "incident " + text + " is already resolved");
   EXPECT_EQ(book_.Acknowledge(id, kAnn, "", now_).code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_TRUE(book_.Comment(id, kAnn, "afterthought", now_).ok());
   EXPECT_EQ(TakeOne().change, "comment by ann");
@@ -323,7 +323,7 @@ TEST_F(IncidentBookTest, ManyAlertsStayBounded) {
   EXPECT_EQ(incident.evidence(0).signal(), "s399");
   EXPECT_EQ(incident.evidence(15).signal(), "s384");
   ASSERT_EQ(incident.timeline_size(), static_cast<int>(kIncidentTimelineMax));
-  // 401 entries, of which the marker stands for all but 255.
+  // 401 entries: 255 kept, the others counted by the marker.
   EXPECT_EQ(incident.timeline(16).text(), "... 146 entries left out");
   EXPECT_EQ(incident.timeline(0).text(), "opened");
   EXPECT_THAT(incident.summary(), HasSubstr("at least 256 signals of credit 7"));

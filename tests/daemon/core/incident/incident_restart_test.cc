@@ -14,7 +14,7 @@ using Kind = AlertTransition::Kind;
 constexpr int64_t kSecond = 1'000'000'000;
 constexpr int64_t kStart = 1'790'000'000 * kSecond;
 
-// What the store would hold: the book's bytes and the incidents as last told.
+// What the store would hold: the book's bytes and the incidents as last published.
 struct Stored {
   std::map<uint64_t, v1::Incident> incidents;
 

@@ -69,7 +69,7 @@ TEST(SummarySentence, OneSignal) {
 
 TEST(SummarySentence, SomeSignals) {
   v1::Incident incident = CreditIncident();
-  // The strongest is no matter of quality: the sentence begins with what the failure mode means.
+  // The strongest alert is not about quality: the sentence begins with the failure mode's signal.
   AddAlert("psi", "age", 3, &incident);
   AddAlert("missing_rate", "income", 0.33, &incident);
   AddAlert("psi", "city", 0.3, &incident);

@@ -53,7 +53,7 @@ TEST(LearningRowsTest, ChunksGiveTheSameRowsBack) {
         Decoder in(bytes);
         ASSERT_TRUE(restored.DecodeChunk(&in));
         ASSERT_TRUE(in.Done());
-        // What is written from what was read is the same again.
+        // Encoding the decoded rows gives the same bytes.
         std::string again;
         Encoder out_again(&again);
         restored.EncodeChunk(chunk, &out_again);

@@ -103,7 +103,7 @@ TEST(RollingReferenceTest, DropSinceTakesOutWhatCameAfter) {
   EXPECT_EQ(rolling.Add(Counted(shape, Normals(10, 1)), 500, 510, 16), 1u) << "it begins anew";
 }
 
-// Counts of the new bins are those that counting the same values anew with the new transitions
+// Counts of the new bins are those that counting the same values anew with the new boundaries
 // gives.
 TEST(RollingReferenceTest, BinsOfPanesCountTheSameValues) {
   const Shape before = MakeNumericShape(Normals(2'000, 1), 3, {});

@@ -122,7 +122,7 @@ TEST(Settings, OwnFieldsWinOneByOne) {
   EXPECT_EQ(crime->ForColumn("x").record_numbers, RecordPolicy::kHash);
 
   EXPECT_EQ(settings->ForModel("other")->window_panes, 10u);
-  // The reserved model takes the defaults, whatever a pattern says.
+  // The reserved model has the defaults, even if a pattern matches it.
   EXPECT_EQ(
       Make("models { name: \"*\" window_panes: 7 }")->ForModel("faultline_test")->window_panes,
       30u);

@@ -253,7 +253,7 @@ TEST(CoreSettingsChangeTest, NewThresholdHoldsFromTheNextPane) {
   run.TakeCheckpoint();
   EXPECT_EQ(OnlyIncident(run).state(), v1::INCIDENT_STATE_RESOLVED)
       << "nothing looks at the signal any more";
-  EXPECT_EQ(run.Signal("age").missing, "no detector looks at it");
+  EXPECT_EQ(run.Signal("age").missing, "no detector judges it");
 }
 
 TEST(CoreSettingsChangeTest, ARestartWithOtherSettingsIsAChangeToo) {

@@ -59,7 +59,7 @@ TEST(CoreRowRateTest, SilenceIsSeenWhileNoRowComesAndEndsWithThem) {
   EXPECT_LT(now_s, 760);
   const SignalReading signal = run.Signal("row_rate");
   EXPECT_EQ(Only(signal).verdict.detail.find("no rows for "), 0u) << Only(signal).verdict.detail;
-  EXPECT_LE(run.Snapshot()->totals.panes_closed, panes + 2) << "silent panes are none";
+  EXPECT_LE(run.Snapshot()->totals.panes_closed, panes + 2) << "silent panes do not count";
   EXPECT_LE(run.Snapshot()->totals.mean_false_alarms_max, 760 / (30 * 86'400.0));
   ASSERT_EQ(run.incidents().size(), 1u);
   const v1::Incident& incident = run.incidents().begin()->second;

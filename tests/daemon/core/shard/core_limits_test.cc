@@ -69,7 +69,7 @@ TEST(CoreLimitsTest, ReferenceMemoryIsSharedAndWaitedFor) {
   run.Restart();
   run.TakeCheckpoint();
   EXPECT_EQ(run.Signal("a").missing, "learning its reference: 500 of 1000 rows");
-  EXPECT_EQ(run.Signal("c").missing, "reference memory limit");
+  EXPECT_EQ(run.Signal("c").missing, "waits for reference memory (limits.reference)");
   run.Apply(rows(500));
   run.Apply(rows(10));
   run.TakeCheckpoint();
@@ -125,7 +125,7 @@ TEST(CoreRestoreTest, DamagedRecordsAreNamed) {
   std::string tables;
   for (const auto& [key, value] : records) {
     tables += static_cast<char>((*ParseKey(key)).table);
-    // Looked at when somebody asks for it, not at a start.
+    // Read on demand, not at the start.
     if (ReadOnDemand((*ParseKey(key)).table)) continue;
     for (const bool cut_short : {true, false}) {
       std::map<std::string, std::string> damaged = records;

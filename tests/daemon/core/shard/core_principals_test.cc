@@ -146,7 +146,7 @@ TEST(CorePrincipals, WhatTicksRetentionAndSettingsDoIsTheirs) {
   }
   EXPECT_TRUE(removed);
 
-  // The tick ends what a person began.
+  // The tick ends the silence that a person began.
   const uint64_t open = run.incidents().rbegin()->first;
   run.Run(SuppressIncident{open, "", kStart + 10 * kSecond}, kStart, ada);
   run.Tick(kStart + 20 * kSecond);
@@ -154,7 +154,7 @@ TEST(CorePrincipals, WhatTicksRetentionAndSettingsDoIsTheirs) {
   EXPECT_EQ(run.changes().back().change, "suppression ended");
   EXPECT_EQ(run.changes().back().by, Principal::Daemon());
 
-  // A detector that is no longer configured takes its alert along, whatever comes first.
+  // Removing a detector from the configuration ends its alert, in any order.
   run.Restart(MakeSettings(R"(
   defaults { pane { rows: 10 } window_panes: 3 detectors { missing_rate { threshold: 0.5 } } })"));
   run.Run(RecordDeploy{"none", "", ""}, kStart, ada);
@@ -179,7 +179,7 @@ TEST(CorePrincipals, ReferencesRememberWhoTookThemIntoUse) {
   run.Run(RollbackReference{"credit", "1", ""}, kStart, Principal::Person("cid"));
   run.Restart();
   EXPECT_EQ(Actors(&run), (std::vector<std::string>{"bob", "cid", ""}));
-  // What is learnt later was not asked for.
+  // Later learning starts by itself.
   run.Apply(BatchMaker(60)
                 .Number("age", std::vector<double>(60, 1))
                 .Number("new", std::vector<double>(60, 1))

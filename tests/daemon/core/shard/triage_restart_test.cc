@@ -52,7 +52,7 @@ TEST(TriageRestartTest, LostRowsAreCountedWhereTheyCame) {
     said.push_back(run.incidents().begin()->second.triage().sentence());
   }
   EXPECT_EQ(said[0], said[1]);
-  EXPECT_NE(said[0].find("% of rows came too late to be judged"), std::string::npos) << said[0];
+  EXPECT_NE(said[0].find("% of rows arrived too late to be judged"), std::string::npos) << said[0];
 }
 
 TEST(TriageRestartTest, AnAlertOfAnOlderIncidentIsNotTheOpenOnes) {

@@ -140,7 +140,7 @@ TEST(TwoReferencesTest, PromotionNeedsRows) {
   const absl::Status status = run.Run(PromoteReference{"credit", "1", ""}).status;
   EXPECT_TRUE(absl::IsFailedPrecondition(status));
   EXPECT_EQ(status.message(),
-            "no signal has enough quiet panes: the most rows are 200, and 500 are needed");
+            "no signal has enough rows in quiet panes: at most 200, and 500 are needed");
   EXPECT_TRUE(absl::IsFailedPrecondition(run.Run(RollbackReference{"credit", "1", ""}).status));
   run.TakeCheckpoint();
   EXPECT_EQ(run.Snapshot()->signals->references.size(), 1u);

@@ -16,7 +16,7 @@ namespace {
 constexpr uint32_t kPaneRows = 200;
 constexpr int64_t kPanes = 30;
 
-// What one stream of panes comes to.
+// Result of one stream of panes.
 struct Stream {
   explicit Stream(const SignalReference& signal_reference)
       : reference(&signal_reference), window(&signal_reference.shape()) {
@@ -74,7 +74,7 @@ TEST(SelectedPanesTest, AreThoseOfTheSelectedRowsAlone) {
   Stream selected(*reference);
   Stream alone(*reference);
   for (int64_t number = 0; number < kPanes; ++number) {
-    // Rows 5 to 205 of a batch; what is not selected would alarm at once.
+    // Rows 5 to 205 of a batch; rows that are not selected would alarm at once.
     const RowRange run = {5, 5 + kPaneRows};
     std::vector<double> column(run.end, 50.0);
     std::vector<uint64_t> nulls(run.end / 64 + 1);

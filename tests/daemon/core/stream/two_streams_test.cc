@@ -212,7 +212,7 @@ TEST(TwoStreamsTest, ASignalBelongsToOneStream) {
             "column income: another stream of the model has a signal of this name");
 }
 
-// The budget of a model is one: what the streams' panes may spend of it sums to 1.
+// The streams of a model share one budget: the parts of their panes sum to 1.
 TEST(TwoStreamsTest, TheyDivideTheAlarmBudget) {
   for (const double weight : {1.0, 3.0}) {
     CoreRun run(TwoStreams(weight));

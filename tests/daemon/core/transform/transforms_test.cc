@@ -81,7 +81,7 @@ class Columns {
     return writes;
   }
 
-  // Throws it away and reads what is stored.
+  // Replaces it by one restored from the stored records.
   absl::Status Restart() {
     transforms_ = Transforms(StreamId{kHash, 0});
     transforms_.Follow(*settings_);
