@@ -11,7 +11,7 @@
 #include "daemon/client/tables/cell_values.h"
 #include "daemon/client/tables/line_buffer.h"
 #include "daemon/client/tables/row_parser.h"
-#include "daemon/core/contract/limits.h"
+#include "daemon/core/settings/limits.h"
 
 namespace faultline::cli {
 namespace {

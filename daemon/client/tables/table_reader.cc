@@ -10,7 +10,7 @@
 #include <utility>
 
 #include "daemon/client/tables/column_builder.h"
-#include "daemon/core/contract/limits.h"
+#include "daemon/core/settings/limits.h"
 
 namespace faultline::cli {
 namespace {

@@ -9,7 +9,7 @@
 #include <string_view>
 #include <utility>
 
-#include "daemon/core/contract/limits.h"
+#include "daemon/core/settings/limits.h"
 #include "daemon/edge/decode/names.h"
 
 namespace faultline {

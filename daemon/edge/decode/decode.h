@@ -22,7 +22,7 @@ struct Refusal {
 };
 
 // Turns a message into validated columns. Null if it breaks the contract of
-// faultline/v1/event.proto or daemon/core/contract/limits.h as a whole; `refusal` then says how.
+// faultline/v1/event.proto or daemon/core/settings/limits.h as a whole; `refusal` then says how.
 //
 // Operation:    numbers, floats, whole numbers and booleans become doubles. A prediction id that
 //               is too long, is not UTF-8, or is a duplicate in the batch refuses its row (reason

@@ -11,8 +11,8 @@
 #include <limits>
 
 #include "base/clean_text.h"
-#include "daemon/core/contract/limits.h"
 #include "daemon/core/incident/incident_words.h"
+#include "daemon/core/settings/limits.h"
 #include "daemon/edge/report/incident_sentence.h"
 
 namespace faultline {

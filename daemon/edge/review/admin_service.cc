@@ -11,8 +11,8 @@
 #include <system_error>
 #include <utility>
 
-#include "daemon/core/contract/limits.h"
 #include "daemon/core/incident/incident_book.h"
+#include "daemon/core/settings/limits.h"
 #include "daemon/edge/review/answer.h"
 #include "daemon/edge/review/services.h"
 #include "daemon/runtime/memory.h"

@@ -14,7 +14,7 @@
 #include "base/characters.h"
 #include "base/clock.h"
 #include "base/utf8.h"
-#include "daemon/core/contract/limits.h"
+#include "daemon/core/settings/limits.h"
 #include "daemon/edge/grpc/peer_uid.h"
 
 namespace faultline::review {

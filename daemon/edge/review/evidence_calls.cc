@@ -12,7 +12,7 @@
 #include <utility>
 
 #include "base/codec.h"
-#include "daemon/core/contract/limits.h"
+#include "daemon/core/settings/limits.h"
 #include "daemon/core/signal/distribution.h"
 #include "daemon/edge/review/answer.h"
 #include "daemon/edge/review/csv_text.h"

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "base/codec.h"
-#include "daemon/core/contract/limits.h"
 #include "daemon/core/incident/incident_book.h"
+#include "daemon/core/settings/limits.h"
 #include "daemon/edge/review/answer.h"
 #include "daemon/edge/review/evidence_calls.h"
 #include "daemon/edge/review/incident_reader.h"

@@ -7,8 +7,8 @@
 
 #include "base/clock.h"
 #include "base/codec.h"
-#include "daemon/core/contract/limits.h"
 #include "daemon/core/incident/incident_book.h"
+#include "daemon/core/settings/limits.h"
 #include "daemon/edge/review/answer.h"
 #include "daemon/edge/review/model_answers.h"
 #include "daemon/edge/review/page_token.h"

@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "base/clock.h"
-#include "daemon/core/contract/limits.h"
 #include "daemon/core/incident/incident_book.h"
+#include "daemon/core/settings/limits.h"
 #include "daemon/edge/decode/decode.h"
 #include "daemon/edge/review/answer.h"
 #include "daemon/edge/review/services.h"

@@ -10,8 +10,8 @@
 #include <utility>
 
 #include "base/codec.h"
-#include "daemon/core/contract/limits.h"
 #include "daemon/core/contract/streams.h"
+#include "daemon/core/settings/limits.h"
 #include "daemon/core/settings/settings.h"
 #include "daemon/core/stream/score_history.h"
 #include "daemon/edge/review/answer.h"

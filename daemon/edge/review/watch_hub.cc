@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "base/codec.h"
-#include "daemon/core/contract/limits.h"
+#include "daemon/core/settings/limits.h"
 #include "daemon/edge/review/answer.h"
 #include "daemon/edge/review/incident_reader.h"
 #include "daemon/edge/review/page_token.h"
