@@ -21,10 +21,6 @@ std::string WithoutSecrets(std::string_view yaml);
 // An incident without values of events: no evidence, no words about values; nor its runbook.
 v1::Incident WithoutPayload(v1::Incident incident);
 
-// The body of an HTTP GET, at most 64 MiB, within `timeout_seconds` per read.
-absl::StatusOr<std::string> HttpGet(const std::string& host_port, const std::string& path,
-                                    int timeout_seconds);
-
 // A file of the bundle: its name, without folders, and its bytes.
 using BundleFile = std::pair<std::string, std::string>;
 

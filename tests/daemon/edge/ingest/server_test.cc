@@ -12,7 +12,7 @@
 namespace faultline {
 namespace {
 
-using testing::HasSubstr;
+using ::testing::HasSubstr;
 
 class ServerTest : public ServiceTest {
  protected:
@@ -199,10 +199,10 @@ TEST_F(ServerTest, HealthFollowsReadiness) {
   EXPECT_EQ(Health(""), kServing);
   EXPECT_EQ(Health("faultline.v1.IngestionService"), kServing);
   intake_.set_ready(absl::UnavailableError("the store is broken"));
-  EXPECT_TRUE(Eventually([&] { return Health("") == kNotServing; }));
+  EXPECT_TRUE(WaitUntil([&] { return Health("") == kNotServing; }));
   EXPECT_EQ(Health("faultline.v1.IngestionService"), kNotServing);
   intake_.set_ready(absl::OkStatus());
-  EXPECT_TRUE(Eventually([&] { return Health("") == kServing; }));
+  EXPECT_TRUE(WaitUntil([&] { return Health("") == kServing; }));
 }
 
 TEST_F(ServerTest, ReflectionListsTheServices) {
@@ -330,11 +330,11 @@ TEST_F(ServerTest, MemoryThatGrowsUnexplainedEndsConnectionsOverTcp) {
   std::this_thread::sleep_for(std::chrono::milliseconds(1'500));
   EXPECT_EQ(server_->connections().refused, 0u);
   unexplained = 100 << 20;
-  EXPECT_TRUE(Eventually([&] { return server_->connections().refused == 1; }));
+  EXPECT_TRUE(WaitUntil([&] { return server_->connections().refused == 1; }));
   EXPECT_FALSE(ReadOne(stream.get(), &answers));
   EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::UNAVAILABLE);
   // Memory that no longer grows is not a flood either: a client that reconnects stays.
-  EXPECT_TRUE(Eventually([&] {
+  EXPECT_TRUE(WaitUntil([&] {
     const uint64_t refused = server_->connections().refused;
     const auto channel = Dial(server_->address());
     channel->WaitForConnected(std::chrono::system_clock::now() + std::chrono::seconds(60));
@@ -376,7 +376,7 @@ TEST_F(ServerTest, StopIsBoundedWithStuckClients) {
     streams.back()->Write(HelloMessage("", 0));
     if (i % 2 == 0) streams.back()->Write(BatchMessage(1, NumbersBatch(10)));
   }
-  ASSERT_TRUE(Eventually([&] { return intake_.batches() == 10; }));
+  ASSERT_TRUE(WaitUntil([&] { return intake_.batches() == 10; }));
   const int raw = socket(AF_INET, SOCK_STREAM, 0);  // a connection that never says anything
   const auto start = std::chrono::steady_clock::now();
   service_->Drain();
@@ -402,7 +402,7 @@ TEST_F(ServerTest, DrainAcknowledgesWhatIsIn) {
   stream->Write(HelloMessage("p", 1));
   ASSERT_TRUE(ReadOne(stream.get(), &answers));
   stream->Write(BatchMessage(1, NumbersBatch(5)));
-  ASSERT_TRUE(Eventually([&] { return intake_.batches() == 1; }));
+  ASSERT_TRUE(WaitUntil([&] { return intake_.batches() == 1; }));
   server_->Retire();
   service_->Drain();
   intake_.Commit();
