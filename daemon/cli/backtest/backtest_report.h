@@ -18,7 +18,7 @@ struct BacktestReport {
   std::vector<uint64_t> changes;
   uint64_t horizon = kToNextChange;  // rows after a change for which alarms belong to it
   double seconds = 0;
-  std::vector<BacktestRule> rules;  // those of one name stand together
+  std::vector<BacktestRule> rules;  // rules of one name are adjacent
 };
 
 // A table, one line a rule.

@@ -200,7 +200,7 @@ void AddIncidentReview(Command incidents) {
   Command replay =
       AddOne(incidents, "replay", "Recompute its verdicts, optionally under other settings",
              options, Replay);
-  // As of a shell's variable that is not set: no question is not the one that was meant.
+  // As from an unset shell variable: an empty question is not what was meant.
   const auto given = [](const std::string& value) {
     return value.empty() ? std::string("must not be empty") : std::string();
   };

@@ -100,7 +100,7 @@ int WriteReport(const IncidentsOptions& options) {
   evidence_request.set_id(id);
   v1::GetEvidenceResponse evidence;
   status = Call(options.client, stub.get(), &Stub::GetEvidence, evidence_request, &evidence);
-  // Daemons and incidents of before have no bundle; the incident itself says something, too.
+  // Older daemons and incidents have no bundle; then the incident itself is shown.
   const bool missing = status.error_code() == grpc::StatusCode::UNIMPLEMENTED ||
                        status.error_code() == grpc::StatusCode::NOT_FOUND;
   if (!status.ok() && !missing) return Report(status, options.client);
@@ -120,22 +120,22 @@ int Watch(const IncidentsOptions& options) {
   std::string token = options.resume_token;
   uint64_t changes = 0;
   v1::WatchIncidentsResponse change;
-  bool read_by_nobody = false;
+  bool output_closed = false;
   bool enough = false;
   while (!enough && reader->Read(&change)) {
     if (!change.resume_token().empty()) token = change.resume_token();
     if (!Print(options.client.json() ? ToJson(change, false) : ChangeText(change, style))) {
-      read_by_nobody = true;
+      output_closed = true;
     }
-    enough = read_by_nobody || ++changes == options.changes_max;
+    enough = output_closed || ++changes == options.changes_max;
   }
-  // A stream that ended by itself says why.
+  // A stream that ended by itself has a status.
   if (enough) context.TryCancel();
   while (reader->Read(&change)) {
   }
   const grpc::Status status = reader->Finish();
   if (options.changes_max != 0 && changes == options.changes_max) return kExitOk;
-  if (read_by_nobody) return kExitFailed;
+  if (output_closed) return kExitFailed;
   if (token != options.resume_token && !options.client.json()) {
     Complain("to continue from here, use --resume " + token, kExitOk);
   }
@@ -186,7 +186,7 @@ void AddId(Command command, IncidentsOptions* options) {
 
 void AddDecision(Command command, IncidentsOptions* options, bool comment_required) {
   AddId(command, options);
-  // The library that sends it would print words of its own, and send nothing.
+  // The library would print its own error and send nothing.
   const auto text = [](const std::string& value) {
     return Utf8PrefixBytes(value) == value.size() ? std::string() : "must be valid UTF-8";
   };

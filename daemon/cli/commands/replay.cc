@@ -104,7 +104,7 @@ class Replay {
   int Run();
 
  private:
-  // Imports the reference, or passes over its rows if an earlier run had come further.
+  // Imports the reference, or skips its rows if an earlier run got further.
   int TakeReference();
   absl::Status PassReference();
   absl::Status PlanTimes();
@@ -113,7 +113,7 @@ class Replay {
   absl::Status Stream();
   absl::Status Flush();
   void Wait(int64_t ns) const;
-  // The exit code, once everything is told.
+  // Reports the outcome and returns the exit code.
   int Judge(const absl::Status& streamed) const;
   std::string Text() const;
   std::string Json() const;
@@ -196,7 +196,7 @@ int Replay::Judge(const absl::Status& streamed) const {
 
 int Replay::TakeReference() {
   if (flags_.reference_rows == 0) return kExitOk;
-  // The model has had this one; again it would be a new one, and every window would begin anew.
+  // The model has this reference already; importing it again would restart every window.
   if (producer_->earlier_batches() > 0) {
     const absl::Status passed = PassReference();
     return passed.ok() ? kExitOk : Complain(passed, kExitFailed);
@@ -243,7 +243,7 @@ absl::Status Replay::PlanTimes() {
           "--spacing: rows end now, so their number must be known; standard input has none");
     }
   }
-  // Rows that are paced, or come from elsewhere bit by bit, have the time of their arrival.
+  // Rows that are paced or arrive over time get their time of arrival.
   if (!options_.time_column.empty()) return absl::OkStatus();
   if (options_.path == "-" || (flags_.rate > 0 && !asked)) {
     progress_.Say("no time column: rows get their arrival time; set --time-column to change that");

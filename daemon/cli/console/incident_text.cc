@@ -91,7 +91,7 @@ std::string CausesText(const v1::Incident& incident, const Style& style) {
   constexpr const char* kIndent = "     ";
   const v1::Triage& triage = incident.triage();
   if (triage.sentence().empty() && triage.hypotheses().empty()) return "";
-  std::string out = Section("What it may be", style);
+  std::string out = Section("Possible causes", style);
   if (triage.hypotheses().empty()) {
     return out + Wrap("No known cause fits. Next: read the evidence.", style.width, "  ");
   }

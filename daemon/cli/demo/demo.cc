@@ -58,7 +58,7 @@ class Demo {
 
  private:
   absl::Status ChooseActs();
-  // That no incident is open which would take in the demo's.
+  // Checks that no open incident would absorb the demo's alerts.
   int CheckGround();
   int Connect();
   absl::Status PlayAll();

@@ -10,9 +10,10 @@
 
 namespace faultline::cli {
 
-// Rules of other tools as a monitor configuration: YAML that `faultline config check` takes. What
-// has no counterpart here is said in a comment, never dropped silently. All that is taken over has
-// a fixed threshold and is so unbudgeted; the same signals are put on the alarm budget beside.
+// Rules of other tools as a monitor configuration: YAML that `faultline config check` takes. A
+// rule without a counterpart here becomes a comment, and is never dropped silently. Imported rules
+// have fixed thresholds and are therefore unbudgeted; the same signals are also put on the alarm
+// budget.
 
 struct ImportedModel {
   std::string name = "*";

@@ -73,7 +73,7 @@ absl::Status WriteAll(int fd, std::string_view bytes, const std::string& path) {
 }  // namespace
 
 std::string WithoutSecrets(std::string_view yaml) {
-  // A key that speaks of a secret, its colon, and its value up to the end of a flow entry.
+  // A key whose name hints at a secret, its colon, and its value up to the end of a flow entry.
   static const std::regex secret(
       R"re(((?:^|[\s{,"'-])["']?[\w.-]*)re"
       R"re((?:passw|passphrase|secret|token|credential|private|api_?key|auth))re"

@@ -14,7 +14,7 @@ namespace faultline::cli {
 
 // What a support bundle is made of.
 
-// A configuration file without what may be secret: values of keys whose names speak of passwords,
+// A configuration file without possible secrets: values of keys whose names hint at passwords,
 // secrets, tokens, credentials or keys, and user names, passwords and queries in addresses.
 std::string WithoutSecrets(std::string_view yaml);
 

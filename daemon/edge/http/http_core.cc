@@ -15,9 +15,9 @@ using Error = boost::system::error_code;
 
 namespace {
 
-// Connections that are told that there are too many, at one time.
+// Connections at one time that are told that there are too many.
 constexpr size_t kRefusedMax = 64;
-// After a failed accept, usually for want of file descriptors.
+// After a failed accept, usually because file descriptors ran out.
 constexpr std::chrono::milliseconds kAcceptPause{100};
 
 absl::StatusOr<tcp::endpoint> ParseAddress(const std::string& address) {

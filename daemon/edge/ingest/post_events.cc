@@ -118,7 +118,7 @@ class Post : public std::enable_shared_from_this<Post> {
     errors_.push_back(json::object{{"line", line}, {"reason", reason}, {"message", message}});
   }
 
-  // Answers when nothing is awaited any more.
+  // Answers once nothing more is awaited.
   void Release() {
     std::unique_lock lock(mutex_);
     if (--awaited_ > 0) return;
@@ -143,7 +143,7 @@ class Post : public std::enable_shared_from_this<Post> {
   IngestionHub* const hub_;
   const PostAnswer answer_;
   NdjsonEvents events_;
-  size_t next_ = 0;  // first batch that was not submitted yet; of the thread that submits
+  size_t next_ = 0;  // first batch that was not submitted yet; used only by the thread that submits
 
   std::mutex mutex_;
   int awaited_ = 1;  // commits, and the submission itself

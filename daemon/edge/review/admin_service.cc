@@ -39,7 +39,7 @@ uint64_t FolderBytes(const std::string& folder) {
   return bytes;
 }
 
-// Digests keys and values with their lengths, so that no two states run together into one.
+// Digests keys and values with their lengths, so that different states cannot look alike.
 class Digest {
  public:
   Digest() : state_(XXH3_createState(), XXH3_freeState) { XXH3_128bits_reset(state_.get()); }

@@ -28,7 +28,7 @@ CommandResult Refused(absl::Status status) {
   return result;
 }
 
-// Shared with the callback, which may come after the waiting has ended.
+// Shared with the callback, which may come after the wait has ended.
 struct Waiting {
   std::mutex mutex;
   std::condition_variable done;

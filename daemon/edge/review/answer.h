@@ -13,7 +13,7 @@
 
 namespace faultline::review {
 
-// What the services have in common: how they refuse, and how they wait for the core.
+// What the services share: how they refuse, and how they wait for the core.
 
 // Codes are the same numbers. The message is cut at kMessageBytesMax: it travels as a header.
 inline constexpr size_t kMessageBytesMax = 1'024;

@@ -23,7 +23,7 @@ v1::VerdictPoint MakePoint(const EvidencePane& pane, const Verdict& verdict);
 // and the highest score stay as far as there is room.
 void ThinPoints(v1::VerdictSeries* series);
 
-// What is promised about false alarms of an incident's alerts, in words.
+// What the alarm budget guarantees about an incident's alerts, in words.
 std::string PromiseWords(const v1::Incident& incident);
 
 }  // namespace faultline::review

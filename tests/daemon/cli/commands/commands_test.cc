@@ -142,7 +142,8 @@ TEST_F(CommandsTest, AnIncidentFromTestAlertToResolution) {
   const Ran none = Ask({"incidents", "show", "nope"});
   EXPECT_EQ(none.code, kExitFailed) << "no such id can be";
   EXPECT_EQ(none.err,
-            "faultline: id: 'nope' is none: an incident's id has 13 digits and small letters, such "
+            "faultline: id: 'nope' is not an incident id: an incident's id has 13 digits and small "
+            "letters, such "
             "as 6amzh02dbsqqg, of which the first 4 or more do; 'faultline incidents list' shows "
             "them\n");
   const Ran missing = Ask({"incidents", "show", "0000"});

@@ -199,7 +199,7 @@ TEST_F(HttpServerTest, OversizeBodiesAreRefusedInTimeToBeRead) {
   chunked.Send("POST /v1/events HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n");
   for (int i = 0; i < 20; ++i) chunked.Send("2710\r\n" + std::string(10'000, 'x') + "\r\n");
   EXPECT_THAT(chunked.ReadAll(), StartsWith("HTTP/1.1 413 "));
-  // A body where none belongs is not taken for a request.
+  // An unexpected body is not read as a request.
   RawClient smuggler(port());
   smuggler.Send(Post("/-/reload", Get("/metrics")));
   const std::string all = smuggler.ReadAll();
@@ -238,7 +238,7 @@ TEST_F(HttpServerTest, PipelinedRequestsAreAnsweredInOrder) {
   EXPECT_THAT(client.ReadAll(), EndsWith("ok\n"));
 }
 
-TEST_F(HttpServerTest, SilentAndHalfOpenClientsHarmNobody) {
+TEST_F(HttpServerTest, SilentAndHalfOpenClientsDoNoHarm) {
   Start({.connections_max = 50, .timeout = milliseconds(300)});
   std::vector<std::unique_ptr<RawClient>> silent;
   for (int i = 0; i < 40; ++i) {
@@ -261,7 +261,7 @@ TEST_F(HttpServerTest, SilentAndHalfOpenClientsHarmNobody) {
   EXPECT_THAT(half.ReadAll(), EndsWith("up 1\n"));
 }
 
-TEST_F(HttpServerTest, SlowScrapersBlockNobodyAndShareMemory) {
+TEST_F(HttpServerTest, SlowScrapersDoNotBlockOthersAndShareMemory) {
   std::atomic<int> pages{0};
   metrics_ = [&] {
     ++pages;
@@ -356,7 +356,7 @@ TEST_F(HttpServerTest, BodiesTogetherAreBounded) {
   EXPECT_THAT(fifth.Ask(Post("/v1/events", "x")), StartsWith("HTTP/1.1 503 "));
   for (size_t i = 0; i < 4; ++i) held(i)({202, "text/plain", "done\n"});
   for (auto& client : busy) EXPECT_THAT(client->ReadAnswer(), EndsWith("done\n"));
-  // What is answered makes room.
+  // Answered requests make room.
   hold_ = false;
   for (int i = 0; i < 20; ++i) {
     EXPECT_THAT(busy[0]->Ask(Post("/v1/events", std::string(1000, 'x'))), EndsWith("{}\n")) << i;

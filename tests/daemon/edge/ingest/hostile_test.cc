@@ -9,7 +9,7 @@
 
 #include "tests/daemon/edge/ingest/service_fixture.h"
 
-// What somebody who means harm, or is merely broken, can do to the server.
+// What a hostile or broken client can do to the server.
 
 namespace faultline {
 namespace {
@@ -50,13 +50,13 @@ TEST_F(HostileTest, CompressedMessagesAreRefusedWithoutInflatingThem) {
     std::unique_lock lock(mutex);
     changed.wait(lock, [&] { return status.has_value(); });
     EXPECT_EQ(status->error_code(), grpc::StatusCode::UNIMPLEMENTED) << status->error_message();
-    // Compressing it takes the client some; inflating it would take all of it.
+    // The client needs some memory to compress it; inflating it would need all of it.
     EXPECT_LT(PeakBytes() - before, kBytes / 3);
   }
   EXPECT_EQ(intake_.attempts(), 0u);
 }
 
-// A stream that writes as fast as it may, and never reads.
+// A stream that writes as fast as it can and never reads.
 class Flood
     : public grpc::ClientBidiReactor<v1::StreamInferencesRequest, v1::StreamInferencesResponse> {
  public:

@@ -67,7 +67,7 @@ class ServerTest : public ServiceTest {
 constexpr int kServing = 1;
 constexpr int kNotServing = 2;
 
-// A stream of raw bytes, so that it can send what is no message.
+// A stream of raw bytes, so that it can send invalid messages.
 class RawStream : public grpc::ClientBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer> {
  public:
   explicit RawStream(const std::shared_ptr<grpc::Channel>& channel) : stub_(channel) {
@@ -176,7 +176,7 @@ TEST_F(ServerTest, OversizeMessagesAreRefused) {
   Serve(options);
   v1::LogInferencesRequest request;
   v1::LogInferencesResponse response;
-  // Just above the limit the service says it in its own words, far above gRPC does.
+  // Just above the limit the service refuses, far above it gRPC does.
   for (const uint32_t rows : {13'000u, 60'000u}) {
     *request.mutable_batch() = NumbersBatch(rows);
     EXPECT_EQ(Log(request, &response).error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
@@ -325,7 +325,7 @@ TEST_F(ServerTest, MemoryThatGrowsUnexplainedEndsConnectionsOverTcp) {
   ASSERT_TRUE(stream->Write(HelloMessage("tcp", 1)) && ReadOne(stream.get(), &answers));
   ASSERT_TRUE(local_stream->Write(HelloMessage("local", 1)) &&
               ReadOne(local_stream.get(), &local_answers));
-  // A little is no flood.
+  // A little growth is not a flood.
   unexplained = 4 << 20;
   std::this_thread::sleep_for(std::chrono::milliseconds(1'500));
   EXPECT_EQ(server_->connections().refused, 0u);
@@ -383,7 +383,7 @@ TEST_F(ServerTest, StopIsBoundedWithStuckClients) {
   server_->Stop(std::chrono::milliseconds(500));
   EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(10));
   close(raw);
-  // Late callbacks of the pipeline find no call.
+  // Late callbacks of the pipeline do nothing.
   intake_.Commit();
   for (auto& stream : streams) {
     Answers answers;
@@ -410,7 +410,7 @@ TEST_F(ServerTest, DrainAcknowledgesWhatIsIn) {
   }
   EXPECT_EQ(answers.committed, 1u);
   EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::UNAVAILABLE);
-  // And a stream that comes now is sent away.
+  // A stream that opens now is refused.
   auto late_context = Patient();
   auto late = stub_->StreamInferences(late_context.get());
   EXPECT_EQ(late->Finish().error_code(), grpc::StatusCode::UNAVAILABLE);

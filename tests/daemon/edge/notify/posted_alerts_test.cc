@@ -115,7 +115,7 @@ TEST(PostedAlerts, GoesOnBeingSentUntilItResolvesAndThenUntilThatIsTaken) {
   EXPECT_EQ(alerts.DueNs(), kNever);
 }
 
-TEST(PostedAlerts, WhatNobodyHeardOfNeedsNoEnd) {
+TEST(PostedAlerts, AnAlertThatWasNeverPostedNeedsNoEnd) {
   PostedAlerts alerts = Make();
   v1::Incident incident = MakeIncident("0000700000000");
   alerts.Apply(incident, 0, kWall);
