@@ -279,7 +279,7 @@ std::string WhatIfAnswer(const v1::ReplayIncidentResponse& response) {
       is == 0 ? "no" : absl::StrCat(is), is > 1 ? " detectors" : " detector",
       " would have been in alarm, where ", was == 0 ? "none" : absl::StrCat(was), WasOrWere(was));
   if (none.series > 0) {
-    absl::StrAppend(&answer, "; cannot be recomputed: ", none.series, " more");
+    absl::StrAppend(&answer, "; ", none.series, " more could not be recomputed");
     if (none.alarms > 0) {
       absl::StrAppend(&answer, ", of which ", none.alarms, WasOrWere(none.alarms), " in alarm");
     }

@@ -94,7 +94,7 @@ TEST_F(EvidenceCallsTest, WhatIfAnswersForAnotherBudgetOrConfiguration) {
   v1::ReplayIncidentResponse other;
   ASSERT_TRUE(Call(&Stub::ReplayIncident, request, &other).ok());
   EXPECT_EQ(other.answer(),
-            "no detector would have been in alarm, where none were; cannot be recomputed: 1 more, "
+            "no detector would have been in alarm, where none were; 1 more could not be recomputed, "
             "of which 1 was in alarm")
       << other.DebugString();
 
