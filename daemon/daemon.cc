@@ -175,7 +175,7 @@ absl::Status Daemon::Parts::OpenState() {
   return absl::OkStatus();
 }
 
-// Before the pipeline starts, so that nothing newer is overtaken.
+// Before the pipeline starts, so that older incidents cannot overwrite newer changes.
 absl::Status Daemon::Parts::OpenAlertPoster() {
   alert_poster = std::make_unique<AlertPoster>(config.process.alertmanager);
   review::IncidentFilter open;

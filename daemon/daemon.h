@@ -25,10 +25,10 @@ struct ServeOptions {
 // network inwards.
 //
 // Operation:    Start opens the state, restores it, and listens; the bound addresses are then in
-//               addresses.json in the data folder. Stop refuses new
-//               input, applies and commits the accepted batches, and ends watches and streams. If
-//               that takes more than kStopSeconds, the process exits with 1, and the next start
-//               continues from the last commit.
+//               addresses.json in the data folder. Stop refuses new input, applies and commits the
+//               accepted batches, and ends watches and streams. If that takes more than
+//               kStopSeconds, the process exits with 1, and the next start continues from the last
+//               commit.
 // Concurrency:  Start and Stop from one thread at a time, Reload from any.
 class Daemon {
  public:

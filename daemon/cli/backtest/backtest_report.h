@@ -10,7 +10,7 @@
 
 namespace faultline::cli {
 
-// What a backtest found, and how it is shown.
+// The result of a backtest, and how it is shown.
 struct BacktestReport {
   static constexpr uint64_t kToNextChange = UINT64_MAX;
   std::string model;
@@ -23,8 +23,8 @@ struct BacktestReport {
 
 // A table, one line a rule.
 std::string BacktestText(const BacktestReport& report, const Style& style);
-// With the field's own scores, if changes were given: F1 and cover with every alarm taken for a
-// change, mean time ratio.
+// With the scores used in the literature, if changes were given: F1 and cover, with every alarm
+// counted as a change, and the mean time ratio.
 boost::json::object BacktestJson(const BacktestReport& report);
 // One self-contained page: the table, and a line with its alarms for each rule.
 std::string BacktestHtml(const BacktestReport& report);

@@ -30,7 +30,7 @@ struct BacktestSpan {
   uint64_t end = 0;
 };
 
-// What the alarms of a rule are worth, given where the stream changed.
+// Scores of a rule's alarms, given the true changes of the stream.
 struct BacktestScore {
   static constexpr uint64_t kMissed = UINT64_MAX;
   uint64_t alarms = 0;

@@ -52,7 +52,8 @@ struct Flags {
   bool strict = false;
 };
 
-// Which lines of the file the rows of unacknowledged batches are, to name those the daemon rejects.
+// The lines of the file for the rows of unacknowledged batches, to name the rows that the daemon
+// rejects.
 //
 // Concurrency:  thread-safe.
 class Lines {
@@ -269,7 +270,7 @@ absl::Status Replay::PlanTimes() {
   return absl::OkStatus();
 }
 
-// 0 if the model has none yet, or the daemon cannot say; sending will tell why.
+// 0 if the model has no rows yet, or the call fails; sending will then show why.
 int64_t Replay::NewestRowNs() const {
   const auto models = v1::ModelService::NewStub(Connect(flags_.client));
   v1::GetModelRequest request;
@@ -341,7 +342,7 @@ void Replay::Wait(int64_t ns) const {
   }
 }
 
-// As long as acknowledgements come in.
+// Waits as long as acknowledgements come in.
 absl::Status Replay::Flush() {
   const std::chrono::milliseconds patience(
       static_cast<int64_t>(flags_.client.timeout_seconds * 1'000));

@@ -23,7 +23,7 @@ struct ImportedModel {
 };
 
 // SageMaker Model Monitor: the text of constraints.json, and of statistics.json or nothing.
-// INVALID_ARGUMENT if one is not what it should be; the message names the member.
+// INVALID_ARGUMENT, naming the member, if one is malformed.
 absl::StatusOr<std::string> ConfigOfSageMaker(std::string_view constraints,
                                               std::string_view statistics,
                                               const ImportedModel& model);
@@ -38,8 +38,8 @@ struct ReferenceColumn {
 // The rule that Evidently 0.7 takes by default for each column.
 std::string ConfigOfEvidently(std::span<const ReferenceColumn> columns, const ImportedModel& model);
 
-// NannyML 0.13's default: Jensen-Shannon above mean + 3 deviations of what ten chunks of the
-// reference give. Columns of fewer than 10 rows are left out, with a comment.
+// NannyML 0.13's default: Jensen-Shannon above mean + 3 deviations over ten chunks of the
+// reference. Columns of fewer than 10 rows are left out, with a comment.
 std::string ConfigOfNannyMl(std::span<const ReferenceColumn> columns, const ImportedModel& model);
 
 }  // namespace faultline::cli

@@ -42,7 +42,7 @@ struct BundleOptions {
   std::string http = "127.0.0.1:7071";
 };
 
-// Collects files; what cannot be had is named in missing.txt instead.
+// Collects files; missing.txt names the files that could not be collected.
 class Bundle {
  public:
   explicit Bundle(const BundleOptions& options) : options_(options) {}

@@ -18,7 +18,7 @@ namespace {
 
 enum class Extent : uint8_t { kWhole, kOpen, kBroken };
 
-// Where the record that begins with `text` ends, quotes heeded.
+// The end of the record that begins with `text`, with regard to quotes.
 struct RecordEnd {
   Extent extent = Extent::kOpen;
   size_t end = 0;       // kWhole: without its line end
