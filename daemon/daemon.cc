@@ -175,7 +175,7 @@ absl::Status Daemon::Parts::OpenState() {
   return absl::OkStatus();
 }
 
-// Before the pipeline starts, so that nothing newer is overtaken.
+// Before the pipeline starts, so that older incidents cannot overwrite newer changes.
 absl::Status Daemon::Parts::OpenAlertPoster() {
   alert_poster = std::make_unique<AlertPoster>(config.process.alertmanager);
   review::IncidentFilter open;
@@ -245,10 +245,8 @@ absl::Status Daemon::Parts::Listen() {
   http_parts.hub = ingestion->hub();
   http_parts.recorder = recorder.get();
   http_parts.alert_poster = alert_poster.get();
-  http_parts.start_ns = start_ns;
   http_parts.config_ns = config_ns;
   http_parts.connections = [this] { return grpc->connections(); };
-  http_parts.watchers = [this] { return watch_hub->watchers(); };
   http_parts.healthy = [this] { return watchdog->health(); };
   http_parts.reload = reload;
   http_parts.grpc_address = grpc->address();

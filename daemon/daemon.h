@@ -11,7 +11,7 @@
 
 namespace faultline {
 
-// What `faultline serve` is told on its command line; what is set wins over the file.
+// The options of `faultline serve`; they override the configuration file.
 struct ServeOptions {
   std::string config_path;  // empty: all defaults
   std::string data_folder;
@@ -21,27 +21,28 @@ struct ServeOptions {
   std::string reports_address;
 };
 
-// The composition root: everything the daemon is made of, built from the store outwards and stopped
-// from the edges inwards.
+// The composition root: all parts of the daemon, built from the store outwards and stopped from the
+// network inwards.
 //
 // Operation:    Start opens the state, restores it, and listens; the bound addresses are then in
-//               addresses.json in the data folder. Stop: nothing new comes in, what is in is
-//               applied and committed, watchers and streams are ended; within kStopSeconds, or the
-//               process exits with 1 and the next start goes on from the last commit.
+//               addresses.json in the data folder. Stop refuses new input, applies and commits the
+//               accepted batches, and ends watches and streams. If that takes more than
+//               kStopSeconds, the process exits with 1, and the next start continues from the last
+//               commit.
 // Concurrency:  Start and Stop from one thread at a time, Reload from any.
 class Daemon {
  public:
   static constexpr int kStopSeconds = 20;
 
-  // Errors say what to do: INVALID_ARGUMENT for the configuration (with file and line), what
-  // OpenRocksStore gives for the state, FAILED_PRECONDITION or the like for addresses.
+  // Errors say what to do: INVALID_ARGUMENT for the configuration (with file and line), the errors
+  // of OpenRocksStore for the state, FAILED_PRECONDITION or similar for addresses.
   static absl::StatusOr<std::unique_ptr<Daemon>> Start(const ServeOptions& options);
   ~Daemon();
   Daemon(const Daemon&) = delete;
   Daemon& operator=(const Daemon&) = delete;
 
-  // Reads the configuration again and takes it over as a whole or not at all. The names of fields
-  // that changed but need a restart. `by`: who asked.
+  // Reloads the configuration and applies it as a whole or not at all. Returns the names of changed
+  // fields that need a restart. `by`: who asked.
   absl::StatusOr<std::vector<std::string>> Reload(const Principal& by);
   void Stop();
 

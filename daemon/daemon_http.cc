@@ -120,7 +120,7 @@ absl::Status DaemonHttp::Impl::Ready() const {
   return parts.pipeline->ready();
 }
 
-// A new route is a line here.
+// Add new routes here, one line each.
 std::vector<HttpRoute> DaemonHttp::Impl::Routes() {
   const auto front = [this](const HttpRequest&, const HttpReply& reply) {
     reply(FrontPage(parts.grpc_address));

@@ -23,10 +23,8 @@ struct DaemonHttpParts {
   IngestionHub* hub = nullptr;
   Recorder* recorder = nullptr;         // null: recording is off
   AlertPoster* alert_poster = nullptr;  // null: alerts are not posted
-  int64_t start_ns = 0;
   int64_t config_ns = 0;                          // when the configuration was read at the start
   std::function<ConnectionCounts()> connections;  // of gRPC
-  std::function<uint32_t()> watchers;
   std::function<absl::Status()> healthy;
   std::function<absl::StatusOr<std::vector<std::string>>(const Principal& by)> reload;
   std::string grpc_address;

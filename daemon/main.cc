@@ -1,8 +1,8 @@
 #include "daemon/cli/commands/commands.h"
 #include "daemon/serve.h"
 
-// For jemalloc: few arenas, as few threads allocate much; what was given back leaves the process
-// within a second.
+// For jemalloc: few arenas, because few threads allocate much; freed memory is returned to the
+// system within a second.
 extern "C" const char* malloc_conf;
 const char* malloc_conf = "narenas:4,dirty_decay_ms:1000,muzzy_decay_ms:0";
 

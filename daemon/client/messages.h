@@ -9,7 +9,7 @@
 namespace faultline::cli {
 
 // Protobuf's JSON with the field names of the .proto files, zeros included; ends with a line end.
-// A message that cannot be written whole (a broken Timestamp) ends where it broke.
+// A message that cannot be written completely (an invalid Timestamp) is cut there.
 std::string ToJson(const google::protobuf::Message& message, bool pretty);
 
 // Nanoseconds since 1970; 0 for a time that is not set.

@@ -28,7 +28,7 @@ constexpr milliseconds kWelcomeMax{20'000};
 constexpr milliseconds kGoodbyeMax{2'000};
 constexpr milliseconds kLook{100};
 constexpr milliseconds kFlushInterrupted{1'000};
-// Messages in a row that the daemon did not take, without any progress.
+// Consecutive messages that the daemon refused without any progress.
 constexpr int kFruitlessMax = 8;
 
 std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address) {
@@ -40,7 +40,7 @@ std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address) {
   return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
 }
 
-// True if another try may go better.
+// True if a retry may succeed.
 bool WorthRetrying(grpc::StatusCode code) {
   switch (code) {
     case grpc::StatusCode::INVALID_ARGUMENT:

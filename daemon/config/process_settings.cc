@@ -8,7 +8,7 @@
 #include <limits>
 #include <vector>
 
-#include "daemon/core/contract/limits.h"
+#include "daemon/core/settings/limits.h"
 #include "daemon/core/settings/settings_fields.h"
 
 namespace faultline {

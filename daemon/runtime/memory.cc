@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <fstream>
 
-#include "daemon/core/contract/limits.h"
+#include "daemon/core/settings/limits.h"
 
 namespace faultline {
 namespace {

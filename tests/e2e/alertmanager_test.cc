@@ -114,7 +114,7 @@ class Alertmanager : public ::testing::Test {
     ASSERT_TRUE(producer_->Flush(std::chrono::minutes(2)).ok()) << daemon_->log();
   }
 
-  // The alerts that Alertmanager holds to be active.
+  // The alerts that are active in Alertmanager.
   std::string Active() {
     std::string answer;
     if (HttpRequest(alertmanager_->address(), "GET", "/api/v2/alerts?active=true", "", &answer) !=
@@ -169,15 +169,15 @@ TEST_F(Alertmanager, HearsOfEverythingAfterItWasDown) {
   const std::string id = Incidents(*daemon_).at(0).id();
   EXPECT_TRUE(WaitUntil(
       [&] { return Metrics().find("faultline_alertmanager_up 0\n") != std::string::npos; }));
-  // It was not there when the incident opened.
+  // It was down when the incident opened.
   ASSERT_TRUE(alertmanager_->Start()) << alertmanager_->log();
   ASSERT_TRUE(WaitUntil([&] { return receiver_.Heard("firing " + id); })) << daemon_->log();
   EXPECT_THAT(Metrics(), HasSubstr("faultline_alertmanager_up 1\n"));
-  // It comes back without memory of alerts, and is told again.
+  // It comes back without its alerts, and receives them again.
   alertmanager_->Stop();
   ASSERT_TRUE(alertmanager_->Start()) << alertmanager_->log();
   ASSERT_TRUE(WaitUntil([&] { return Active().find(id) != std::string::npos; })) << Active();
-  // It is not there when the incident resolves.
+  // It is down when the incident resolves.
   alertmanager_->Stop();
   Send(12, 0);
   EXPECT_EQ(Incidents(*daemon_)[0].state(), v1::INCIDENT_STATE_RESOLVED);

@@ -11,7 +11,7 @@
 #include "tests/support/daemon_load.h"
 #include "tests/support/streams.h"
 
-// The real daemon, used well and badly.
+// The real daemon, used correctly and incorrectly.
 
 namespace faultline::testing {
 namespace {

@@ -15,7 +15,7 @@
 #include "tests/support/daemon_load.h"
 #include "tests/support/raw_socket.h"
 
-// Clients that mean harm, or are merely broken, and those beside them that are neither.
+// Hostile and broken clients, beside healthy ones.
 
 namespace faultline::testing {
 namespace {
@@ -26,7 +26,7 @@ listen: {connections_max: 30000}
 defaults: {pane: {rows: 500}}
 )";
 
-// What a client says before it says nothing more, or one byte at a time.
+// What a client sends before it falls silent or sends one byte at a time.
 struct Opening {
   bool grpc;
   std::string said;
@@ -70,8 +70,7 @@ TEST(Faults, TenThousandConnectionsLeaveOthersServed) {
   }
   double slowest_scrape = 0, most_open = 0, slowest_acknowledgement = 0;
   uint64_t most_resident = 0;
-  // One of a hundred says a byte each second. The daemon hangs up on all of them, which takes it a
-  // while.
+  // One in a hundred sends a byte each second. The daemon closes all of them, which takes a while.
   size_t left = held.size();
   int rounds = 0;
   ASSERT_TRUE(WaitUntil([&] {
@@ -105,9 +104,9 @@ TEST(Faults, TenThousandConnectionsLeaveOthersServed) {
   RecordProperty("slowest_acknowledgement_ms", static_cast<int>(slowest_acknowledgement * 1e3));
 }
 
-// All that connections_max allows are taken over TCP by clients that say nothing, and those that
-// are hung up on come back at once.
-TEST(Faults, WhoHoldsAllConnectionsDoesNotLockOutOthers) {
+// Silent clients hold all TCP connections that connections_max allows, and reconnect at once when
+// they are closed.
+TEST(Faults, HoldersOfAllConnectionsDoNotLockOutOthers) {
   DaemonChild daemon(FAULTLINE_BINARY, "listen: {connections_max: 200}\ncommit: {interval: 10ms}");
   ASSERT_TRUE(daemon.Start()) << daemon.log();
   std::atomic<bool> stop = false;
@@ -143,7 +142,7 @@ TEST(Faults, WhoHoldsAllConnectionsDoesNotLockOutOthers) {
   EXPECT_EQ(GetModel(daemon, "m", "1").applied_rows(), sender.sent_rows());
 }
 
-// Writes as fast as it may, and never reads; every batch has something to report.
+// Writes as fast as it can and never reads; every batch has an error to report.
 class NeverReads {
  public:
   explicit NeverReads(const std::string& address) {

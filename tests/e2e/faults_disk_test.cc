@@ -13,8 +13,8 @@
 #include "tests/support/disk_faults.h"
 #include "tests/support/private_disk.h"
 
-// What a disk does to the real daemon. Whatever it is: acknowledgements stop, the daemon's own
-// metrics say so, it goes on by itself once the disk is well, and nothing acknowledged is lost.
+// Disk faults under the real daemon. In each case acknowledgements stop, the daemon's metrics say
+// so, it continues by itself once the disk works again, and nothing acknowledged is lost.
 
 namespace faultline::testing {
 namespace {
@@ -113,8 +113,8 @@ TEST(Faults, AFullDiskAndAKillLoseNothingAcknowledged) {
   ExpectNothingIsLost(&daemon, &sender);
 }
 
-// A file system in trouble is made read-only under the open files: the kernel refuses to do that on
-// request while files are open, so that the answers of such a disk are played back.
+// A failing file system is remounted read-only under the open files. The kernel refuses to do that
+// on request while files are open, so the errors of such a disk are simulated.
 TEST(Faults, ADiskThatTurnsReadOnlyStopsAcknowledgementsUntilItIsBack) {
   OnFaultyDisk faulty(kConfig);
   DaemonChild& daemon = faulty.daemon;
@@ -137,8 +137,8 @@ TEST(Faults, ADiskThatTurnsReadOnlyStopsAcknowledgementsUntilItIsBack) {
   ExpectNothingIsLost(&daemon, &sender);
 }
 
-// A sync that failed may have dropped what it was to write, and says so once: nothing behind it is
-// acknowledged before the store was opened again.
+// A failed sync may have dropped its data and reports that only once: nothing after it is
+// acknowledged before the store has been reopened.
 TEST(Faults, AFailedSyncIsNotTakenForASyncedCommit) {
   OnFaultyDisk faulty(R"(
 commit: {interval: 10ms, durability: power}

@@ -67,8 +67,8 @@ std::string EndlessHeaders() {
   return frames;
 }
 
-// Small fields, each of which enters the table of the receiver (RFC 7541, 6.2.1) and is repeated by
-// a byte from then on: 30 KB that stand for 128 MB.
+// Small fields that enter the table of the receiver (RFC 7541, 6.2.1) and are then repeated with
+// one byte each: 30 KB that expand to 128 MB.
 std::string HeaderBomb() {
   std::string fields = CallHeaders();
   fields.append("\x40\x01x\x7f\xa1\x1e", 6).append(4'000, 'x');
@@ -88,7 +88,7 @@ std::string Pings() {
   return frames;
 }
 
-// Empty frames that say nothing.
+// Empty frames.
 std::string EmptySettings() {
   std::string frames;
   for (int i = 0; i < 200'000; ++i) frames += Frame(kSettings, 0, 0, "");
@@ -122,7 +122,7 @@ TEST(Faults, FloodsOfFramesStayUnderTheCeilingAndLeaveOthersServed) {
     for (int i = 0; i < 4; ++i) {
       senders.emplace_back([&] {
         RawSocket socket(daemon.grpc_address());
-        // Hung up on or not.
+        // Whether the connection was closed or not.
         if (socket.SendAll(Preface())) socket.SendAll(frames);
       });
     }

@@ -12,7 +12,7 @@
 #include "tests/support/daemon_load.h"
 #include "tests/support/raw_socket.h"
 
-// What the system does not give the daemon, and what the daemon does not give its clients.
+// Limits that the system sets for the daemon, and the daemon for its clients.
 
 namespace faultline::testing {
 namespace {
@@ -57,7 +57,7 @@ TEST(Faults, RunningOutOfDescriptorsUnderLoadIsSurvived) {
   ExpectRowsAddUp(Scrape(daemon));
 }
 
-// Memory that is refused may end the process, and takes nothing that was acknowledged with it.
+// Running out of memory may end the process, but loses nothing acknowledged.
 TEST(Faults, RunningOutOfMemoryUnderLoadLosesNothingAcknowledged) {
   DaemonChild daemon(FAULTLINE_BINARY, kConfig);
   ASSERT_TRUE(daemon.Start()) << daemon.log();
@@ -90,8 +90,8 @@ TEST(Faults, TooLittleToStartWithIsSaid) {
   }
 }
 
-// Over distinct names of models, signals and categories: memory after the second half is that after
-// the first.
+// Many distinct names of models, signals and categories: memory after the second half equals that
+// after the first.
 class Explosion {
  public:
   explicit Explosion(const DaemonChild& daemon)

@@ -15,8 +15,8 @@
 #include "tests/support/daemon_child.h"
 #include "tests/support/daemon_load.h"
 
-// Names made to break what shows them, through the whole daemon: each is refused and counted, or
-// shown so that nothing reads more out of it than a name.
+// Names that try to break the programs that show them, through the whole daemon: each is either
+// refused and counted, or shown as a name and nothing else.
 
 namespace faultline::testing {
 namespace {
@@ -63,8 +63,8 @@ std::vector<std::string> HostileNames() {
           std::string(4'000, 'n')};
 }
 
-// A hundred rows of it; in the second batch the numbers and words are others, so that alerts with
-// these names open.
+// A hundred rows; in the second batch the numbers and words differ, so that alerts with these names
+// open.
 v1::InferenceBatch BatchWith(const std::string& model, const std::string& signal,
                              const std::string& word, bool moved) {
   v1::InferenceBatch batch = NumbersBatch(model, 1, 100);
@@ -90,7 +90,7 @@ void ExpectClean(const std::string& text, const std::string& where) {
   EXPECT_EQ(text.find("\nfaultline_pwned"), std::string::npos) << where;
 }
 
-// One batch, and whatever becomes of it: an answer, or a refusal with a reason.
+// Sends one batch; the outcome is an answer, or a refusal with a reason.
 void Send(v1::IngestionService::Stub* stub, const v1::InferenceBatch& batch) {
   v1::LogInferencesRequest request;
   *request.mutable_batch() = batch;

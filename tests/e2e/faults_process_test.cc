@@ -18,7 +18,7 @@
 #include "tests/support/raw_socket.h"
 #include "tests/support/streams.h"
 
-// What happens to the process of the real daemon: killed, stopped, told to end, stormed afterwards.
+// The process of the real daemon is killed, stopped, terminated, and stormed after a restart.
 
 namespace faultline::testing {
 namespace {
@@ -35,9 +35,8 @@ uint64_t AppliedRows(const DaemonChild& daemon, const std::string& model) {
   return GetModel(daemon, model, "1").applied_rows();
 }
 
-// Between the moment a round begins and the kill lies a random time: while it starts, while it
-// reads the state, while producers come back, while it commits. Two producers keep what they were
-// told is committed.
+// The daemon is killed a random time after each round begins: while it starts, reads the state,
+// commits, or while producers reconnect. Two producers remember what was acknowledged.
 TEST(Faults, KilledAtRandomMomentsNothingAcknowledgedIsLost) {
   constexpr uint32_t kRows = 50;
   const int rounds = LongTests() ? 200 : 10;
@@ -55,7 +54,7 @@ TEST(Faults, KilledAtRandomMomentsNothingAcknowledgedIsLost) {
     daemon.Kill();
     std::vector<uint64_t> acknowledged;
     for (const Sender* sender : senders) acknowledged.push_back(sender->acknowledged_rows());
-    // Now and then again before it is up.
+    // Sometimes again before it is ready.
     while (random.Below(3) == 0) {
       daemon.Launch();
       std::this_thread::sleep_for(std::chrono::microseconds(random.Below(80'000)));
@@ -80,7 +79,7 @@ TEST(Faults, KilledAtRandomMomentsNothingAcknowledgedIsLost) {
   RecordProperty("rows", static_cast<int>(first.sent_rows() + second.sent_rows()));
 }
 
-// A client that keeps no connection to others and no memory of what was answered.
+// A client without shared connections and without memory of earlier answers.
 class Forgetful {
  public:
   Forgetful(const DaemonChild& daemon, uint64_t number) : name_("p" + std::to_string(number)) {
@@ -157,8 +156,8 @@ TEST(Faults, AStormAfterARestartCountsEveryRowOnce) {
   EXPECT_EQ(Series(page, "faultline_producers"), kProducers);
 }
 
-// Rows of panes of a second: `seconds` of the past, 20 rows each, at once, or those of now as they
-// come.
+// Rows for panes of one second: 20 rows for each of the past `seconds` at once, or current rows as
+// they come.
 class Minutes {
  public:
   explicit Minutes(const DaemonChild& daemon) : producer_(ConnectProducer(daemon, "p")) {}
@@ -193,8 +192,8 @@ class Minutes {
   std::unique_ptr<cli::Producer> producer_;
 };
 
-// No row came while the process stood still, and producers took a while to come back. That is no
-// silence of the model; one that follows is.
+// No rows arrived while the process was stopped and producers reconnected. That does not count as
+// silence of the model; a later pause does.
 TEST(Faults, AStandstillIsNoSilence) {
   DaemonChild daemon(FAULTLINE_BINARY, R"(
 commit: {interval: 10ms}
@@ -265,7 +264,7 @@ class StoppedThread {
 
   bool found() const { return thread_ > 0; }
   bool stopped() const { return stopped_; }
-  // Once its process has ended, which is not seen before.
+  // Only after its process has ended.
   void Reap() { waitpid(thread_, nullptr, WNOHANG | __WALL); }
   void GoOn() {
     if (std::exchange(stopped_, false)) ptrace(PTRACE_DETACH, thread_, nullptr, nullptr);
@@ -293,7 +292,7 @@ TEST(Faults, AShardThatStandsStillIsSaidAndGoesOn) {
   EXPECT_TRUE(WaitUntil([&] { return Health(daemon, &answer) == 503; })) << daemon.log();
   EXPECT_NE(answer.find("shard 0 has work but makes no progress"), std::string::npos) << answer;
   if (LongTests()) {
-    // It gets no help: the process ends, and nothing acknowledged is lost.
+    // Nothing helps it: the process ends, and nothing acknowledged is lost.
     ASSERT_TRUE(WaitUntil([&] {
       shard.Reap();
       return daemon.Ended().has_value();

@@ -14,8 +14,8 @@
 #include "tests/support/daemon_load.h"
 #include "tests/support/streams.h"
 
-// What somebody, or a disk, does to the state of a daemon that does not run. At its next start it
-// refuses and says what is wrong, or it has whole commits; never anything in between.
+// Damage to the state of a stopped daemon, by a person or a disk. The next start either refuses and
+// says what is wrong, or finds whole commits; never anything in between.
 
 namespace faultline::testing {
 namespace {
@@ -104,7 +104,7 @@ void Inflict(Damage damage, const std::string& path, Random* random) {
   }
 }
 
-// What a start over a damaged folder came to.
+// The outcome of a start with a damaged folder.
 struct Outcome {
   bool refused = false;
   uint64_t rows = 0;
@@ -137,7 +137,7 @@ Outcome StartOver(DaemonChild* daemon, size_t logged_before) {
   return outcome;
 }
 
-// The digest of everything stored; "" if it cannot be read, which the daemon then says.
+// The digest of everything stored; "" if it cannot be read, which the daemon then reports.
 std::string Digest(const DaemonChild& daemon) {
   const CommandOutcome outcome = RunCommand({FAULTLINE_BINARY, "state", "digest"},
                                             {"FAULTLINE_ADDRESS=" + daemon.socket_address()});
@@ -195,7 +195,7 @@ TEST(Faults, DamagedFilesOfEveryKindAreRefusedOrGiveWholeCommits) {
   EXPECT_GT(shorter, 0);
 }
 
-// The end of the log is what a loss of power may take. The daemon cannot know; the producer does.
+// A loss of power may lose the end of the log. The daemon cannot know, but the producer does.
 TEST(Faults, AStateThatForgotIsNoticedByTheProducer) {
   DaemonChild daemon(FAULTLINE_BINARY, kConfig);
   ASSERT_TRUE(daemon.Start()) << daemon.log();
@@ -234,7 +234,7 @@ TEST(Faults, AStateOfANewerVersionIsRefusedAndLeftAsItIs) {
   EXPECT_NE(outcome.output.find(daemon.data_folder()), std::string::npos) << outcome.output;
 }
 
-// One record alone is of a newer version: what an older daemon finds that was started over it.
+// A single record is of a newer version, as an older daemon may find it.
 TEST(Faults, ARecordOfANewerVersionIsRefusedByName) {
   DaemonChild daemon(FAULTLINE_BINARY, kConfig);
   ASSERT_NO_FATAL_FAILURE(Acknowledge(&daemon));

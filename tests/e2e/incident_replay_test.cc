@@ -11,8 +11,8 @@
 #include "tests/support/daemon_child.h"
 #include "tests/support/streams.h"
 
-// An incident of the real daemon, over kills and restarts: its evidence recomputes every verdict,
-// and answers what would have been.
+// An incident of the real daemon, across kills and restarts: its evidence recomputes every verdict
+// and answers what-if questions.
 
 namespace faultline::testing {
 namespace {
@@ -21,7 +21,7 @@ constexpr int64_t kStartNs = 1'700'000'000'000'000'000;
 constexpr int64_t kSecond = 1'000'000'000;
 constexpr int kPaneRows = 100;
 
-// Kinds of every sort: on the budget and by threshold, of panes, of rows and of quiet panes.
+// All sorts of kinds: on the budget and with thresholds; over panes, rows and quiet panes.
 constexpr char kConfig[] = R"(
 commit: {interval: 10ms}
 recorder: {enabled: true}
@@ -91,12 +91,12 @@ class IncidentReplay : public ::testing::Test {
     ASSERT_TRUE((*producer)->Flush(std::chrono::minutes(2)).ok()) << daemon_.log();
   }
 
-  // The one incident, which goes over two ends of the daemon and some more panes.
+  // The one incident, which spans two restarts of the daemon and some more panes.
   enum class End { kKilled, kAsked };
   std::string Fail(End end) {
     Send(30, false);
     Send(4, true);
-    // What is killed loses the newest of its recorded rows.
+    // A killed daemon loses its newest recorded rows.
     if (end == End::kKilled) {
       daemon_.Kill();
     } else {
@@ -157,7 +157,7 @@ TEST_F(IncidentReplay, AnotherBudgetAndAnotherReferenceGiveOtherAnswers) {
   }
   EXPECT_GE(fewer, 3);
 
-  // Held against the traffic that failed, what failed is quiet once the window holds nothing else.
+  // With the failed traffic as reference, signals are quiet once the window holds nothing else.
   request.clear_alarm_budget();
   request.mutable_reference_start_time()->set_seconds((kStartNs / kSecond) + 30 * kPaneRows);
   request.mutable_reference_end_time()->set_seconds((kStartNs / kSecond) + 34 * kPaneRows);

@@ -18,8 +18,8 @@
 #include "tests/support/server_child.h"
 #include "tests/support/streams.h"
 
-// What ships for Prometheus and Grafana, on a real Prometheus (Debian's) that scrapes a real
-// daemon: every query of every panel and every rule gives something.
+// The shipped rules and dashboards on a real Prometheus (Debian's) that scrapes a real daemon:
+// every query of every panel and rule returns a result.
 
 namespace faultline::testing {
 namespace {
@@ -53,8 +53,8 @@ std::string Encoded(const std::string& text) {
   return out;
 }
 
-// A credit model of which everything fails once `broken`: an input moves, half of another is NaN,
-// the answers and the latency change.
+// A credit model that fails in every way once `broken`: an input shifts, half of another is NaN,
+// the predictions and the latency change.
 v1::InferenceBatch MakeBatch(uint64_t index, bool broken) {
   Random random(index);
   v1::InferenceBatch batch;
@@ -115,7 +115,7 @@ class Monitoring : public ::testing::Test {
     if (prometheus_ == nullptr) GTEST_SKIP() << "prometheus (Debian package) is not installed";
   }
 
-  // Traffic that first behaves and then does not; and a model that still learns.
+  // Traffic that is normal and then fails, and a model that is still learning.
   static void Fail() {
     cli::ProducerOptions options;
     options.address = daemon_->socket_address();
@@ -133,7 +133,7 @@ class Monitoring : public ::testing::Test {
     ASSERT_TRUE(WaitUntil([] {
       return Query("count(faultline_model_deploy_timestamp_seconds) and count(ALERTS) >= 8") > 0;
     }));
-    // More rows while it is scraped, so that rates are there.
+    // More rows during the scrapes, so that rates exist.
     for (uint64_t pane = 30; pane < 34; ++pane) {
       ASSERT_TRUE((*producer)->Send(MakeBatch(pane, true)).ok());
     }
@@ -146,7 +146,8 @@ class Monitoring : public ::testing::Test {
     }));
   }
 
-  // How many samples with a number a query gives; -1, with the reason in *error, if it fails.
+  // The number of samples with a value that a query returns; -1, with the reason in *error, if it
+  // fails.
   static int Query(const std::string& expression, std::string* error = nullptr) {
     std::string answer;
     const int code = HttpRequest(prometheus_->address(), "GET",
@@ -269,8 +270,8 @@ TEST_F(Monitoring, EveryVariableOfEveryDashboardHasValues) {
   EXPECT_GE(variables, 12u);
 }
 
-// An alert that is quiet gives nothing, so what it looks at must be there; and those that this
-// traffic deserves fire.
+// A quiet alert returns no samples, so its inputs must exist; the alerts that this traffic should
+// raise fire.
 TEST_F(Monitoring, EveryRuleLooksAtWhatIsThere) {
   std::string answer;
   ASSERT_EQ(HttpRequest(prometheus_->address(), "GET", "/api/v1/rules", "", &answer), 200);

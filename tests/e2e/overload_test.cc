@@ -12,7 +12,7 @@
 #include "tests/support/daemon_child.h"
 #include "tests/support/daemon_load.h"
 
-// More than the daemon can hold: it keeps its memory, stays fair, and recovers.
+// More load than the daemon can hold: it keeps within its memory, stays fair, and recovers.
 
 namespace faultline::testing {
 namespace {
@@ -25,7 +25,7 @@ defaults:
   reference: {learn_rows: 1000}
 )";
 
-// Looks at the daemon's memory all the time.
+// Samples the daemon's memory continuously.
 class MemoryWatch {
  public:
   explicit MemoryWatch(const DaemonChild& daemon)
@@ -51,7 +51,7 @@ class MemoryWatch {
 TEST(Overload, MemoryStaysUnderItsCeilingAndTheDaemonRecovers) {
   DaemonChild daemon(FAULTLINE_BINARY, kConfig);
   ASSERT_TRUE(daemon.Start()) << daemon.log();
-  // These two are there before anybody takes the room for signals.
+  // These two exist before the room for signals is used up.
   for (const auto& [model, columns] : {std::pair("loud", 50), std::pair("quiet", 2)}) {
     const auto producer = ConnectProducer(daemon, model);
     ASSERT_NE(producer, nullptr);
@@ -61,7 +61,7 @@ TEST(Overload, MemoryStaysUnderItsCeilingAndTheDaemonRecovers) {
   MemoryWatch watch(daemon);
   std::atomic<uint64_t> refused = 0;
   std::vector<std::thread> threads;
-  // Six that send large batches as fast as they can.
+  // Six producers send large batches as fast as they can.
   for (int i = 0; i < 6; ++i) {
     threads.emplace_back([&, i] {
       const auto producer = ConnectProducer(daemon, "loud" + std::to_string(i));
@@ -72,7 +72,7 @@ TEST(Overload, MemoryStaysUnderItsCeilingAndTheDaemonRecovers) {
       EXPECT_EQ(producer->totals().applied_rows, 60u * 4'000);
     });
   }
-  // One whose every batch has signals that were never there.
+  // One producer has new signals in every batch.
   threads.emplace_back([&] {
     const auto producer = ConnectProducer(daemon, "growing");
     ASSERT_NE(producer, nullptr);
@@ -82,7 +82,7 @@ TEST(Overload, MemoryStaysUnderItsCeilingAndTheDaemonRecovers) {
     ASSERT_TRUE(producer->Flush(std::chrono::minutes(2)).ok());
     refused = producer->totals().rejected_rows;
   });
-  // A quiet one finds room all the while.
+  // A quiet producer finds room all the time.
   std::atomic<bool> over = false;
   std::atomic<uint64_t> quiet = 0;
   std::thread sender([&] {
@@ -104,7 +104,7 @@ TEST(Overload, MemoryStaysUnderItsCeilingAndTheDaemonRecovers) {
   EXPECT_LE(most, kCeiling * 11 / 10);
   EXPECT_GT(refused, 0u) << "there is no room for 40 000 signals";
   EXPECT_GT(quiet, 3u);
-  // What it refused to hold it refuses by name, and what it holds goes on.
+  // It names the signals that it refused, and continues with the others.
   const auto producer = ConnectProducer(daemon, "after");
   ASSERT_NE(producer, nullptr);
   ASSERT_TRUE(producer->Send(NumbersBatch("quiet", 0, 10, 2)).ok());

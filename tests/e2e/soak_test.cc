@@ -42,7 +42,8 @@ int64_t SoakSeconds() {
   return text == nullptr ? 12 : std::max(4L, std::strtol(text, nullptr, 10));
 }
 
-// Twenty numbers and two categories; another distribution in every fourth spell of two seconds.
+// Twenty numbers and two categories, with another distribution in every fourth period of two
+// seconds.
 v1::InferenceBatch MakeBatch(const std::string& model, Random* random) {
   constexpr uint32_t kRows = 200;
   const bool shifted = WallNowNs() / 2'000'000'000 % 4 == 3;
@@ -232,7 +233,7 @@ TEST_F(Soak, MixedLoadLeavesNothingBehind) {
   std::vector<std::thread> threads;
   for (const char* id : {"a", "b", "c"}) threads.emplace_back([this, id] { Stream(id); });
   threads.emplace_back([this] { Review(); });
-  // Here: a daemon ends with the thread that started it.
+  // On this thread: a daemon ends with the thread that started it.
   Disturb();
   for (std::thread& thread : threads) thread.join();
   ASSERT_FALSE(HasFatalFailure());
@@ -240,7 +241,7 @@ TEST_F(Soak, MixedLoadLeavesNothingBehind) {
   Print();
   EXPECT_GT(incidents_, 0u) << "the shifts of the streams are seen";
   EXPECT_LE(Most(0, 1, &Sample::resident_bytes), (uint64_t{256} << 20) * 11 / 10);
-  // What grows for ever grows in the second half, too; windows are full by then.
+  // A leak grows in the second half too; windows are full by then.
   EXPECT_LE(Most(0.75, 1, &Sample::resident_bytes),
             Most(0.25, 0.75, &Sample::resident_bytes) * 12 / 10 + (8 << 20));
   EXPECT_LE(Most(0.75, 1, &Sample::descriptors), Most(0.25, 0.75, &Sample::descriptors) + 16);

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "base/check.h"
-#include "daemon/core/contract/limits.h"
+#include "daemon/core/settings/limits.h"
 #include "daemon/core/settings/settings.h"
 #include "daemon/edge/decode/decode.h"
 #include "daemon/edge/decode/names.h"

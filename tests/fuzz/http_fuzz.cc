@@ -131,17 +131,17 @@ void Run(std::string_view bytes) {
   const size_t piece = (choice & 2) != 0 ? 1 + choice / 4 : bytes.size();
   int ends[2];
   FAULTLINE_CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0, "there are sockets");
-  Client client(&core.io, ends[0], bytes.substr(1), piece);
+  Client client(&core.io(), ends[0], bytes.substr(1), piece);
   std::weak_ptr<HttpSession> alive;
   {
     const auto session = std::make_shared<HttpSession>(
-        &core, asio::ip::tcp::socket(core.io, asio::ip::tcp::v4(), ends[1]));
+        &core, asio::ip::tcp::socket(core.io(), asio::ip::tcp::v4(), ends[1]));
     alive = session;
     session->Start();
   }
   client.Start();
-  core.io.restart();
-  core.io.run();
+  core.io().restart();
+  core.io().run();
   FAULTLINE_CHECK(client.closed() && alive.expired(), "who ends a connection is let go");
   std::string_view answers = client.received();
   const bool heads = bytes.find("HEAD") != std::string_view::npos;

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "daemon/core/contract/limits.h"
+#include "daemon/core/settings/limits.h"
 #include "daemon/runtime/incident_records.h"
 #include "storage/tables/keys.h"
 #include "tests/sim/plan.h"

@@ -1,14 +1,13 @@
 #include "tests/support/daemon_child.h"
 
-#include <arpa/inet.h>
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <signal.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <chrono>
+#include <cstdint>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
@@ -16,10 +15,15 @@
 #include <regex>
 #include <sstream>
 
+#include "base/http_url.h"
+#include "daemon/edge/http/http_client.h"
+
 namespace faultline::testing {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr std::chrono::minutes kHttpPatience{2};
 
 int ExitCode(int status) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
@@ -40,19 +44,6 @@ pid_t Spawn(const std::vector<std::string>& arguments, const std::vector<std::st
   argv.push_back(nullptr);
   execvp(argv[0], argv.data());
   _exit(127);
-}
-
-// What chunks of a body hold together.
-std::string WithoutChunks(const std::string& body) {
-  std::string whole;
-  for (size_t at = 0; at < body.size();) {
-    const size_t line = body.find("\r\n", at);
-    const size_t size = line == std::string::npos ? 0 : std::stoul(body.substr(at), nullptr, 16);
-    if (size == 0) break;
-    whole += body.substr(line + 2, size);
-    at = line + 2 + size + 2;
-  }
-  return whole;
 }
 
 }  // namespace
@@ -181,36 +172,13 @@ uint64_t DaemonChild::ResidentBytes() const {
 int HttpRequest(const std::string& address, const std::string& method, const std::string& path,
                 const std::string& body, std::string* answer) {
   answer->clear();
-  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in to{};
-  to.sin_family = AF_INET;
-  to.sin_port = htons(static_cast<uint16_t>(std::stoi(address.substr(address.rfind(':') + 1))));
-  to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  if (connect(fd, reinterpret_cast<const sockaddr*>(&to), sizeof to) != 0) {
-    close(fd);
-    return 0;
-  }
-  const std::string request = method + " " + path +
-                              " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
-                              "Content-Length: " +
-                              std::to_string(body.size()) + "\r\n\r\n" + body;
-  for (size_t sent = 0; sent < request.size();) {
-    const ssize_t n = send(fd, request.data() + sent, request.size() - sent, MSG_NOSIGNAL);
-    if (n <= 0) break;
-    sent += static_cast<size_t>(n);
-  }
-  std::string response;
-  char buffer[65536];
-  for (ssize_t n = 0; (n = read(fd, buffer, sizeof buffer)) > 0;) {
-    response.append(buffer, static_cast<size_t>(n));
-  }
-  close(fd);
-  const size_t head = response.find("\r\n\r\n");
-  if (head == std::string::npos || response.size() < 12) return 0;
-  *answer = response.substr(head + 4);
-  const bool chunked = response.find("\r\nTransfer-Encoding: chunked\r\n") < head;
-  if (chunked) *answer = WithoutChunks(*answer);
-  return std::stoi(response.substr(9, 3));
+  const absl::StatusOr<HttpUrl> url = ParseHttpUrl("http://" + address);
+  if (!url.ok()) return 0;
+  HttpClient client(*url, {.timeout = kHttpPatience, .body_bytes_max = UINT64_MAX});
+  const auto got = method == "GET" ? client.Get(path) : client.Post(path, body);
+  if (!got.ok()) return 0;
+  *answer = got->body;
+  return static_cast<int>(got->code);
 }
 
 }  // namespace faultline::testing

@@ -15,7 +15,7 @@
 namespace faultline::cli {
 namespace {
 
-// The command that was probably meant: a typing error, or a longer or shorter form. Empty: unknown.
+// The command that was probably meant by a typing error, or a longer or shorter form; or empty.
 std::string_view Meant(std::string_view word, const std::vector<std::string>& names) {
   const std::string_view nearest = Nearest(word, names);
   if (!nearest.empty()) return nearest;

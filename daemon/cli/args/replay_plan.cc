@@ -66,7 +66,7 @@ absl::StatusOr<uint64_t> CountLines(const std::string& path) {
   uint64_t lines = 1;  // the last one may have no end
   for (;;) {
     const absl::StatusOr<size_t> got = (*source)->Read(buffer.data(), buffer.size());
-    if (!got.ok() || *got == 0) return lines;  // what is broken, the table's reader reports
+    if (!got.ok() || *got == 0) return lines;  // the table's reader reports errors
     const auto end = buffer.begin() + static_cast<std::ptrdiff_t>(*got);
     lines += static_cast<uint64_t>(std::count(buffer.begin(), end, '\n'));
   }

@@ -36,7 +36,7 @@ constexpr Word<TimeUnit> kUnits[] = {
     {"us", TimeUnit::kMicros}, {"ns", TimeUnit::kNanos},  {"rfc3339", TimeUnit::kText},
 };
 
-// "column=word": the column may hold "=" itself, the word not.
+// "column=word"; the column may contain "=", the word may not.
 template <typename T, size_t n>
 absl::Status ReadPairs(const char* option, const std::vector<std::string>& pairs,
                        const Word<T> (&words)[n], std::map<std::string, T>* out) {

@@ -10,7 +10,7 @@
 
 namespace faultline::cli {
 
-// What every command that reads a table takes, as on the command line.
+// The options of all commands that read a table, as on the command line.
 struct TableFlags {
   std::string path;
   std::string format = "auto";

@@ -36,7 +36,7 @@ void AddTableJson(const TableReader& table, boost::json::object* out) {
   (*out)["refused_rows"] = table.counts().refused;
   boost::json::array rows;
   for (const RefusedRow& row : table.refused()) {
-    // Reasons quote the file, whatever bytes it holds.
+    // Reasons quote the file, which may hold any bytes.
     rows.push_back({{"line", row.line}, {"reason", Printable(row.reason)}});
   }
   (*out)["refused"] = std::move(rows);

@@ -7,7 +7,7 @@
 
 namespace faultline::cli {
 
-// What was refused while reading a table: counts and the first rows, in words and as JSON members
+// The rows refused while reading a table, counts and the first ones, in words and as JSON members
 // read_rows, refused_rows, refused.
 std::string TableText(const TableReader& table);
 void AddTableJson(const TableReader& table, boost::json::object* out);

@@ -25,10 +25,10 @@
 namespace faultline::cli {
 namespace {
 
-// Small, as an alarm's row is the last one of its batch.
+// Small, because an alarm's row is the last one of its batch.
 constexpr uint32_t kBatchRows = 64;
 constexpr int64_t kYearNs = int64_t{366} * 86'400 * 1'000'000'000;
-// Rows without times begin here, so that a backtest is the same today and tomorrow.
+// Rows without times begin here, so that a backtest does not depend on the day.
 constexpr int64_t kStartNs = int64_t{1'577'836'800} * 1'000'000'000;
 
 struct Flags {
@@ -214,7 +214,7 @@ absl::Status Backtest::AddTrial(const std::string& name, const v1::Config& confi
   return absl::OkStatus();
 }
 
-// The next rows, none at the end.
+// The next rows; empty at the end.
 absl::StatusOr<std::shared_ptr<const EventBatch>> Backtest::Read(uint32_t rows) {
   TableBatch batch;
   BatchLimits limits;

@@ -30,18 +30,18 @@ struct BacktestSpan {
   uint64_t end = 0;
 };
 
-// What the alarms of a rule are worth, given where the stream changed.
+// Scores of a rule's alarms, given the true changes of the stream.
 struct BacktestScore {
   static constexpr uint64_t kMissed = UINT64_MAX;
   uint64_t alarms = 0;
   uint64_t false_alarms = 0;
-  uint64_t quiet_rows = 0;  // that no change can be blamed for
+  uint64_t quiet_rows = 0;  // outside the horizon of every change
   // One per change: rows from it to the first alarm, or kMissed.
   std::vector<uint64_t> delays;
   uint64_t missed = 0;
 
   double false_per_million() const;  // NaN without quiet rows
-  double mean_delay() const;         // of those found; NaN if none is
+  double mean_delay() const;         // over found changes; NaN without any
   double mean_time_ratio() const;    // NaN without changes
 };
 

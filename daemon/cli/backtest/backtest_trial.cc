@@ -35,7 +35,7 @@ void CoreTrial::Finish(int64_t now_ns, uint64_t row) {
   Look(row);
 }
 
-// An alarm is an alert that fires and did not at the last look.
+// An alarm is an alert that fires and did not fire at the last check.
 void CoreTrial::Look(uint64_t row) {
   shard_.TakeCheckpoint(&effects_);
   for (const Effects::Publication& publication : effects_.publications) {

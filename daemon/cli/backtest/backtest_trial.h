@@ -29,7 +29,7 @@ class CoreTrial {
                       const std::vector<std::shared_ptr<const EventBatch>>& rows);
   // `row`: of the batch's last one.
   void Take(const std::shared_ptr<const EventBatch>& batch, uint64_t row);
-  // The stream is over: what is open closes.
+  // Ends the stream: closes open panes.
   void Finish(int64_t now_ns, uint64_t row);
 
   // One entry per detector that judged anything, in the order of their names.

@@ -11,9 +11,9 @@
 
 namespace faultline::cli {
 
-// What other tools say of the same stream with their defaults: windows of so many rows, each held
-// by itself against all reference rows, column by column. They know no alarm budget; every window
-// that a column fails is an alarm of its own, on its last row.
+// The rules of other tools with their defaults on the same stream: each window of a fixed number of
+// rows is compared by itself with all reference rows, column by column. They have no alarm budget;
+// every window in which a column fails is an alarm of its own, on its last row.
 //
 //   evidently   the test and limit that it takes for a column of this type and size
 //   nannyml     Jensen-Shannon distance outside of 3 standard deviations of the reference's chunks
@@ -24,7 +24,7 @@ namespace faultline::cli {
 // Versions and conventions: detectors/stats/conventions.h. Missing values are left out.
 //
 // Operation:    Learn the reference's batches, then Take the others in order. A window that the
-//               stream does not fill says nothing. Memory: the reference's values, and a window's.
+//               stream does not fill is ignored. Memory: the reference's values, and a window's.
 // Concurrency:  one thread.
 class WindowTrial {
  public:

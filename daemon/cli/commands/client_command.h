@@ -15,11 +15,10 @@ namespace faultline::cli {
 // Adds --address, --output and --timeout to a command; `options` must outlive it.
 void AddClientOptions(Command command, ClientOptions* options);
 
-// Default of --actor: the user's name as the system knows it, $USER, or empty.
+// Default of --actor: the user's name from the system, $USER, or empty.
 std::string Actor();
 
-// Writes to standard error, on one line, that a call failed and what to do. Returns the exit code
-// for it.
+// Writes to standard error, on one line, that a call failed and what to do. Returns its exit code.
 int Report(const grpc::Status& status, const ClientOptions& options);
 int Report(const absl::Status& status, const ClientOptions& options);
 

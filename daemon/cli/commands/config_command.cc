@@ -15,7 +15,7 @@
 namespace faultline::cli {
 namespace {
 
-// Of a reference that rules are made from: all of it is held.
+// Limit on a reference that rules are made from; it is held in memory.
 constexpr uint64_t kValuesMax = 50'000'000;
 constexpr size_t kFileBytesMax = 64u << 20;
 

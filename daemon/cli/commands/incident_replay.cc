@@ -10,7 +10,6 @@
 #include <utility>
 #include <vector>
 
-#include "base/clock.h"
 #include "daemon/cli/commands/client_command.h"
 #include "daemon/cli/console/console.h"
 #include "daemon/cli/console/outcome.h"
@@ -35,9 +34,6 @@ struct ReviewOptions {
   std::string reference;
   std::string format = "json";
   std::string file;
-  std::string duration;
-  std::string actor = Actor();
-  std::string comment;
 };
 
 std::unique_ptr<Stub> Incidents(const ReviewOptions& options) {
@@ -145,40 +141,6 @@ int Export(const ReviewOptions& options) {
   return WriteOwnFile(file, response.content());
 }
 
-template <typename Request, typename Response>
-int Decide(const ReviewOptions& options, const char* done, Request request,
-           grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Response*)) {
-  request.set_id(options.id);
-  request.set_actor(options.actor);
-  request.set_comment(options.comment);
-  Response response;
-  const grpc::Status status =
-      Call(options.client, Incidents(options).get(), method, request, &response);
-  if (!status.ok()) return Report(status, options.client);
-  const std::string text =
-      options.client.json()
-          ? ToJson(response, true)
-          : absl::StrCat(done, " incident ", Printable(response.incident().id()), ".\n");
-  return Print(text) ? kExitOk : kExitFailed;
-}
-
-int Reopen(const ReviewOptions& options) {
-  return Decide(options, "Reopened", v1::ReopenIncidentRequest(), &Stub::ReopenIncident);
-}
-
-int Suppress(const ReviewOptions& options) {
-  v1::SuppressIncidentRequest request;
-  if (options.duration == "end") {
-    return Decide(options, "No longer suppresses", request, &Stub::SuppressIncident);
-  }
-  const absl::StatusOr<int64_t> span_ns = ParseDuration(options.duration);
-  if (!span_ns.ok()) {
-    return Complain("--for: expected a duration such as 30m, 8h, 7d, or end", kExitUsage);
-  }
-  *request.mutable_until() = TimeUtil::NanosecondsToTimestamp(WallNowNs() + *span_ns);
-  return Decide(options, "Suppresses", request, &Stub::SuppressIncident);
-}
-
 Command AddOne(Command parent, const char* name, const char* description,
                const std::shared_ptr<ReviewOptions>& options, int (*run)(const ReviewOptions&)) {
   Command command = parent.Add(name, description);
@@ -188,11 +150,6 @@ Command AddOne(Command parent, const char* name, const char* description,
   return command;
 }
 
-void AddPerson(Command command, ReviewOptions* options) {
-  command.AddOption("--actor", &options->actor, "Your name, kept with the decision").ShowDefault();
-  command.AddOption("--comment", &options->comment, "Comment");
-}
-
 }  // namespace
 
 void AddIncidentReview(Command incidents) {
@@ -200,7 +157,7 @@ void AddIncidentReview(Command incidents) {
   Command replay =
       AddOne(incidents, "replay", "Recompute its verdicts, optionally under other settings",
              options, Replay);
-  // As of a shell's variable that is not set: no question is not the one that was meant.
+  // As from an unset shell variable: an empty question is not what was meant.
   const auto given = [](const std::string& value) {
     return value.empty() ? std::string("must not be empty") : std::string();
   };
@@ -220,13 +177,6 @@ void AddIncidentReview(Command incidents) {
       .OneOf({"json", "csv"})
       .ShowDefault();
   file.AddOption("--file", &options->file, "Output file; - for standard output");
-  AddPerson(AddOne(incidents, "reopen", "Reopen it", options, Reopen), options.get());
-  Command suppress =
-      AddOne(incidents, "suppress", "Suppress its notifications for a while", options, Suppress);
-  suppress
-      .AddOption("--for", &options->duration, "Duration such as 30m, 8h, 7d; end: stop suppressing")
-      .Required();
-  AddPerson(suppress, options.get());
 }
 
 }  // namespace faultline::cli

@@ -4,7 +4,7 @@
 
 namespace faultline::cli {
 
-// Adds "replay", "export", "reopen" and "suppress" to the commands of incidents.
+// Adds "replay" and "export" to the commands of incidents.
 void AddIncidentReview(Command incidents);
 
 }  // namespace faultline::cli

@@ -36,7 +36,7 @@ bool IncidentWatch::WaitUntil(const std::function<bool(const std::vector<v1::Inc
     if (enough(Incidents())) return true;
     std::unique_lock lock(mutex_);
     if (cancelled_ || SteadyNowNs() >= until_ns) return false;
-    // Changes between the look and the wait are seen at the next look.
+    // Changes between the check and the wait are seen at the next check.
     changed_.wait_for(lock, kAgainAfter);
   }
 }

@@ -25,13 +25,13 @@ namespace faultline::cli {
 // Limitations:  keeps every incident that changes; for as many as a demo has.
 class IncidentWatch {
  public:
-  // Told of every change, one at a time, by the watch's thread.
+  // Called for every change, one at a time, on the watch's thread.
   using Listener = std::function<void(const v1::WatchIncidentsResponse&)>;
 
   IncidentWatch(std::shared_ptr<grpc::Channel> channel, std::string model, Listener listener);
   ~IncidentWatch();
 
-  // Incidents in the order in which they were first heard of, in their last state.
+  // Incidents in the order of their first change, in their latest state.
   std::vector<v1::Incident> Incidents() const;
   // Waits until `enough` of the incidents; false after the deadline, or at Cancel.
   bool WaitUntil(const std::function<bool(const std::vector<v1::Incident>&)>& enough,

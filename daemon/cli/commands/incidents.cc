@@ -6,10 +6,10 @@
 #include <utility>
 #include <vector>
 
-#include "base/utf8.h"
 #include "daemon/cli/args/command_line.h"
 #include "daemon/cli/commands/client_command.h"
 #include "daemon/cli/commands/commands.h"
+#include "daemon/cli/commands/incident_decisions.h"
 #include "daemon/cli/commands/incident_replay.h"
 #include "daemon/cli/console/console.h"
 #include "daemon/cli/console/incident_text.h"
@@ -34,8 +34,6 @@ struct IncidentsOptions {
   std::string id;
   std::string resume_token;
   uint64_t changes_max = 0;
-  std::string actor = Actor();
-  std::string comment;
   std::string file;
 };
 
@@ -100,7 +98,7 @@ int WriteReport(const IncidentsOptions& options) {
   evidence_request.set_id(id);
   v1::GetEvidenceResponse evidence;
   status = Call(options.client, stub.get(), &Stub::GetEvidence, evidence_request, &evidence);
-  // Daemons and incidents of before have no bundle; the incident itself says something, too.
+  // Older daemons and incidents have no bundle; then the incident itself is shown.
   const bool missing = status.error_code() == grpc::StatusCode::UNIMPLEMENTED ||
                        status.error_code() == grpc::StatusCode::NOT_FOUND;
   if (!status.ok() && !missing) return Report(status, options.client);
@@ -120,55 +118,26 @@ int Watch(const IncidentsOptions& options) {
   std::string token = options.resume_token;
   uint64_t changes = 0;
   v1::WatchIncidentsResponse change;
-  bool read_by_nobody = false;
+  bool output_closed = false;
   bool enough = false;
   while (!enough && reader->Read(&change)) {
     if (!change.resume_token().empty()) token = change.resume_token();
     if (!Print(options.client.json() ? ToJson(change, false) : ChangeText(change, style))) {
-      read_by_nobody = true;
+      output_closed = true;
     }
-    enough = read_by_nobody || ++changes == options.changes_max;
+    enough = output_closed || ++changes == options.changes_max;
   }
-  // A stream that ended by itself says why.
+  // A stream that ended by itself has a status.
   if (enough) context.TryCancel();
   while (reader->Read(&change)) {
   }
   const grpc::Status status = reader->Finish();
   if (options.changes_max != 0 && changes == options.changes_max) return kExitOk;
-  if (read_by_nobody) return kExitFailed;
+  if (output_closed) return kExitFailed;
   if (token != options.resume_token && !options.client.json()) {
     Complain("to continue from here, use --resume " + token, kExitOk);
   }
   return interrupt.happened() ? kExitOk : Report(status, options.client);
-}
-
-// A person's decision about one incident.
-template <typename Request, typename Response>
-int Decide(const IncidentsOptions& options, const char* done,
-           grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Response*)) {
-  Request request;
-  request.set_id(options.id);
-  request.set_actor(options.actor);
-  request.set_comment(options.comment);
-  Response response;
-  const grpc::Status status =
-      Call(options.client, Incidents(options).get(), method, request, &response);
-  if (!status.ok()) return Report(status, options.client);
-  const std::string text =
-      options.client.json()
-          ? ToJson(response, true)
-          : absl::StrCat(done, " incident ", Printable(response.incident().id()), ".\n");
-  return Print(text) ? kExitOk : kExitFailed;
-}
-
-int Acknowledge(const IncidentsOptions& options) {
-  return Decide(options, "Acknowledged", &Stub::AcknowledgeIncident);
-}
-int Resolve(const IncidentsOptions& options) {
-  return Decide(options, "Resolved", &Stub::ResolveIncident);
-}
-int Comment(const IncidentsOptions& options) {
-  return Decide(options, "Commented on", &Stub::CommentIncident);
 }
 
 Command AddOne(Command parent, const char* name, const char* description,
@@ -182,22 +151,6 @@ Command AddOne(Command parent, const char* name, const char* description,
 
 void AddId(Command command, IncidentsOptions* options) {
   command.AddOption("id", &options->id, "Incident id, or an unambiguous prefix of it").Required();
-}
-
-void AddDecision(Command command, IncidentsOptions* options, bool comment_required) {
-  AddId(command, options);
-  // The library that sends it would print words of its own, and send nothing.
-  const auto text = [](const std::string& value) {
-    return Utf8PrefixBytes(value) == value.size() ? std::string() : "must be valid UTF-8";
-  };
-  command.AddOption("--actor", &options->actor, "Your name, kept with the decision")
-      .Check(text)
-      .ShowDefault();
-  if (comment_required) {
-    command.AddOption("comment", &options->comment, "Comment text").Required().Check(text);
-  } else {
-    command.AddOption("--comment", &options->comment, "Comment").Check(text);
-  }
 }
 
 }  // namespace
@@ -227,11 +180,7 @@ void AddIncidents(Command root) {
   watch.AddOption("--model", &options->model, "Only incidents of this model");
   watch.AddOption("--resume", &options->resume_token, "Resume token of an earlier watch");
   watch.AddOption("--count", &options->changes_max, "Exit after this many changes");
-  AddDecision(
-      AddOne(incidents, "ack", "Acknowledge it: you are working on it", options, Acknowledge),
-      options.get(), false);
-  AddDecision(AddOne(incidents, "resolve", "Resolve it", options, Resolve), options.get(), false);
-  AddDecision(AddOne(incidents, "comment", "Comment on it", options, Comment), options.get(), true);
+  AddIncidentDecisions(incidents);
   AddIncidentReview(incidents);
 }
 

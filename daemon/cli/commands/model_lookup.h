@@ -25,7 +25,7 @@ void AddModelChoice(Command app, ModelChoice* choice);
 grpc::Status ListAllModels(const ClientOptions& options, v1::ModelService::Stub* stub,
                            v1::ListModelsResponse* models);
 
-// Fills in the version. NOT_FOUND if the model is not there, FAILED_PRECONDITION naming its
+// Fills in the version. NOT_FOUND without such a model, FAILED_PRECONDITION naming its
 // versions if it has more than one.
 grpc::Status FindVersion(const ClientOptions& options, v1::ModelService::Stub* stub,
                          ModelChoice* choice);

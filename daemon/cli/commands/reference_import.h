@@ -16,8 +16,8 @@
 namespace faultline::cli {
 
 // Imports the next rows of a table, at most `rows_max`, as the reference of its model, and waits
-// until it is in use. `progress` hears after each batch how many rows went out. What was sent
-// changes nothing if it fails. Cancelling the context, from any thread, ends it. INVALID_ARGUMENT
+// until it is in use. `progress` is called after each batch with the number of rows sent. A
+// failed import changes nothing. Cancelling the context, from any thread, ends it. INVALID_ARGUMENT
 // if there are no rows.
 absl::StatusOr<v1::Reference> ImportReference(const std::shared_ptr<grpc::Channel>& channel,
                                               const std::string& model, const std::string& version,

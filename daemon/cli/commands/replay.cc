@@ -52,7 +52,8 @@ struct Flags {
   bool strict = false;
 };
 
-// Which lines of the file the rows of unacknowledged batches are, to name those the daemon rejects.
+// The lines of the file for the rows of unacknowledged batches, to name the rows that the daemon
+// rejects.
 //
 // Concurrency:  thread-safe.
 class Lines {
@@ -104,7 +105,7 @@ class Replay {
   int Run();
 
  private:
-  // Imports the reference, or passes over its rows if an earlier run had come further.
+  // Imports the reference, or skips its rows if an earlier run got further.
   int TakeReference();
   absl::Status PassReference();
   absl::Status PlanTimes();
@@ -113,7 +114,7 @@ class Replay {
   absl::Status Stream();
   absl::Status Flush();
   void Wait(int64_t ns) const;
-  // The exit code, once everything is told.
+  // Reports the outcome and returns the exit code.
   int Judge(const absl::Status& streamed) const;
   std::string Text() const;
   std::string Json() const;
@@ -196,7 +197,7 @@ int Replay::Judge(const absl::Status& streamed) const {
 
 int Replay::TakeReference() {
   if (flags_.reference_rows == 0) return kExitOk;
-  // The model has had this one; again it would be a new one, and every window would begin anew.
+  // The model has this reference already; importing it again would restart every window.
   if (producer_->earlier_batches() > 0) {
     const absl::Status passed = PassReference();
     return passed.ok() ? kExitOk : Complain(passed, kExitFailed);
@@ -243,7 +244,7 @@ absl::Status Replay::PlanTimes() {
           "--spacing: rows end now, so their number must be known; standard input has none");
     }
   }
-  // Rows that are paced, or come from elsewhere bit by bit, have the time of their arrival.
+  // Rows that are paced or arrive over time get their time of arrival.
   if (!options_.time_column.empty()) return absl::OkStatus();
   if (options_.path == "-" || (flags_.rate > 0 && !asked)) {
     progress_.Say("no time column: rows get their arrival time; set --time-column to change that");
@@ -269,7 +270,7 @@ absl::Status Replay::PlanTimes() {
   return absl::OkStatus();
 }
 
-// 0 if the model has none yet, or the daemon cannot say; sending will tell why.
+// 0 if the model has no rows yet, or the call fails; sending will then show why.
 int64_t Replay::NewestRowNs() const {
   const auto models = v1::ModelService::NewStub(Connect(flags_.client));
   v1::GetModelRequest request;
@@ -341,7 +342,7 @@ void Replay::Wait(int64_t ns) const {
   }
 }
 
-// As long as acknowledgements come in.
+// Waits as long as acknowledgements come in.
 absl::Status Replay::Flush() {
   const std::chrono::milliseconds patience(
       static_cast<int64_t>(flags_.client.timeout_seconds * 1'000));

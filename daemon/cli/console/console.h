@@ -16,8 +16,8 @@ struct Style {
   bool colour = false;  // ANSI colours
 };
 
-// From $COLUMNS or the terminal on standard output: its width, and colours unless $NO_COLOR is set
-// or standard output is no terminal.
+// The width from $COLUMNS or the terminal on standard output; colours unless $NO_COLOR is set or
+// standard output is not a terminal.
 Style TerminalStyle();
 
 enum class Colour : uint8_t { kRed, kYellow, kGreen, kDim, kBold };
@@ -25,15 +25,15 @@ enum class Colour : uint8_t { kRed, kYellow, kGreen, kDim, kBold };
 // The text in the colour, if the style has colours.
 std::string Paint(const Style& style, Colour colour, std::string_view text);
 
-// Text from elsewhere, harmless on a terminal and on one line: control characters, bytes that are
-// no UTF-8, and characters that change the direction of text are shown as escapes such as \x1b.
+// Untrusted text, made safe for a terminal and on one line: unsafe characters (base/characters.h)
+// are shown as escapes such as \x1b.
 std::string Printable(std::string_view text);
 
-// The columns that printable text takes on a terminal: none for combining marks, 2 for wide
+// The columns that printable text takes on a terminal: 0 for combining marks, 2 for wide
 // characters, 1 for others.
 size_t DisplayWidth(std::string_view text);
 
-// Printable text of at most `width` columns: what is longer ends with "…".
+// Printable text of at most `width` columns; longer text is cut and ends with "…".
 std::string Cut(std::string_view text, size_t width);
 // The same, padded with spaces to `width`.
 std::string Fit(std::string_view text, size_t width);
@@ -51,7 +51,7 @@ std::string ShortBytes(uint64_t bytes);
 // Nanoseconds since 1970 as "2026-01-31 12:34:56Z"; "-" for 0.
 std::string TimeText(int64_t ns);
 
-// One cell of a grid: printable text, and what stands for it where there is too little room.
+// One cell of a grid: printable text, and a short form for narrow columns.
 struct Cell {
   Cell(std::string cell_text,  // NOLINT(google-explicit-constructor): a cell is text
        std::optional<Colour> cell_colour = std::nullopt)

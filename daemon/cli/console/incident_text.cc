@@ -72,7 +72,7 @@ std::string Entry(const std::string& indent, const std::string& word, const std:
   return lines;
 }
 
-// When the change began, as well as it is known.
+// When the change began, as precisely as it is known.
 std::string BeganText(const v1::Incident& incident, const Style& style) {
   const v1::TimeEstimate& change = incident.change_time();
   const std::string began = TimeText(ToNs(BeganTime(incident)));
@@ -85,13 +85,13 @@ std::string BeganText(const v1::Incident& incident, const Style& style) {
   return out + Field("known from", change.basis(), style);
 }
 
-// The causes that the triage ranks, each with what speaks for and against it and what to do next.
+// The causes ranked by the triage, each with the evidence for and against it and the next step.
 std::string CausesText(const v1::Incident& incident, const Style& style) {
   constexpr int kArgumentsMax = 3;
   constexpr const char* kIndent = "     ";
   const v1::Triage& triage = incident.triage();
   if (triage.sentence().empty() && triage.hypotheses().empty()) return "";
-  std::string out = Section("What it may be", style);
+  std::string out = Section("Possible causes", style);
   if (triage.hypotheses().empty()) {
     return out + Wrap("No known cause fits. Next: read the evidence.", style.width, "  ");
   }

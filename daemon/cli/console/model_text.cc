@@ -47,7 +47,7 @@ double Nearness(const v1::Verdict& verdict) {
   return verdict.score() / verdict.threshold();
 }
 
-// The most telling verdict: in the signal's state, and nearest to an alarm.
+// The verdict to show: in the signal's state, and nearest to an alarm.
 const v1::Verdict* Worst(const v1::SignalStatus& signal) {
   const v1::Verdict* worst = nullptr;
   for (const v1::Verdict& verdict : signal.verdicts()) {
@@ -99,7 +99,7 @@ bool OnBudget(const v1::GetModelStatusResponse& status) {
   return false;
 }
 
-// What was said of signals, each thing once, with the signals of which it was said.
+// The distinct notes on signals, each with its signals.
 class Remarks {
  public:
   void Add(const std::string& text, const std::string& signal) {

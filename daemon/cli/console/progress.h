@@ -18,13 +18,13 @@ std::string ProgressLine(const std::string& what, uint64_t rows, double share, d
 class Progress {
  public:
   Progress(std::string what, bool quiet);
-  // As often as wanted; shown at most ten times a second.
+  // May be called often; shown at most ten times a second.
   void Update(uint64_t rows, double share);
   // Writes a line of its own; the progress continues below it.
   void Say(const std::string& line);
   // The same, even if it is quiet.
   void Warn(const std::string& line);
-  // Takes the line away.
+  // Removes the line.
   void Finish();
   double seconds() const;
 

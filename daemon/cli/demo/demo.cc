@@ -34,7 +34,7 @@ namespace {
 
 constexpr const char* kModel = "credit";
 constexpr uint32_t kBatchRows = 100;
-// Between an acknowledgement and the news of an incident that it brought.
+// Between an acknowledgement and the change of an incident that it caused.
 constexpr std::chrono::milliseconds kNewsMax{5'000};
 
 struct Flags {
@@ -58,7 +58,7 @@ class Demo {
 
  private:
   absl::Status ChooseActs();
-  // That no incident is open which would take in the demo's.
+  // Checks that no open incident would absorb the demo's alerts.
   int CheckGround();
   int Connect();
   absl::Status PlayAll();
@@ -221,7 +221,7 @@ std::vector<v1::Incident> Demo::NewIncidents() const {
   return incidents;
 }
 
-// Only what opens, turns into something else, or ends: most changes are a peak that rose.
+// Only incidents that open, change their kind, or end: most changes are a higher peak.
 void Demo::Tell(const v1::WatchIncidentsResponse& change) {
   const v1::Incident& incident = change.incident();
   const bool resolved = incident.state() == v1::INCIDENT_STATE_RESOLVED;

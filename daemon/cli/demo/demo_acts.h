@@ -20,16 +20,16 @@ inline constexpr uint32_t kDemoLearnRows = 4'000;
 inline constexpr uint32_t kDemoFirePanes = 2;
 inline constexpr uint32_t kDemoResolvePanes = 3;
 
-// Rows of the parts of the demo. At the start: the reference, then quiet. Of each act: until every
-// window holds nothing but it and its alerts fire; of each calm: until no window holds any of it
-// and its alerts have resolved, and as much again.
+// Rows of the parts of the demo. The start: the reference, then quiet rows. Each act: until every
+// window holds only its rows and its alerts fire. Each calm: until no window holds rows of the act
+// and its alerts have resolved, and as many rows again.
 inline constexpr uint32_t kDemoStartRows = kDemoLearnRows + 2'000;
 inline constexpr uint32_t kDemoActRows = 1'600;
 inline constexpr uint32_t kDemoCalmRows = 3'200;
 static_assert(kDemoActRows >= (kDemoWindowPanes + kDemoFirePanes) * kDemoPaneRows);
 static_assert(kDemoCalmRows >= 2 * (kDemoWindowPanes + kDemoResolvePanes) * kDemoPaneRows);
 
-// One way in which the credit model fails, and the incident that must come of it.
+// One way in which the credit model fails, and the incident that it must cause.
 struct DemoAct {
   std::string_view name;
   std::string_view story;
@@ -42,7 +42,7 @@ struct DemoAct {
 // The table.
 std::span<const DemoAct> DemoActs();
 
-// What became of an act.
+// The outcome of an act.
 struct DemoActOutcome {
   const DemoAct* act = nullptr;
   std::vector<v1::Incident> incidents;  // opened from its beginning to the end of its calm
@@ -50,8 +50,8 @@ struct DemoActOutcome {
   std::vector<std::string> problems;
 };
 
-// Holds the incidents of an act, in their last state, against what is expected: exactly one, with
-// the failure mode, the detector and the signals of the table, and resolved.
+// Compares the incidents of an act, in their last state, with the expectation: exactly one,
+// resolved, with the failure mode, the detector and the signals of the table.
 std::vector<std::string> JudgeAct(const DemoAct& act, std::span<const v1::Incident> incidents);
 
 // "INPUT_DRIFT" for FAILURE_MODE_INPUT_DRIFT.

@@ -10,9 +10,10 @@
 
 namespace faultline::cli {
 
-// Rules of other tools as a monitor configuration: YAML that `faultline config check` takes. What
-// has no counterpart here is said in a comment, never dropped silently. All that is taken over has
-// a fixed threshold and is so unbudgeted; the same signals are put on the alarm budget beside.
+// Rules of other tools as a monitor configuration: YAML that `faultline config check` takes. A
+// rule without a counterpart here becomes a comment, and is never dropped silently. Imported rules
+// have fixed thresholds and are therefore unbudgeted; the same signals are also put on the alarm
+// budget.
 
 struct ImportedModel {
   std::string name = "*";
@@ -22,7 +23,7 @@ struct ImportedModel {
 };
 
 // SageMaker Model Monitor: the text of constraints.json, and of statistics.json or nothing.
-// INVALID_ARGUMENT if one is not what it should be; the message names the member.
+// INVALID_ARGUMENT, naming the member, if one is malformed.
 absl::StatusOr<std::string> ConfigOfSageMaker(std::string_view constraints,
                                               std::string_view statistics,
                                               const ImportedModel& model);
@@ -37,8 +38,8 @@ struct ReferenceColumn {
 // The rule that Evidently 0.7 takes by default for each column.
 std::string ConfigOfEvidently(std::span<const ReferenceColumn> columns, const ImportedModel& model);
 
-// NannyML 0.13's default: Jensen-Shannon above mean + 3 deviations of what ten chunks of the
-// reference give. Columns of fewer than 10 rows are left out, with a comment.
+// NannyML 0.13's default: Jensen-Shannon above mean + 3 deviations over ten chunks of the
+// reference. Columns of fewer than 10 rows are left out, with a comment.
 std::string ConfigOfNannyMl(std::span<const ReferenceColumn> columns, const ImportedModel& model);
 
 }  // namespace faultline::cli

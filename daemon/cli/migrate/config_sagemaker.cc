@@ -35,7 +35,7 @@ std::string Text(const json::object& in, std::string_view name, std::string_view
   return std::string(found->get_string());
 }
 
-// Or the fallback, if it is not there or is no finite number.
+// The fallback if it is missing or not a finite number.
 double Number(const json::object& in, std::string_view name, double fallback) {
   const json::value* found = in.if_contains({name.data(), name.size()});
   if (found == nullptr || !found->is_number()) return fallback;
@@ -43,7 +43,7 @@ double Number(const json::object& in, std::string_view name, double fallback) {
   return std::isfinite(number) ? number : fallback;
 }
 
-// What holds for a feature: the common rules, with its own in their place.
+// The rules of a feature: the common ones, overridden by its own.
 struct Rules {
   double datatype = 1;  // share of values that must have the type
   double domain = 1;    // share of values that must be known
@@ -68,7 +68,7 @@ struct Rules {
   }
 };
 
-// What statistics.json knows of the baseline.
+// The baseline in statistics.json.
 struct Baseline {
   double rows = 0;
   std::map<std::string, double> missing;  // share, by feature

@@ -17,7 +17,7 @@ constexpr uint64_t kPanes = 10;
 constexpr uint64_t kPaneRowsMax = 1'000'000;
 constexpr double kAny = 1e-9;
 
-// As JSON has it, which YAML takes within double quotes.
+// As a JSON string, which YAML accepts.
 std::string Quoted(std::string_view text) {
   return boost::json::serialize(boost::json::value(text));
 }

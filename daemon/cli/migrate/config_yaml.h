@@ -10,11 +10,11 @@ namespace faultline::cli {
 // Writes the configuration of one imported model, a line a detector.
 class ConfigYaml {
  public:
-  // `source`: whose rules they are, in words.
+  // `source`: the tool that the rules come from.
   ConfigYaml(std::string_view source, ImportedModel model);
 
-  // A detector of one signal with its threshold; `said` is how the other tool puts it. Scores
-  // are at most 1; a threshold of 0 or below becomes "any": the least above 0.
+  // A detector of one signal with its threshold; `said` is the rule as the other tool writes
+  // it. Scores are at most 1; a threshold of 0 or below becomes "any": the smallest above 0.
   void Add(std::string_view signal, std::string_view kind, double threshold, std::string_view said);
   // Rules that were not converted.
   void Remark(std::string_view signal, std::string_view why);

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <fstream>
 #include <iterator>
 #include <memory>
@@ -13,6 +14,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/http_url.h"
 #include "daemon/cli/args/command_line.h"
 #include "daemon/cli/commands/client_command.h"
 #include "daemon/cli/commands/commands.h"
@@ -22,6 +24,7 @@
 #include "daemon/cli/support/support_parts.h"
 #include "daemon/client/client.h"
 #include "daemon/client/messages.h"
+#include "daemon/edge/http/http_client.h"
 #include "faultline/v1/admin.grpc.pb.h"
 #include "faultline/v1/incident_service.grpc.pb.h"
 
@@ -30,6 +33,7 @@ namespace {
 
 constexpr uint32_t kIncidents = 50;
 constexpr int kModels = 50;
+constexpr uint64_t kMetricsBytesMax = 64 << 20;
 
 struct BundleOptions {
   ClientOptions client;
@@ -38,7 +42,7 @@ struct BundleOptions {
   std::string http = "127.0.0.1:7071";
 };
 
-// Collects files; what cannot be had is named in missing.txt instead.
+// Collects files; missing.txt names the files that could not be collected.
 class Bundle {
  public:
   explicit Bundle(const BundleOptions& options) : options_(options) {}
@@ -47,8 +51,7 @@ class Bundle {
     AddDaemon();
     AddIncidents();
     AddConfig();
-    const absl::StatusOr<std::string> metrics = HttpGet(
-        options_.http, "/metrics", std::max(1, static_cast<int>(options_.client.timeout_seconds)));
+    const absl::StatusOr<std::string> metrics = MetricsPage();
     if (metrics.ok()) {
       files_.emplace_back("metrics.txt", *metrics);
     } else {
@@ -62,6 +65,21 @@ class Bundle {
   const std::string& missing() const { return missing_; }
 
  private:
+  absl::StatusOr<std::string> MetricsPage() const {
+    const absl::StatusOr<HttpUrl> url = ParseHttpUrl("http://" + options_.http);
+    if (!url.ok()) return url.status();
+    HttpClientOptions http;
+    http.timeout = std::chrono::seconds(
+        std::max<int64_t>(1, static_cast<int64_t>(options_.client.timeout_seconds)));
+    http.body_bytes_max = kMetricsBytesMax;
+    absl::StatusOr<HttpClient::Answer> answer = HttpClient(*url, http).Get("/metrics");
+    if (answer.ok() && answer->code == 200) return std::move(answer->body);
+    return absl::UnavailableError(absl::StrCat("http://", options_.http, "/metrics: ",
+                                               answer.ok()
+                                                   ? absl::StrCat("status ", answer->code)
+                                                   : std::string(answer.status().message())));
+  }
+
   void Miss(const std::string& file, const std::string& why) {
     absl::StrAppend(&missing_, file, ": ", Printable(why), "\n");
   }

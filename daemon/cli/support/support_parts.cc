@@ -3,8 +3,6 @@
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_format.h>
 #include <fcntl.h>
-#include <netdb.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
@@ -18,7 +16,6 @@
 namespace faultline::cli {
 namespace {
 
-constexpr size_t kBodyBytesMax = 64 << 20;
 constexpr size_t kTarBlock = 512;
 
 absl::Status Failed(const std::string& what, int error) {
@@ -36,29 +33,10 @@ class Descriptor {
   Descriptor(const Descriptor&) = delete;
   Descriptor& operator=(const Descriptor&) = delete;
   int get() const { return fd_; }
-  int release() { return std::exchange(fd_, -1); }
 
  private:
   int fd_;
 };
-
-absl::StatusOr<int> ConnectTo(const std::string& host_port, int timeout_seconds) {
-  const size_t colon = host_port.rfind(':');
-  if (colon == std::string::npos) return absl::InvalidArgumentError("expected host:port");
-  addrinfo hints{};
-  hints.ai_socktype = SOCK_STREAM;
-  addrinfo* found = nullptr;
-  const std::string host = host_port.substr(0, colon);
-  const int error = getaddrinfo(host.c_str(), host_port.c_str() + colon + 1, &hints, &found);
-  if (error != 0) return absl::UnavailableError(host_port + ": " + gai_strerror(error));
-  const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> owned(found, freeaddrinfo);
-  Descriptor fd(socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  const timeval patience{.tv_sec = timeout_seconds, .tv_usec = 0};
-  setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-  setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
-  if (connect(fd.get(), found->ai_addr, found->ai_addrlen) != 0) return Failed(host_port, errno);
-  return fd.release();
-}
 
 // One entry of a POSIX ustar archive.
 std::string TarHeader(const std::string& name, size_t bytes, int64_t seconds) {
@@ -95,7 +73,7 @@ absl::Status WriteAll(int fd, std::string_view bytes, const std::string& path) {
 }  // namespace
 
 std::string WithoutSecrets(std::string_view yaml) {
-  // A key that speaks of a secret, its colon, and its value up to the end of a flow entry.
+  // A key whose name hints at a secret, its colon, and its value up to the end of a flow entry.
   static const std::regex secret(
       R"re(((?:^|[\s{,"'-])["']?[\w.-]*)re"
       R"re((?:passw|passphrase|secret|token|credential|private|api_?key|auth))re"
@@ -131,32 +109,6 @@ v1::Incident WithoutPayload(v1::Incident incident) {
     alert.mutable_peak()->clear_detail();
   }
   return incident;
-}
-
-absl::StatusOr<std::string> HttpGet(const std::string& host_port, const std::string& path,
-                                    int timeout_seconds) {
-  const absl::StatusOr<int> connected = ConnectTo(host_port, timeout_seconds);
-  if (!connected.ok()) return connected.status();
-  const Descriptor fd(*connected);
-  const std::string request =
-      absl::StrCat("GET ", path, " HTTP/1.0\r\nHost: ", host_port, "\r\n\r\n");
-  if (send(fd.get(), request.data(), request.size(), MSG_NOSIGNAL) < 0) {
-    return Failed(host_port, errno);
-  }
-  std::string answer;
-  std::array<char, 65'536> buffer;
-  while (answer.size() < kBodyBytesMax) {
-    const ssize_t got = recv(fd.get(), buffer.data(), buffer.size(), 0);
-    if (got < 0) return Failed(host_port, errno);
-    if (got == 0) break;
-    answer.append(buffer.data(), static_cast<size_t>(got));
-  }
-  const size_t body = answer.find("\r\n\r\n");
-  if (body == std::string::npos || answer.find(" 200 ") > answer.find("\r\n")) {
-    return absl::UnavailableError(
-        absl::StrCat(host_port, path, " answered ", answer.substr(0, answer.find("\r\n"))));
-  }
-  return answer.substr(body + 4);
 }
 
 absl::Status WriteArchive(const std::string& path, const std::string& top,

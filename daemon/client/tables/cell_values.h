@@ -8,7 +8,7 @@
 
 namespace faultline::cli {
 
-// What the text of a cell means. All take surrounding spaces.
+// Parsers of a cell's text. All accept surrounding spaces.
 
 std::string_view TrimSpaces(std::string_view text);
 

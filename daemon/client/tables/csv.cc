@@ -9,16 +9,16 @@
 
 #include "base/characters.h"
 #include "daemon/client/tables/cell_values.h"
-#include "daemon/client/tables/line_buffer.h"
+#include "daemon/client/tables/line_reader.h"
 #include "daemon/client/tables/row_parser.h"
-#include "daemon/core/contract/limits.h"
+#include "daemon/core/settings/limits.h"
 
 namespace faultline::cli {
 namespace {
 
 enum class Extent : uint8_t { kWhole, kOpen, kBroken };
 
-// Where the record that begins with `text` ends, quotes heeded.
+// The end of the record that begins with `text`, with regard to quotes.
 struct RecordEnd {
   Extent extent = Extent::kOpen;
   size_t end = 0;       // kWhole: without its line end
@@ -54,7 +54,7 @@ RecordEnd FindRecordEnd(std::string_view text, char delimiter) {
 class CsvParser final : public RowParser {
  public:
   CsvParser(std::unique_ptr<ByteSource> source, const CsvOptions& options)
-      : buffer_(std::move(source), options.row_bytes_max), options_(options) {}
+      : lines_(std::move(source), options.row_bytes_max), options_(options) {}
 
   absl::Status ReadHeader();
 
@@ -66,97 +66,69 @@ class CsvParser final : public RowParser {
     const RowResult result = NextRecord(row, reason);
     if (result != RowResult::kRow || row->cells.size() == columns_.size()) return result;
     *reason = absl::StrCat(row->cells.size(), " cells, expected ", columns_.size());
-    if (open_end_) absl::StrAppend(reason, "; the file ends in the middle of this line");
+    if (lines_.open_end()) absl::StrAppend(reason, "; the file ends in the middle of this line");
     return RowResult::kRefused;
   }
 
   const std::vector<std::string>& columns() const override { return columns_; }
-  absl::Status status() const override { return buffer_.status(); }
-  bool open_end() const override { return open_end_; }
-  double progress() const override { return buffer_.progress(); }
+  absl::Status status() const override { return lines_.status(); }
+  bool open_end() const override { return lines_.open_end(); }
+  double progress() const override { return lines_.progress(); }
 
  private:
   RowResult NextRecord(Row* row, std::string* reason);
   RowResult FindQuotedEnd(size_t* end, std::string* reason);
   bool Split(size_t end, Row* row, std::string* reason);
   void SplitCells(char* at, char* end, Row* row) const;
-  RowResult RefuseLine(std::string why, std::string* reason) {
-    *reason = std::move(why);
-    buffer_.SkipLine();
-    return RowResult::kRefused;
-  }
   absl::Status NameColumns(const Row& header);
 
-  LineBuffer buffer_;
+  LineReader lines_;
   CsvOptions options_;
   std::vector<std::string> columns_;
   std::optional<Row> first_;  // was read to count the columns of a file without header
-  size_t consume_ = 0;        // the row that was given out last
-  bool open_end_ = false;
 };
 
 RowResult CsvParser::NextRecord(Row* row, std::string* reason) {
-  for (;;) {
-    buffer_.Consume(std::exchange(consume_, 0));
-    row->line = buffer_.line();
-    row->cells.clear();
-    size_t scanned = 0;
-    size_t end = std::string_view::npos;
-    for (;;) {
-      end = buffer_.pending().find('\n', scanned);
-      if (end != std::string_view::npos) break;
-      scanned = buffer_.pending().size();
-      if (!buffer_.More()) break;
-    }
-    if (end == std::string_view::npos) {
-      if (buffer_.full()) {
-        return RefuseLine(absl::StrCat("longer than ", options_.row_bytes_max, " bytes"), reason);
-      }
-      end = buffer_.pending().size();
-      if (end == 0) return RowResult::kEnd;
-      open_end_ = true;
-      if (!buffer_.status().ok()) {
-        return RefuseLine("the file ends in the middle of this line", reason);
-      }
-    }
-    const std::string_view line = buffer_.pending().substr(0, end);
-    if (line.empty() || line == "\r") {
-      consume_ = std::min(end + 1, buffer_.pending().size());
-      continue;
-    }
-    if (line.find('"') != std::string_view::npos) {
-      const RowResult result = FindQuotedEnd(&end, reason);
-      if (result != RowResult::kRow) return result;
-    }
-    consume_ = std::min(end + 1, buffer_.pending().size());
-    return Split(end, row, reason) ? RowResult::kRow : RowResult::kRefused;
+  std::string_view line;
+  RowResult result = RowResult::kEnd;
+  do {
+    result = lines_.Next(&line, reason);
+  } while (result == RowResult::kRow && (line.empty() || line == "\r"));
+  row->line = lines_.line();
+  row->cells.clear();
+  if (result != RowResult::kRow) return result;
+  size_t end = line.size();
+  if (line.find('"') != std::string_view::npos) {
+    result = FindQuotedEnd(&end, reason);
+    if (result != RowResult::kRow) return result;
+    lines_.EndRecord(end);
   }
+  return Split(end, row, reason) ? RowResult::kRow : RowResult::kRefused;
 }
 
 RowResult CsvParser::FindQuotedEnd(size_t* end, std::string* reason) {
   for (;;) {
-    const RecordEnd found = FindRecordEnd(buffer_.pending(), options_.delimiter);
+    const RecordEnd found = FindRecordEnd(lines_.pending(), options_.delimiter);
     if (found.extent == Extent::kBroken) {
-      return RefuseLine("text after a closing quote", reason);
+      return lines_.Refuse("text after a closing quote", reason);
     }
     *end = found.end;
     if (found.extent == Extent::kWhole) return RowResult::kRow;
-    if (buffer_.More()) continue;
-    if (found.quoted || buffer_.full() || !buffer_.status().ok()) {
-      return RefuseLine("unclosed quote", reason);
+    if (lines_.More()) continue;
+    if (found.quoted || lines_.full() || !lines_.status().ok()) {
+      return lines_.Refuse("unclosed quote", reason);
     }
-    open_end_ = true;
     return RowResult::kRow;
   }
 }
 
 bool CsvParser::Split(size_t end, Row* row, std::string* reason) {
   const char* why = nullptr;
-  if (!IsCleanText(buffer_.pending().substr(0, end), &why)) {
+  if (!IsCleanText(lines_.pending().substr(0, end), &why)) {
     *reason = why;
     return false;
   }
-  char* const begin = buffer_.begin();
+  char* const begin = lines_.begin();
   if (end > 0 && begin[end - 1] == '\r') --end;
   SplitCells(begin, begin + end, row);
   return true;
@@ -211,13 +183,6 @@ absl::Status CsvParser::NameColumns(const Row& header) {
 }
 
 absl::Status CsvParser::ReadHeader() {
-  while (buffer_.pending().size() < 3 && buffer_.More()) {
-  }
-  const std::string_view start = buffer_.pending();
-  if (start.substr(0, 2) == "\xff\xfe" || start.substr(0, 2) == "\xfe\xff") {
-    return absl::InvalidArgumentError("line 1: UTF-16; expected UTF-8");
-  }
-  if (start.substr(0, 3) == "\xef\xbb\xbf") buffer_.Consume(3);
   Row row;
   std::string reason;
   switch (NextRecord(&row, &reason)) {

@@ -6,7 +6,7 @@
 #include <boost/json.hpp>
 #include <utility>
 
-#include "daemon/client/tables/line_buffer.h"
+#include "daemon/client/tables/line_reader.h"
 #include "daemon/client/tables/row_parser.h"
 
 namespace faultline::cli {
@@ -19,13 +19,13 @@ constexpr int kDepthMax = 8;
 class JsonLinesParser final : public RowParser {
  public:
   JsonLinesParser(std::unique_ptr<ByteSource> source, size_t row_bytes_max)
-      : buffer_(std::move(source), row_bytes_max), row_bytes_max_(row_bytes_max) {}
+      : lines_(std::move(source), row_bytes_max) {}
 
   RowResult Next(Row* row, std::string* reason) override;
   const std::vector<std::string>& columns() const override { return columns_; }
-  absl::Status status() const override { return buffer_.status(); }
-  bool open_end() const override { return open_end_; }
-  double progress() const override { return buffer_.progress(); }
+  absl::Status status() const override { return lines_.status(); }
+  bool open_end() const override { return lines_.open_end(); }
+  double progress() const override { return lines_.progress(); }
 
  private:
   bool Parse(std::string_view line, Row* row, std::string* reason);
@@ -34,47 +34,22 @@ class JsonLinesParser final : public RowParser {
   bool TakeValue(const json::value& value, const std::string& name, int depth, Row* row,
                  std::string* reason);
   bool TakeArray(const json::array& array, RowCell* cell, Row* row) const;
-  RowResult RefuseLine(std::string why, std::string* reason) {
-    *reason = std::move(why);
-    buffer_.SkipLine();
-    return RowResult::kRefused;
-  }
 
-  LineBuffer buffer_;
-  size_t row_bytes_max_;
+  LineReader lines_;
   std::vector<std::string> columns_;
   absl::flat_hash_map<std::string, size_t> index_;
   json::value document_;  // texts of the row that was given out last point into it
-  size_t consume_ = 0;
-  bool open_end_ = false;
 };
 
 RowResult JsonLinesParser::Next(Row* row, std::string* reason) {
-  for (;;) {
-    buffer_.Consume(std::exchange(consume_, 0));
-    row->line = buffer_.line();
-    size_t scanned = 0;
-    size_t end = std::string_view::npos;
-    for (;;) {
-      end = buffer_.pending().find('\n', scanned);
-      if (end != std::string_view::npos) break;
-      scanned = buffer_.pending().size();
-      if (!buffer_.More()) break;
-    }
-    if (end == std::string_view::npos) {
-      if (buffer_.full()) {
-        return RefuseLine(absl::StrCat("longer than ", row_bytes_max_, " bytes"), reason);
-      }
-      end = buffer_.pending().size();
-      if (end == 0) return RowResult::kEnd;
-      open_end_ = true;
-    }
-    consume_ = std::min(end + 1, buffer_.pending().size());
-    std::string_view line = buffer_.pending().substr(0, end);
-    if (row->line == 1 && line.substr(0, 3) == "\xef\xbb\xbf") line.remove_prefix(3);
-    if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;
-    return Parse(line, row, reason) ? RowResult::kRow : RowResult::kRefused;
-  }
+  std::string_view line;
+  RowResult result = RowResult::kEnd;
+  do {
+    result = lines_.Next(&line, reason);
+    row->line = lines_.line();
+  } while (result == RowResult::kRow && line.find_first_not_of(" \t\r") == std::string_view::npos);
+  if (result != RowResult::kRow) return result;
+  return Parse(line, row, reason) ? RowResult::kRow : RowResult::kRefused;
 }
 
 bool JsonLinesParser::Parse(std::string_view line, Row* row, std::string* reason) {
@@ -89,7 +64,7 @@ bool JsonLinesParser::Parse(std::string_view line, Row* row, std::string* reason
   document_ = json::parse(json::string_view(line.data(), line.size()), error);
   if (error) {
     *reason = absl::StrCat("not JSON: ", error.message());
-    if (open_end_) absl::StrAppend(reason, "; the file ends in the middle of this line");
+    if (lines_.open_end()) absl::StrAppend(reason, "; the file ends in the middle of this line");
     return false;
   }
   if (!document_.is_object()) {

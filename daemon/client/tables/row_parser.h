@@ -37,7 +37,7 @@ enum class RowResult : uint8_t { kRow, kRefused, kEnd };
 // Splits bytes into rows. A malformed row is refused with a reason, and reading continues with the
 // next line.
 //
-// Limitations:  a row longer than its limit is refused; no more than that is ever held.
+// Limitations:  a row longer than its limit is refused; no more than that is held.
 class RowParser {
  public:
   virtual ~RowParser() = default;

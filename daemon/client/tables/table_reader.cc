@@ -10,7 +10,7 @@
 #include <utility>
 
 #include "daemon/client/tables/column_builder.h"
-#include "daemon/core/contract/limits.h"
+#include "daemon/core/settings/limits.h"
 
 namespace faultline::cli {
 namespace {
@@ -46,7 +46,7 @@ void PointInto(KeptRow* kept) {
   }
 }
 
-// What a column's cells have in common so far.
+// The types that fit all of a column's cells so far.
 struct Guess {
   bool seen = false;
   bool number = true;

@@ -6,7 +6,7 @@
 #include <cmath>
 
 #include "base/clean_text.h"
-#include "daemon/core/contract/limits.h"
+#include "daemon/core/settings/limits.h"
 #include "daemon/core/signal/verdict_codec.h"
 
 namespace faultline {

@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "daemon/core/contract/limits.h"
 #include "daemon/core/incident/bundle.h"
+#include "daemon/core/settings/limits.h"
 #include "daemon/core/signal/verdict_codec.h"
 #include "detectors/catalog.h"
 

@@ -8,9 +8,9 @@
 
 #include "base/check.h"
 #include "base/clean_text.h"
-#include "daemon/core/contract/limits.h"
 #include "daemon/core/incident/failure_mode.h"
 #include "daemon/core/incident/incident_words.h"
+#include "daemon/core/settings/limits.h"
 #include "storage/tables/incident_id.h"
 #include "storage/tables/keys.h"
 

@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "base/codec.h"
-#include "daemon/core/contract/limits.h"
 #include "daemon/core/incident/incident_book.h"
+#include "daemon/core/settings/limits.h"
 #include "storage/tables/incident_id.h"
 
 // Stored form of an IncidentBook.

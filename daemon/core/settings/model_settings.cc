@@ -5,8 +5,9 @@
 #include <limits>
 #include <utility>
 
+#include "base/characters.h"
 #include "base/utf8.h"
-#include "daemon/core/contract/limits.h"
+#include "daemon/core/settings/limits.h"
 #include "daemon/core/settings/settings.h"
 #include "daemon/core/settings/settings_fields.h"
 
@@ -21,11 +22,7 @@ constexpr size_t kLabelBytesMax = 256;
 constexpr size_t kUrlBytesMax = 2'048;
 
 bool IsText(std::string_view text) {
-  if (Utf8PrefixBytes(text) != text.size()) return false;
-  for (const char c : text) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) return false;
-  }
-  return true;
+  return Utf8PrefixBytes(text) == text.size() && !HasControlCharacter(text);
 }
 
 // A label name that is valid in Prometheus and not reserved.

@@ -10,7 +10,7 @@
 #include <limits>
 #include <set>
 
-#include "daemon/core/contract/limits.h"
+#include "daemon/core/settings/limits.h"
 #include "daemon/core/settings/settings_fields.h"
 
 namespace faultline {

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "base/check.h"
-#include "daemon/core/contract/limits.h"
+#include "daemon/core/settings/limits.h"
 
 namespace faultline {
 namespace {

@@ -10,9 +10,9 @@
 
 #include "base/codec.h"
 #include "daemon/core/contract/effects.h"
-#include "daemon/core/contract/limits.h"
 #include "daemon/core/record/record_set.h"
 #include "daemon/core/reference/learning.h"
+#include "daemon/core/settings/limits.h"
 
 namespace faultline {
 

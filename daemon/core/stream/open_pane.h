@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "base/codec.h"
-#include "daemon/core/contract/limits.h"
 #include "daemon/core/reference/reference.h"
+#include "daemon/core/settings/limits.h"
 #include "detectors/summary/summary.h"
 
 namespace faultline {

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "daemon/core/contract/limits.h"
+#include "daemon/core/settings/limits.h"
 
 namespace faultline {
 

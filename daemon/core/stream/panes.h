@@ -10,8 +10,8 @@
 
 #include "base/codec.h"
 #include "daemon/core/contract/effects.h"
-#include "daemon/core/contract/limits.h"
 #include "daemon/core/record/record_set.h"
+#include "daemon/core/settings/limits.h"
 #include "daemon/core/settings/stream_kind.h"
 #include "daemon/core/stream/open_pane.h"
 #include "daemon/core/stream/pane_clock.h"

@@ -7,7 +7,7 @@
 
 #include "base/clean_text.h"
 #include "base/codec.h"
-#include "daemon/core/contract/limits.h"
+#include "daemon/core/settings/limits.h"
 
 namespace faultline {
 namespace {

@@ -11,9 +11,9 @@
 
 #include "base/codec.h"
 #include "daemon/core/contract/effects.h"
-#include "daemon/core/contract/limits.h"
 #include "daemon/core/record/record_set.h"
 #include "daemon/core/reference/rolling_reference.h"
+#include "daemon/core/settings/limits.h"
 #include "daemon/core/stream/panes.h"
 #include "daemon/core/stream/signals.h"
 #include "faultline/v1/reference.pb.h"

@@ -5,8 +5,8 @@
 #include <cmath>
 #include <utility>
 
-#include "daemon/core/contract/limits.h"
 #include "daemon/core/contract/streams.h"
+#include "daemon/core/settings/limits.h"
 #include "daemon/core/signal/verdict_codec.h"
 #include "storage/tables/keys.h"
 #include "storage/tables/records.h"

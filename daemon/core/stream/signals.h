@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "base/codec.h"
-#include "daemon/core/contract/limits.h"
 #include "daemon/core/record/record_set.h"
+#include "daemon/core/settings/limits.h"
 #include "daemon/core/signal/schema.h"
 #include "daemon/core/signal/signal_state.h"
 

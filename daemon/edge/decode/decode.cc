@@ -9,7 +9,7 @@
 #include <string_view>
 #include <utility>
 
-#include "daemon/core/contract/limits.h"
+#include "daemon/core/settings/limits.h"
 #include "daemon/edge/decode/names.h"
 
 namespace faultline {
@@ -131,8 +131,8 @@ bool DecodeValues(const Decoding& decoding, v1::Column* from, Column* column) {
   return decoding.Refuse(absl::StrCat("column \"", column->name, "\" has no values"));
 }
 
-// Column names that this thread has found to be right, in their order. A sender's batches have the
-// same columns again and again, and with few rows their names are most of the work.
+// Column names that this thread has validated, in their order. A sender's batches repeat the same
+// columns, and in batches of few rows checking their names is most of the work.
 class KnownNames {
  public:
   static constexpr size_t kNamesMax = 4'096;
@@ -206,7 +206,7 @@ bool DecodeTags(const Decoding& decoding, const v1::InferenceBatch& message, Eve
     }
     batch->tags.emplace_back(key, value);
   }
-  // The message's map has no order of its own; what is stored must have one.
+  // The message's map is unordered; stored bytes need an order.
   std::sort(batch->tags.begin(), batch->tags.end());
   return true;
 }
@@ -237,7 +237,7 @@ bool DecodeIdsAndTimes(const Decoding& decoding, v1::InferenceBatch* message,
   return true;
 }
 
-// Before anything is allocated: what the numbers of rows and values would come to.
+// Checks the size that rows and values would take, before anything is allocated.
 bool FitsMemory(const v1::InferenceBatch& message, const DecodeOptions& options, Refusal* refusal) {
   const uint64_t rows = message.rows();
   uint64_t bytes = sizeof(EventBatch) + rows * sizeof(int64_t);

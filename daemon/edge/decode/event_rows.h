@@ -33,17 +33,17 @@ struct EventRow {
 
 // Turns rows into columns. A column that a row lacks is missing in it.
 //
-// Concurrency:  none.
+// Concurrency:  not thread-safe.
 // Limitations:  takes a row only if the batch stays dense: no more than kCellsSpare + three times
 //               as many empty cells as full ones.
 class EventRows {
  public:
   static constexpr uint64_t kCellsSpare = 65'536;
 
-  // False if the row belongs into another batch: another model or version, another type, role or
-  // dimension of a column, an id that is here already, too many rows, too sparse.
+  // False if the row needs another batch: its model, version, or the type, role or dimension of a
+  // column differs, its id is a duplicate, or the batch would get too large or too sparse.
   bool Fits(const EventRow& row) const;
-  // Only what Fits, and whose id is not here.
+  // Only a row that Fits.
   void Add(const EventRow& row);
 
   uint32_t rows() const { return rows_; }
@@ -64,7 +64,7 @@ class EventRows {
   std::string model_, version_;
   uint32_t rows_ = 0;
   uint64_t width_ = 0;  // values per row
-  uint64_t cells_ = 0;  // values that are there
+  uint64_t cells_ = 0;  // values that are present
   bool any_id_ = false;
   std::vector<std::string> ids_;
   absl::flat_hash_set<std::string> ids_seen_;

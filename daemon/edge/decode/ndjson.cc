@@ -11,7 +11,7 @@
 #include <optional>
 #include <utility>
 
-#include "daemon/core/contract/limits.h"
+#include "daemon/core/settings/limits.h"
 #include "daemon/edge/decode/event_rows.h"
 #include "daemon/edge/decode/names.h"
 

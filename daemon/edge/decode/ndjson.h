@@ -18,7 +18,7 @@ struct NdjsonOptions {
   uint32_t lines_max = 65'536;
 };
 
-// A line that is not taken.
+// A refused line.
 struct LineError {
   uint64_t line = 0;  // counted from 1
   v1::RejectReason reason = v1::REJECT_REASON_UNSPECIFIED;

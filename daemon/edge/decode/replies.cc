@@ -52,7 +52,7 @@ v1::Ack* Replies::OpenAck() {
 void Replies::Commit(uint64_t sequence, const BatchResult& result) {
   const bool was_crowded = crowded();
   v1::Ack* ack = OpenAck();
-  // A batch that is sent again is below what is committed already.
+  // A batch that is sent again has a sequence below the committed one.
   committed_ = std::max(committed_, sequence);
   ack->set_committed_sequence(committed_);
   ack->set_applied_rows(ack->applied_rows() + result.applied_rows);

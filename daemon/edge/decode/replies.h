@@ -10,21 +10,22 @@
 
 namespace faultline {
 
-// The outcome of a batch as the contract words it.
+// Converts the outcome of a batch to its message.
 void FillOutcome(uint64_t sequence, const BatchResult& result, v1::BatchOutcome* outcome);
 
-// What a stream has yet to tell its client. Acknowledgements that the client is slow to read melt
-// into one.
+// The messages that a stream still has to send to its client. While the client is slow to read,
+// acknowledgements are merged into one.
 //
 // Concurrency:  not thread-safe.
-// Limitations:  grows by one per NotTaken and one per kOutcomesMax outcomes that are not plain; who
-//               feeds it stops reading at crowded(). Once crowded, outcomes lose their row errors.
+// Limitations:  grows by one message per NotTaken and one per kOutcomesMax outcomes that are not
+//               plain; the caller must stop reading at crowded(). Once crowded, outcomes lose their
+//               row errors.
 class Replies {
  public:
   static constexpr size_t kCrowded = 32;
   static constexpr int kOutcomesMax = 256;
 
-  // Both go into every Ack; the credit into the Welcome too.
+  // Both go into every Ack; the credit also goes into the Welcome.
   Replies(uint64_t credit_bytes, int64_t commit_interval_ns);
 
   void Welcome(uint64_t committed_sequence, bool power_safe);
@@ -34,7 +35,7 @@ class Replies {
 
   bool empty() const { return pending_.empty(); }
   bool crowded() const { return pending_.size() >= kCrowded; }
-  // The next one to be sent. Not when empty().
+  // The next message to send. Must not be empty().
   v1::StreamInferencesResponse Take();
 
  private:

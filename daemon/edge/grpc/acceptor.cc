@@ -89,16 +89,16 @@ bool Acceptor::MayHaveTcp() {
                      [](const Connection& connection) { return connection.tcp; });
 }
 
-// Not by shutdown, after which what waits in the socket would still be read: dissolving the
-// association (connect(2)) drops it.
+// Not by shutdown, after which received bytes would still be read: dissolving the association
+// (connect(2)) drops them.
 size_t Acceptor::CutTcp() {
   std::lock_guard lock(mutex_);
   size_t cut = 0;
   for (Connection& connection : open_) {
     if (!std::exchange(connection.tcp, false) || InodeOf(connection.fd) != connection.inode)
       continue;
-    const sockaddr nobody = {.sa_family = AF_UNSPEC, .sa_data = {}};
-    cut += connect(connection.fd, &nobody, sizeof nobody) == 0 ? 1 : 0;
+    const sockaddr unspecified = {.sa_family = AF_UNSPEC, .sa_data = {}};
+    cut += connect(connection.fd, &unspecified, sizeof unspecified) == 0 ? 1 : 0;
   }
   refused_ += cut;
   return cut;
@@ -109,7 +109,7 @@ void Acceptor::Serve() {
   for (const Listener& listener : listeners_) polled.push_back({listener.fd(), POLLIN, 0});
   bool rest = false;
   while (true) {
-    // While it rests only a stop can wake it.
+    // During the pause only a stop can wake it.
     const int ready = poll(polled.data(), rest ? 1 : polled.size(), rest ? kRestMs : -1);
     if (ready < 0 && errno != EINTR) rest = true;
     if (polled[0].revents != 0) return;

@@ -27,11 +27,11 @@ struct ConnectionCounts {
 //               process or the system is out of file descriptors or memory it rests for 100 ms and
 //               goes on; connections meanwhile wait in the backlog. Connections beyond the cap, or
 //               that would take the last file descriptors away from the store, are accepted and
-//               closed at once. Each listener has the cap for itself, so that who holds all places
-//               of one, with nothing to say, does not lock out those who come to another.
+//               closed at once. The cap applies to each listener separately: idle clients that use
+//               up one listener do not lock out the clients of another.
 // Concurrency:  thread-safe.
-// Limitations:  the taker of a connection closes it; that is noticed by looking at the descriptor
-//               again, at the latest when the cap is reached.
+// Limitations:  `take` owns the connection and closes it. The acceptor notices by checking the
+//               descriptor, at the latest when the cap is reached.
 class Acceptor {
  public:
   // `take` becomes the owner of a connected, non-blocking descriptor; called on the thread.
@@ -49,8 +49,8 @@ class Acceptor {
 
   // False if no connection over TCP is open.
   bool MayHaveTcp();
-  // Ends the connections over TCP, with all that was sent on them and not read yet; counts them as
-  // refused. Gives their number.
+  // Ends the TCP connections and drops what was received on them but not read; counts them as
+  // refused. Returns their number.
   size_t CutTcp();
 
  private:
@@ -65,7 +65,7 @@ class Acceptor {
            std::function<void(int fd)> take);
 
   void Serve();
-  // Accepts what is there. False if there is nothing to accept with.
+  // Accepts pending connections. False if file descriptors or memory ran out.
   bool AcceptAll(int listener);
   void Receive(int listener, int fd);
   bool Room(int listener, int fd);

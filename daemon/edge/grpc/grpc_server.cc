@@ -54,7 +54,7 @@ void SetLimits(const GrpcServerOptions& options, grpc::ServerBuilder* builder) {
   builder->SetSyncServerOption(grpc::ServerBuilder::NUM_CQS, 1);
   builder->SetSyncServerOption(grpc::ServerBuilder::MIN_POLLERS, 1);
   builder->SetSyncServerOption(grpc::ServerBuilder::MAX_POLLERS, 2);
-  // The last resort: under pressure it kills streams, where flow control only slows them.
+  // The last resort: under memory pressure it kills streams, while flow control only slows them.
   grpc::ResourceQuota quota("faultline");
   quota.Resize(std::max<uint64_t>(2 * options.queue_bytes_max, 128ull << 20));
   quota.SetMaxThreads(kSyncThreadsMax);
@@ -66,19 +66,19 @@ gpr_timespec After(std::chrono::milliseconds span) {
                       gpr_time_from_millis(span.count(), GPR_TIMESPAN));
 }
 
-// gRPC's own lines; their words hold what peers sent, so they are a field.
+// gRPC's own log lines. They may quote what peers sent, so the text is a field.
 void LogGrpcLine(gpr_log_func_args* line) {
   if (line->severity == GPR_LOG_SEVERITY_ERROR)
     Log(LogLevel::kWarn, "gRPC", {{"line", line->message}});
 }
 
-// Process-wide switches of the libraries.
+// Process-wide settings of the libraries.
 void PrepareLibraries() {
   static const bool once = [] {
     grpc::EnableDefaultHealthCheckService(true);
     grpc::reflection::InitProtoReflectionServerBuilderPlugin();
     gpr_set_log_function(&LogGrpcLine);
-    // It would write a line per hostile message; refusals are counted and answered instead.
+    // Protobuf would log a line per hostile message; refusals are counted and answered instead.
     google::protobuf::SetLogHandler(nullptr);
     return true;
   }();
@@ -196,8 +196,9 @@ void GrpcServer::Impl::Beat() {
   }
 }
 
-// gRPC 1.51 takes calls faster than it ends them, however fast they are opened and reset, and knows
-// no limit for those that wait. Memory that does not grow is not a flood and costs no connection.
+// gRPC 1.51 accepts calls faster than it ends them, when a client opens and resets them in a loop,
+// and has no limit on the calls that wait. Memory that does not grow is not a flood and costs no
+// connection.
 void GrpcServer::Impl::Relieve() {
   uint64_t settled = 0;
   int looks = 0;

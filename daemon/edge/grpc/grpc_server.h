@@ -19,15 +19,15 @@ class Service;
 namespace faultline {
 
 struct GrpcServerOptions {
-  std::string address;      // of TCP; empty: none
-  std::string socket_path;  // of the unix socket; empty: none
+  std::string address;      // of TCP; empty: off
+  std::string socket_path;  // of the unix socket; empty: off
   uint32_t connections_max = 1'000;
   uint64_t message_bytes_max = 4ull << 20;
   uint64_t queue_bytes_max = 64ull << 20;
   // Asked about every 300 ms: whether health says SERVING. Must not block.
   std::function<absl::Status()> ready;
-  // Asked every 10 to 50 ms, if set: memory of the process that nothing explains; if it grows,
-  // connections over TCP must go. Must not block.
+  // Asked every 10 to 50 ms, if set: unexplained memory of the process. While it grows, TCP
+  // connections are closed. Must not block.
   std::function<uint64_t()> unexplained_bytes;
 };
 
@@ -36,9 +36,9 @@ struct GrpcServerOptions {
 // Operation:    connections come from our own Acceptor. Flow control is set so that a stream that
 // is
 //               not read takes 64 KiB; compression is off, because gRPC 1.51 inflates a message
-//               before it looks at its size. A health check through an in-process channel every
-//               300 ms keeps gRPC's callback threads from their sleep of 100 ms, which they take
-//               when nothing happened for a second, and which the next call would have to wait for.
+//               before it checks the size. A health check through an in-process channel every
+//               300 ms keeps gRPC's callback threads awake: after an idle second they would sleep
+//               for 100 ms, and the next call would wait for them.
 // Concurrency:  thread-safe.
 // Failures:     running out of file descriptors stops new connections until some are free again.
 class GrpcServer {
@@ -49,14 +49,14 @@ class GrpcServer {
   // As Stop, with two seconds.
   ~GrpcServer();
 
-  // Health says NOT_SERVING from now on and no connection is accepted. For the time between the
-  // wish to stop and the end of what is under way. Idempotent.
+  // From now on health says NOT_SERVING and no connection is accepted; current calls go on.
+  // Idempotent.
   void Retire();
-  // Retires, gives calls until `patience` is over to end by themselves, and cancels the rest. Every
-  // service must finish a call that is cancelled. Idempotent.
+  // Retires, lets calls end by themselves for `patience`, and cancels the rest. Every service must
+  // finish a call that is cancelled. Idempotent.
   void Stop(std::chrono::milliseconds patience);
 
-  // As clients dial it; empty if there is none.
+  // As clients dial it; empty if it is off.
   const std::string& address() const;
   const std::string& socket_address() const;
   uint16_t port() const;  // of TCP

@@ -63,15 +63,15 @@ absl::StatusOr<TcpAddress> ParseTcp(const std::string& address) {
   return out;
 }
 
-// True if somebody accepts connections at a unix socket.
+// True if a process accepts connections at a unix socket.
 bool Answers(const sockaddr_un& name) {
   const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  if (fd < 0) return true;  // better to refuse than to take it away from somebody
+  if (fd < 0) return true;  // unknown: better to refuse than to take the path away
   const int result = connect(fd, reinterpret_cast<const sockaddr*>(&name), sizeof name);
   // A full backlog answers EAGAIN; only a refusal proves that no process listens.
-  const bool nobody = result != 0 && errno == ECONNREFUSED;
+  const bool unused = result != 0 && errno == ECONNREFUSED;
   close(fd);
-  return !nobody;
+  return !unused;
 }
 
 absl::Status ClearPath(const std::string& path, const sockaddr_un& name) {
@@ -101,7 +101,7 @@ Listener::Listener(Listener&& other) noexcept
 Listener::~Listener() {
   if (fd_ < 0) return;
   struct stat at {};
-  // Not a file that somebody else put there since.
+  // Not a file that another process has put there since.
   if (!path_.empty() && lstat(path_.c_str(), &at) == 0 && at.st_ino == inode_) {
     unlink(path_.c_str());
   }

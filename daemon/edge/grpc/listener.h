@@ -7,15 +7,15 @@
 
 namespace faultline {
 
-// A listening, non-blocking socket. Closes it, and removes the file of a unix socket, at the end.
+// A listening, non-blocking socket. The destructor closes it and removes the file of a unix socket.
 class Listener {
  public:
   // `address` is "127.0.0.1:7070", "[::1]:0" or "localhost:7070"; port 0 takes any. No other
-  // process can listen on the same port while it lives. INVALID_ARGUMENT for what is no such
-  // address; ALREADY_EXISTS if the port is taken; else what the system says.
+  // process can listen on the same port while it lives. INVALID_ARGUMENT for other
+  // addresses, ALREADY_EXISTS if the port is taken, otherwise the system's error.
   static absl::StatusOr<Listener> Tcp(const std::string& address);
   // A unix socket for owner and group. A socket file without a listener is replaced;
-  // ALREADY_EXISTS if somebody does, or if something else lies at `path`.
+  // ALREADY_EXISTS if it has one, or if `path` is not a socket.
   static absl::StatusOr<Listener> Unix(const std::string& path);
 
   Listener(Listener&& other) noexcept;

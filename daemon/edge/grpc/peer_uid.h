@@ -24,9 +24,9 @@ inline constexpr size_t kPeerUidsMax = 16;
 // sockets, and for users beyond the first kPeerUidsMax that ever connected.
 std::optional<uint32_t> PeerUid(const grpc::ServerContext& context);
 
-// Hands connections of unix sockets to gRPC such that PeerUid knows whose they are. gRPC tells a
-// call nothing of its connection but the credentials of the port it came in by; so every user gets
-// a port of their own.
+// Hands connections of unix sockets to gRPC so that PeerUid knows their users. All that gRPC tells
+// a call about its connection is the credentials of the port; so every user gets a port of their
+// own.
 //
 // Operation:    AddPorts before the server is built, Take for each connection.
 // Concurrency:  Take is thread-safe.
@@ -36,7 +36,8 @@ class UserPorts {
   ~UserPorts();
 
   void AddPorts(grpc::ServerBuilder* builder);
-  // Takes over a connection of a unix socket; false if it is not one, or all ports are in use.
+  // Takes ownership of a connection of a unix socket; false if it is not one, or all ports are in
+  // use.
   bool Take(int fd);
 
  private:

@@ -33,7 +33,7 @@ google::protobuf::ArenaOptions OptionsWith(char* memory) {
 
 struct ThreadArena {
   ThreadArena() : memory(new char[kArenaBytes]), arena(OptionsWith(memory.get())) {}
-  std::unique_ptr<char[]> memory;  // of which only what was used once is resident
+  std::unique_ptr<char[]> memory;  // only the part that was once used is resident
   google::protobuf::Arena arena;
   bool in_use = false;
 };

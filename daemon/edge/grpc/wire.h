@@ -9,10 +9,10 @@
 
 namespace faultline {
 
-// False if `bytes` are not such a message. `bytes` stay as they are.
+// False if `bytes` do not parse as `message`. `bytes` are not changed.
 bool ParseMessage(const grpc::ByteBuffer& bytes, google::protobuf::Message* message);
 
-// Never empty, also for a message without any field: a raw method must answer something.
+// Never empty, even for a message without fields: a raw method must send an answer.
 grpc::ByteBuffer SerializeMessage(const google::protobuf::Message& message);
 
 // RESOURCE_EXHAUSTED with a google.rpc.RetryInfo in its details.

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <atomic>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -14,19 +13,19 @@
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "daemon/edge/http/http_server.h"
+#include "daemon/edge/http/http_sessions.h"
 
 namespace faultline {
 
 class HttpSession;
 
-// Lets a reply reach the server's thread while there is one. Outlives the server for as long as a
-// reply exists.
+// Lets a reply reach the server's thread while there is one. Lives as long as the last reply, which
+// may be longer than the server.
 struct HttpGate {
   std::mutex mutex;
   boost::asio::io_context* io = nullptr;
@@ -59,65 +58,94 @@ class HttpSharedAnswers {
   std::vector<std::weak_ptr<const HttpAnswer>> alive_;
 };
 
-// What the sessions of a server share. Runs on the server's thread unless marked otherwise.
+// Memory for request bodies: four times the largest, for all bodies being received together.
+class HttpBodyMemory {
+ public:
+  explicit HttpBodyMemory(uint64_t body_bytes_max) : bytes_max_(4 * body_bytes_max) {}
+
+  // False if the bytes do not fit beside those that are charged.
+  bool Charge(uint64_t bytes) {
+    if (bytes_ + bytes > bytes_max_) return false;
+    bytes_ += bytes;
+    return true;
+  }
+  void Discharge(uint64_t bytes) { bytes_ -= bytes; }
+
+ private:
+  const uint64_t bytes_max_;
+  uint64_t bytes_ = 0;
+};
+
+// What a server counts. Thread-safe.
+class HttpCounts {
+ public:
+  void Open();
+  void Close();
+  void Refuse();
+  void Answer(std::string_view route, unsigned code);
+  HttpReading Read() const;
+
+ private:
+  mutable std::mutex mutex_;
+  HttpReading reading_;
+};
+
+// The listener of a server, and what its sessions share. Runs on the server's thread unless marked
+// otherwise.
 class HttpCore {
  public:
   HttpCore(HttpOptions options, std::vector<HttpRoute> routes);
 
-  void Accept();
+  // Before Serve. The errors of HttpServer::Start.
+  absl::Status Listen();
+  uint16_t port() const { return acceptor_.local_endpoint().port(); }
+  // Accepts and serves connections until Wind; its thread is the server's thread.
+  void Serve();
   // Closes the listener and the idle sessions; the others after `grace`.
   void Wind(std::chrono::milliseconds grace);
-  void Ended(const std::shared_ptr<HttpSession>& session);
-  // Whether the session waits for its client or for the server. `place`: its place among those that
-  // wait for their clients, 0 at first.
-  void WaitsForClient(HttpSession* session, uint64_t* place);
-  void WaitsForServer(uint64_t* place);
-  // The route of a path: its own, else that of the longest path above it with a subtree. Null:
-  // none.
-  const HttpRoute* FindRoute(std::string_view path) const;
-  // Runs the handler of a route where it wants to run; the session gets the answer.
-  void Run(const HttpRoute& route, HttpRequest request,
-           const std::shared_ptr<HttpSession>& session);
-  // A reply to the current request of the session.
-  HttpReply ReplyFor(const std::shared_ptr<HttpSession>& session);
-  // Reserves memory for a body. False if the bodies being received take too much already.
-  bool Charge(uint64_t bytes);
-  void Discharge(uint64_t bytes) { body_bytes_ -= bytes; }
-  void Count(std::string_view route, unsigned code);
   bool stopping() const { return stopping_; }
 
-  const HttpOptions options;
-  const std::vector<HttpRoute> routes;
-  boost::asio::io_context io{1};
-  boost::asio::ip::tcp::acceptor acceptor{io};
+  // For sessions.
+  HttpSessions& sessions() { return sessions_; }
+  HttpBodyMemory& bodies() { return bodies_; }
+  HttpCounts& counts() { return counts_; }
+  void Ended(const std::shared_ptr<HttpSession>& session, bool refused);
+  // The route of a path: its own, else that of the longest path above it with a subtree. Null if
+  // there is neither.
+  const HttpRoute* FindRoute(std::string_view path) const;
+  // Runs the handler of a route on the thread that the route asks for; the session gets the answer.
+  void Run(const HttpRoute& route, HttpRequest request,
+           const std::shared_ptr<HttpSession>& session);
 
   // Any thread.
-  HttpReading Read() const;
-  // After the server's thread has ended: replies go nowhere from now on.
+  const HttpOptions& options() const { return options_; }
+  boost::asio::io_context& io() { return io_; }
+  HttpReading Read() const { return counts_.Read(); }
+  // After the server's thread has ended: replies are dropped from now on.
   void CloseGate();
 
  private:
+  void Accept();
   void Accepted(boost::asio::ip::tcp::socket socket);
-  void CountRefused();
-  // Ends the session that waits for its client longest, if there is one.
+  // Ends the session that has waited for its client longest, if there is one.
   void MakeRoom();
+  // A reply to the current request of the session.
+  HttpReply ReplyFor(const std::shared_ptr<HttpSession>& session);
 
+  const HttpOptions options_;
+  const std::vector<HttpRoute> routes_;
+  boost::asio::io_context io_{1};
+  boost::asio::ip::tcp::acceptor acceptor_{io_};
   boost::asio::thread_pool in_turn_{1};
   boost::asio::thread_pool pages_{1};
-  boost::asio::steady_timer pause_{io};
-  boost::asio::steady_timer grace_{io};
-  std::set<std::shared_ptr<HttpSession>> sessions_;
-  size_t refused_sessions_ = 0;
-  // Those that wait for their client, the longest first.
-  std::map<uint64_t, HttpSession*> waiting_sessions_;
-  uint64_t last_place_ = 0;
+  boost::asio::steady_timer pause_{io_};
+  boost::asio::steady_timer grace_{io_};
   bool stopping_ = false;
-  uint64_t body_bytes_ = 0;
+  HttpSessions sessions_;
+  HttpBodyMemory bodies_;
+  HttpCounts counts_;
   std::shared_ptr<HttpGate> gate_ = std::make_shared<HttpGate>();
   std::map<const HttpRoute*, HttpSharedAnswers> shared_;
-
-  mutable std::mutex mutex_;
-  HttpReading reading_;
 };
 
 // One connection: reads a request, answers it, reads the next.
@@ -128,12 +156,11 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
   void Start();
   // Instead of Start: answers 503 and closes.
   void Refuse();
-  bool refused() const { return refused_; }
   // Ends it now if it is between two requests, else after the answer.
   void Wind();
   // Ends it now.
   void Cut();
-  // Ends it at once, for another one to take its place.
+  // Ends it at once to make room for another one.
   void MakeRoom() { End(); }
 
   // Number of the current request; answers to others are dropped.
@@ -170,7 +197,6 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
   const HttpRoute* route_ = nullptr;
   uint64_t ticket_ = 0;
   uint64_t charged_ = 0;
-  uint64_t place_ = 0;    // among those that wait for their clients
   bool waiting_ = false;  // for the reply to ticket_
   bool idle_ = true;
   bool refused_ = false;

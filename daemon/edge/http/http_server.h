@@ -19,7 +19,7 @@ namespace faultline {
 struct HttpRequest {
   std::string method;  // "GET"
   std::string target;  // the path, and the query behind a "?"
-  // In the order received, names in lower case.
+  // In the order received; names are in lower case.
   std::vector<std::pair<std::string, std::string>> headers;
   std::string body;  // empty unless the route reads bodies
 
@@ -34,7 +34,8 @@ struct HttpAnswer {
   std::string header = {};  // further lines, each ending in CR LF
 };
 
-// To be called once, from any thread, at any time, also when the connection or the server is gone.
+// Must be called once, from any thread, at any time, even after the connection or the server is
+// gone.
 using HttpReply = std::function<void(HttpAnswer)>;
 using HttpHandler = std::function<void(const HttpRequest& request, const HttpReply& reply)>;
 
@@ -67,14 +68,14 @@ HttpHandler ProbeHandler(std::string text, std::function<absl::Status()> check);
 struct HttpOptions {
   // "127.0.0.1:7071" or "[::1]:7071"; port 0 takes a free one.
   std::string address = "127.0.0.1:7071";
-  // If set, requests must name the server by this name, localhost or an IP address; else 421. For
-  // pages that people read in a browser: a foreign web page can make its own name lead here.
+  // If set, requests must name the server by this name, localhost or an IP address; otherwise 421.
+  // Protects pages that people open in a browser from DNS rebinding.
   std::optional<std::string> host = {};
   uint32_t connections_max = 1'000;
   uint64_t body_bytes_max = 4 << 20;
   // For receiving a whole request, for sending an answer, and for an idle connection.
   std::chrono::milliseconds timeout{10'000};
-  // For a reply of a route; then 504.
+  // For a reply of a route; after it 504.
   std::chrono::milliseconds answer_timeout{60'000};
 };
 
@@ -84,7 +85,7 @@ struct HttpReading {
   std::map<std::string, uint64_t> requests;  // by route and code: "/metrics 200"
 };
 
-// HTTP/1.1 for scrapers, probes and curl. Knows nothing of the daemon but the routes it is given.
+// HTTP/1.1 for scrapers, probes and curl. All that it knows of the daemon is its routes.
 //
 // Operation:    one thread for all connections, one for the routes that run in turn, one for shared
 //               pages. A slow or silent client costs its connection and nothing else: no client
@@ -93,17 +94,18 @@ struct HttpReading {
 //               waiting longest is closed; 503 if none does), bodies being received together four
 //               times the largest (503), shared answers in memory 4 per route, the times of
 //               HttpOptions.
+//
 // Requests other than GET and HEAD are refused (403) if a web page sent them.
 class HttpServer {
  public:
-  // UNAVAILABLE if the port is in use, INVALID_ARGUMENT if it is not an address, or the system's
+  // UNAVAILABLE if the port is in use, INVALID_ARGUMENT for an invalid address, or the system's
   // error. Each path may have one route.
   static absl::StatusOr<std::unique_ptr<HttpServer>> Start(HttpOptions options,
                                                            std::vector<HttpRoute> routes);
   // As Stop(0).
   ~HttpServer();
 
-  // Accepts no new connections and requests, waits this long for answers under way, then closes
+  // Accepts no new connections and requests, waits up to `grace` for pending answers, then closes
   // everything. Idempotent.
   void Stop(std::chrono::milliseconds grace);
   uint16_t port() const;

@@ -62,7 +62,7 @@ bool IsKnownHost(std::string_view host, std::string_view name) {
 }  // namespace
 
 HttpSession::HttpSession(HttpCore* core, asio::ip::tcp::socket socket)
-    : core_(core), stream_(std::move(socket)), buffer_(kBufferBytesMax), reply_timer_(core->io) {}
+    : core_(core), stream_(std::move(socket)), buffer_(kBufferBytesMax), reply_timer_(core->io()) {}
 
 void HttpSession::Start() { ReadHeader(); }
 
@@ -88,7 +88,7 @@ void HttpSession::ReadHeader() {
   idle_ = true;
   parser_.emplace();
   parser_->header_limit(kHeaderBytesMax);
-  parser_->body_limit(core_->options.body_bytes_max);
+  parser_->body_limit(core_->options().body_bytes_max);
   AwaitClient();
   http::async_read_header(
       stream_, buffer_, *parser_,
@@ -112,7 +112,7 @@ void HttpSession::RequestFailed(Error error) {
     return Say(431, "the header exceeds " + std::to_string(kHeaderBytesMax) + " bytes\n");
   }
   if (error == http::error::body_limit) {
-    return Say(413, "the body exceeds " + std::to_string(core_->options.body_bytes_max) +
+    return Say(413, "the body exceeds " + std::to_string(core_->options().body_bytes_max) +
                         " bytes; send smaller requests\n");
   }
   const bool ended = error == http::error::end_of_stream || error == http::error::partial_message;
@@ -130,8 +130,8 @@ void HttpSession::Dispatch() {
   route_ = core_->FindRoute(target.substr(0, target.find('?')));
   const bool unread = !parser_->is_done();
   const auto host = request[http::field::host];
-  if (core_->options.host &&
-      !IsKnownHost(std::string_view(host.data(), host.size()), *core_->options.host)) {
+  if (core_->options().host &&
+      !IsKnownHost(std::string_view(host.data(), host.size()), *core_->options().host)) {
     close_ = close_ || unread;
     return Say(421, "unknown host name; set listen.reports_url to the name in use\n");
   }
@@ -152,8 +152,8 @@ void HttpSession::Dispatch() {
 
 void HttpSession::ReceiveBody() {
   const auto length = parser_->content_length();
-  const uint64_t bytes = length ? *length : core_->options.body_bytes_max;
-  if (!core_->Charge(bytes)) {
+  const uint64_t bytes = length ? *length : core_->options().body_bytes_max;
+  if (!core_->bodies().Charge(bytes)) {
     close_ = true;
     return Say(503, "too many request bodies at once; send again later\n", "Retry-After: 1\r\n");
   }
@@ -182,15 +182,15 @@ void HttpSession::BodyRead(Error error) {
 
 // The client must continue within the timeout, unless another connection needs its place.
 void HttpSession::AwaitClient() {
-  stream_.expires_after(core_->options.timeout);
-  if (!refused_) core_->WaitsForClient(this, &place_);
+  stream_.expires_after(core_->options().timeout);
+  if (!refused_) core_->sessions().WaitsForClient(this);
 }
 
 void HttpSession::AwaitReply() {
   waiting_ = true;
-  core_->WaitsForServer(&place_);
+  core_->sessions().WaitsForServer(this);
   stream_.expires_never();
-  reply_timer_.expires_after(core_->options.answer_timeout);
+  reply_timer_.expires_after(core_->options().answer_timeout);
   reply_timer_.async_wait([self = shared_from_this(), ticket = ticket_](Error error) {
     if (error) return;
     HttpAnswer late;
@@ -215,7 +215,7 @@ void HttpSession::Say(unsigned code, std::string_view text, std::string_view hea
 void HttpSession::Write(unsigned code, std::string_view content_type,
                         std::shared_ptr<const std::string> body, std::string_view header) {
   const auto reason = http::obsolete_reason(static_cast<http::status>(code));
-  core_->Count(route_ == nullptr ? "other" : route_->path, code);
+  core_->counts().Answer(route_ == nullptr ? "other" : route_->path, code);
   body_ = std::move(body);
   head_ = "HTTP/1.1 " + std::to_string(code) + " ";
   head_.append(reason.data(), reason.size()).append("\r\nServer: faultline\r\nContent-Type: ");
@@ -233,12 +233,12 @@ void HttpSession::Write(unsigned code, std::string_view content_type,
 
 void HttpSession::Written(Error error) {
   body_.reset();
-  core_->Discharge(std::exchange(charged_, 0));
+  core_->bodies().Discharge(std::exchange(charged_, 0));
   if (error) return End();
   if (!close_ && !core_->stopping()) return ReadHeader();
   stream_.socket().shutdown(asio::ip::tcp::socket::shutdown_send, error);
   if (error || core_->stopping()) return End();
-  stream_.expires_after(std::min<std::chrono::milliseconds>(kLingerTime, core_->options.timeout));
+  stream_.expires_after(std::min<std::chrono::milliseconds>(kLingerTime, core_->options().timeout));
   Linger();
 }
 
@@ -257,11 +257,11 @@ void HttpSession::Linger() {
 void HttpSession::End() {
   if (std::exchange(ended_, true)) return;
   waiting_ = false;
-  core_->Discharge(std::exchange(charged_, 0));
-  core_->WaitsForServer(&place_);
+  core_->bodies().Discharge(std::exchange(charged_, 0));
+  core_->sessions().WaitsForServer(this);
   Error ignored;
   stream_.socket().close(ignored);
-  core_->Ended(shared_from_this());
+  core_->Ended(shared_from_this(), refused_);
 }
 
 void HttpSession::Run() {

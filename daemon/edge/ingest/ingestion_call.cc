@@ -70,19 +70,12 @@ bool IngestionCall::Submit() {
 }
 
 void IngestionCall::Wait() {
-  const uint64_t bytes = batch_->bytes;
-  if (!hub_->ReserveWait(bytes)) {
-    hub_->intake->CountShed(batch_->rows);
-    batch_.reset();
-    End(BusyStatus("too many calls wait for space in the queue (limits.queue): send again later",
-                   std::chrono::seconds(1)));
+  if (hub_->WaitForSpace(batch_->bytes, [self = shared_from_this()] { return self->Retry(); })) {
     return;
   }
-  hub_->retry_queue.Join([self = shared_from_this(), bytes] {
-    if (!self->Retry()) return false;
-    self->hub_->ReleaseWait(bytes);
-    return true;
-  });
+  hub_->intake->CountShed(batch_->rows);
+  batch_.reset();
+  End(BusyStatus(kBusy, std::chrono::seconds(1)));
 }
 
 bool IngestionCall::Retry() {

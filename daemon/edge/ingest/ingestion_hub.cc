@@ -1,5 +1,7 @@
 #include "daemon/edge/ingest/ingestion_hub.h"
 
+#include <utility>
+
 #include "daemon/edge/ingest/ingestion_stream.h"
 
 namespace faultline {
@@ -21,7 +23,17 @@ void IngestionHub::Drain() {
   for (IngestionStream* stream : streams_) stream->Drain();
 }
 
-bool IngestionHub::ReserveWait(uint64_t bytes) {
+bool IngestionHub::WaitForSpace(uint64_t bytes, RetryQueue::Attempt attempt) {
+  if (!Reserve(bytes)) return false;
+  retry_queue.Join([this, bytes, attempt = std::move(attempt)] {
+    if (!attempt()) return false;
+    Release(bytes);
+    return true;
+  });
+  return true;
+}
+
+bool IngestionHub::Reserve(uint64_t bytes) {
   const uint64_t bytes_max = intake->limits().queue_bytes_max / 4;
   std::lock_guard lock(mutex_);
   if (calls_waiting_ >= kCallsWaitingMax) return false;
@@ -31,7 +43,7 @@ bool IngestionHub::ReserveWait(uint64_t bytes) {
   return true;
 }
 
-void IngestionHub::ReleaseWait(uint64_t bytes) {
+void IngestionHub::Release(uint64_t bytes) {
   std::lock_guard lock(mutex_);
   --calls_waiting_;
   bytes_waiting_ -= bytes;

@@ -36,12 +36,15 @@ class IngestionHub {
   void Drain();
   bool draining() const { return draining_; }
 
-  // Reserves a place for a call that waits with a decoded batch; ReleaseWait gives it back. False
-  // if there are kCallsWaitingMax already, or their batches take too much memory.
-  bool ReserveWait(uint64_t bytes);
-  void ReleaseWait(uint64_t bytes);
+  // Lets a call that holds decoded batches of this size wait in the retry queue. False, without
+  // keeping the attempt, if kCallsWaitingMax calls wait already or their batches take too much
+  // memory.
+  bool WaitForSpace(uint64_t bytes, RetryQueue::Attempt attempt);
 
  private:
+  bool Reserve(uint64_t bytes);
+  void Release(uint64_t bytes);
+
   std::mutex mutex_;
   std::set<IngestionStream*> streams_;
   std::atomic<bool> draining_ = false;

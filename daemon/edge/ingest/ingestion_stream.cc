@@ -6,12 +6,20 @@
 #include "daemon/edge/grpc/wire.h"
 
 namespace faultline {
+namespace {
+
+uint64_t CreditBytes(const IntakeLimits& limits) {
+  return std::max<uint64_t>(limits.queue_bytes_max / 2, 1 << 20);
+}
+
+}  // namespace
 
 IngestionStream::IngestionStream(IngestionHub* hub)
     : hub_(hub),
       limits_(hub->intake->limits()),
-      credit_bytes_(std::max<uint64_t>(limits_.queue_bytes_max / 2, 1 << 20)),
-      replies_(credit_bytes_, limits_.commit_interval_ns) {}
+      replies_(CreditBytes(limits_), limits_.commit_interval_ns),
+      credit_(CreditBytes(limits_)),
+      producer_(hub->intake) {}
 
 IngestionStream* IngestionStream::Open(IngestionHub* hub) {
   auto stream = std::shared_ptr<IngestionStream>(new IngestionStream(hub));
@@ -59,14 +67,13 @@ void IngestionStream::OnDone() {
   hub_->Remove(this);
   std::shared_ptr<IngestionStream> self;
   std::lock_guard lock(mutex_);
-  in_.Clear();
+  incoming_ = {};
   out_.Clear();
-  batch_.reset();
   self.swap(self_);
 }
 
 bool IngestionStream::Attempt() {
-  if (batch_ == nullptr && !Decode()) return true;
+  if (incoming_.batch == nullptr && !Decode()) return true;
   return Submit();
 }
 
@@ -74,12 +81,12 @@ bool IngestionStream::Decode() {
   ScratchArena arena;
   auto* request = arena.Make<v1::StreamInferencesRequest>();
   RefusedRequest refused;
-  if (!ReadRequest(in_, limits_, request, &refused)) {
+  if (!ReadRequest(incoming_.bytes, limits_, request, &refused)) {
     Refuse(0, std::move(refused));
     return false;
   }
   if (request->has_batch()) return DecodeOne(request->mutable_batch());
-  if (request->has_hello() && !greeted_) {
+  if (request->has_hello() && !producer_.greeted()) {
     Greet(request->hello());
   } else {
     Refuse(0, {{v1::REJECT_REASON_SCHEMA,
@@ -90,74 +97,54 @@ bool IngestionStream::Decode() {
 }
 
 bool IngestionStream::DecodeOne(v1::SequencedBatch* message) {
-  sequence_ = message->sequence();
+  incoming_.sequence = message->sequence();
   RefusedRequest refused;
-  if (!greeted_) {
-    Refuse(sequence_, {{v1::REJECT_REASON_SCHEMA, "the first message must be a Hello"},
-                       RefusedRows(message->batch().rows())});
+  if (!producer_.greeted()) {
+    Refuse(incoming_.sequence, {{v1::REJECT_REASON_SCHEMA, "the first message must be a Hello"},
+                                RefusedRows(message->batch().rows())});
     return false;
   }
-  batch_ = DecodeRequest(message->mutable_batch(), hub_->now_ns(), limits_, &refused);
-  if (batch_ != nullptr) return true;
-  Refuse(sequence_, std::move(refused));
+  incoming_.batch = DecodeRequest(message->mutable_batch(), hub_->now_ns(), limits_, &refused);
+  if (incoming_.batch != nullptr) return true;
+  Refuse(incoming_.sequence, std::move(refused));
   return false;
 }
 
 void IngestionStream::Greet(const v1::Hello& hello) {
-  producer_id_ = hello.producer_id();
-  epoch_ = hello.epoch();
-  uint64_t committed = 0;
-  if (!producer_id_.empty()) {
-    if (std::string problem = ProducerProblem(producer_id_); !problem.empty()) {
-      Close({grpc::StatusCode::INVALID_ARGUMENT, std::move(problem)});
-      return;
-    }
-    const absl::StatusOr<uint64_t> greeted = hub_->intake->Greet(producer_id_, epoch_);
-    if (!greeted.ok()) {
-      Close({static_cast<grpc::StatusCode>(greeted.status().code()),
-             std::string(greeted.status().message())});
-      return;
-    }
-    committed = *greeted;
+  const absl::StatusOr<uint64_t> committed = producer_.Greet(hello);
+  if (!committed.ok()) {
+    Close({static_cast<grpc::StatusCode>(committed.status().code()),
+           std::string(committed.status().message())});
+    return;
   }
-  greeted_ = true;
-  next_ = committed + 1;
   std::lock_guard lock(mutex_);
-  replies_.Welcome(committed, limits_.commit_sync);
+  replies_.Welcome(*committed, limits_.commit_sync);
 }
 
 bool IngestionStream::Submit() {
-  const BatchName name{producer_id_, epoch_, sequence_};
-  if (producer_id_.empty() && sequence_ != next_) {
-    batch_.reset();
-    Refuse(sequence_, {RefusalOf(Admission::kOutOfOrder, name, next_).refusal, 0});
-    return true;
-  }
-  const uint64_t bytes = in_.Length();
+  const uint64_t bytes = incoming_.bytes.Length();
+  const uint64_t sequence = incoming_.sequence;
   {
     std::lock_guard lock(mutex_);
-    ++in_flight_;
-    in_flight_bytes_ += bytes;
+    credit_.Take(bytes);
   }
-  const Admission admission = hub_->intake->Submit(
-      &batch_, name,
-      [self = shared_from_this(), sequence = sequence_, bytes](const BatchResult& result) {
-        self->Committed(sequence, bytes, result);
-      },
-      &next_);
+  const Admission admission =
+      producer_.Submit(sequence, &incoming_.batch,
+                       [self = shared_from_this(), sequence, bytes](const BatchResult& result) {
+                         self->Committed(sequence, bytes, result);
+                       });
   if (admission == Admission::kAccepted || admission == Admission::kDuplicate) return true;
   {
     std::lock_guard lock(mutex_);
-    --in_flight_;
-    in_flight_bytes_ -= bytes;
+    credit_.Return(bytes);
   }
   if (admission == Admission::kFull) return false;
-  batch_.reset();
-  AdmissionRefusal refused = RefusalOf(admission, name, next_);
+  incoming_.batch.reset();
+  AdmissionRefusal refused = producer_.RefusalOf(admission, sequence);
   if (admission == Admission::kStopping) {
     Close({refused.code, std::move(refused.refusal.message)});
   } else {
-    Refuse(sequence_, {std::move(refused.refusal), 0});
+    Refuse(sequence, {std::move(refused.refusal), 0});
   }
   return true;
 }
@@ -186,8 +173,7 @@ bool IngestionStream::Retry() {
 
 void IngestionStream::Committed(uint64_t sequence, uint64_t bytes, const BatchResult& result) {
   std::lock_guard lock(mutex_);
-  --in_flight_;
-  in_flight_bytes_ -= bytes;
+  credit_.Return(bytes);
   replies_.Commit(sequence, result);
   Advance();
 }
@@ -195,12 +181,12 @@ void IngestionStream::Committed(uint64_t sequence, uint64_t bytes, const BatchRe
 void IngestionStream::Refuse(uint64_t sequence, RefusedRequest refused) {
   Refusal& refusal = refused.refusal;
   if (refused.rows > 0) hub_->intake->CountRejected(refusal.reason, refused.rows);
-  if (!greeted_) {
+  if (!producer_.greeted()) {
     Close({grpc::StatusCode::INVALID_ARGUMENT, std::move(refusal.message)});
     return;
   }
   std::lock_guard lock(mutex_);
-  replies_.NotTaken(sequence, next_, refusal.reason, std::move(refusal.message));
+  replies_.NotTaken(sequence, producer_.next(), refusal.reason, std::move(refusal.message));
 }
 
 void IngestionStream::Close(const grpc::Status& status) {
@@ -221,22 +207,21 @@ void IngestionStream::Advance() {
     Finish(final_status_.value_or(grpc::Status::OK));
   } else if (ReadyToRead()) {
     reading_ = true;
-    in_.Clear();
-    StartRead(&in_);
+    incoming_.bytes.Clear();
+    StartRead(&incoming_.bytes);
   }
 }
 
 bool IngestionStream::ReadyToFinish() const {
   if (busy_ || writing_) return false;
   if (at_once_) return true;
-  const bool answered = in_flight_ == 0 && replies_.empty();
+  const bool answered = credit_.unused() && replies_.empty();
   return answered && (final_status_.has_value() || (half_closed_ && !waiting_));
 }
 
 bool IngestionStream::ReadyToRead() const {
   return !reading_ && !busy_ && !waiting_ && !half_closed_ && !final_status_.has_value() &&
-         !replies_.crowded() && in_flight_ < kBatchesInFlightMax &&
-         in_flight_bytes_ < credit_bytes_;
+         !replies_.crowded() && !credit_.exhausted();
 }
 
 }  // namespace faultline

@@ -7,11 +7,12 @@
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <string>
 
 #include "daemon/edge/decode/replies.h"
+#include "daemon/edge/ingest/in_flight_credit.h"
 #include "daemon/edge/ingest/ingestion_hub.h"
 #include "daemon/edge/ingest/request.h"
+#include "daemon/edge/ingest/stream_producer.h"
 
 namespace faultline {
 
@@ -28,9 +29,6 @@ namespace faultline {
 class IngestionStream final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>,
                               public std::enable_shared_from_this<IngestionStream> {
  public:
-  // Batches that may be submitted and not yet committed, however small they are.
-  static constexpr uint32_t kBatchesInFlightMax = 16'384;
-
   // `hub` must outlive the call.
   static IngestionStream* Open(IngestionHub* hub);
   // Accepts nothing more; ends with UNAVAILABLE once all accepted batches are acknowledged.
@@ -43,6 +41,13 @@ class IngestionStream final : public grpc::ServerBidiReactor<grpc::ByteBuffer, g
 
  private:
   explicit IngestionStream(IngestionHub* hub);
+
+  // The message being received, or decoded and submitted.
+  struct Incoming {
+    grpc::ByteBuffer bytes;
+    std::unique_ptr<EventBatch> batch;  // null until it is decoded
+    uint64_t sequence = 0;              // of the batch
+  };
 
   // Only while busy_ is held, one at a time, without the lock.
   bool Attempt();
@@ -65,7 +70,6 @@ class IngestionStream final : public grpc::ServerBidiReactor<grpc::ByteBuffer, g
 
   IngestionHub* const hub_;
   const IntakeLimits limits_;
-  const uint64_t credit_bytes_;
 
   std::mutex mutex_;
   std::shared_ptr<IngestionStream> self_;  // until OnDone
@@ -75,21 +79,15 @@ class IngestionStream final : public grpc::ServerBidiReactor<grpc::ByteBuffer, g
   bool finished_ = false;
   bool reading_ = false;
   bool writing_ = false;
-  bool busy_ = false;     // a thread decodes or submits the message in `in_`
+  bool busy_ = false;     // a thread decodes or submits incoming_
   bool waiting_ = false;  // in the retry queue
   bool half_closed_ = false;
-  uint32_t in_flight_ = 0;
-  uint64_t in_flight_bytes_ = 0;
+  InFlightCredit credit_;
   grpc::ByteBuffer out_;
 
-  // Of the thread that holds busy_, or of the pending read.
-  grpc::ByteBuffer in_;
-  std::unique_ptr<EventBatch> batch_;
-  uint64_t sequence_ = 0;  // of batch_
-  bool greeted_ = false;
-  std::string producer_id_;
-  uint64_t epoch_ = 0;
-  uint64_t next_ = 1;  // the only sequence that will be accepted
+  // Used only by the thread that holds busy_, or by the pending read.
+  Incoming incoming_;
+  StreamProducer producer_;
 };
 
 }  // namespace faultline

@@ -12,7 +12,7 @@
 
 namespace faultline {
 
-// What the configuration says of taking in events, as it is now.
+// The current settings for ingesting events.
 struct IntakeLimits {
   uint64_t message_bytes_max = 4ull << 20;
   uint64_t queue_bytes_max = 64ull << 20;

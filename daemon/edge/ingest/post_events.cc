@@ -69,18 +69,13 @@ class Post : public std::enable_shared_from_this<Post> {
     uint64_t bytes = 0;
     for (size_t i = next_; i < events_.batches.size(); ++i)
       bytes += events_.batches[i].batch->bytes;
-    if (!hub_->ReserveWait(bytes)) {
-      for (size_t i = next_; i < events_.batches.size(); ++i) {
-        hub_->intake->CountShed(events_.batches[i].batch->rows);
-      }
-      Abandon(429, "too many calls wait for space in the queue (limits.queue): send again later");
+    if (hub_->WaitForSpace(bytes, [self = shared_from_this()] { return self->SubmitRest(); })) {
       return;
     }
-    hub_->retry_queue.Join([self = shared_from_this(), bytes] {
-      if (!self->SubmitRest()) return false;
-      self->hub_->ReleaseWait(bytes);
-      return true;
-    });
+    for (size_t i = next_; i < events_.batches.size(); ++i) {
+      hub_->intake->CountShed(events_.batches[i].batch->rows);
+    }
+    Abandon(429, kBusy);
   }
 
   // Refuses all batches that were not submitted yet.
@@ -123,7 +118,7 @@ class Post : public std::enable_shared_from_this<Post> {
     errors_.push_back(json::object{{"line", line}, {"reason", reason}, {"message", message}});
   }
 
-  // Answers when nothing is awaited any more.
+  // Answers once nothing more is awaited.
   void Release() {
     std::unique_lock lock(mutex_);
     if (--awaited_ > 0) return;
@@ -148,7 +143,7 @@ class Post : public std::enable_shared_from_this<Post> {
   IngestionHub* const hub_;
   const PostAnswer answer_;
   NdjsonEvents events_;
-  size_t next_ = 0;  // first batch that was not submitted yet; of the thread that submits
+  size_t next_ = 0;  // first batch that was not submitted yet; used only by the thread that submits
 
   std::mutex mutex_;
   int awaited_ = 1;  // commits, and the submission itself

@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "base/check.h"
-#include "daemon/core/contract/limits.h"
+#include "daemon/core/settings/limits.h"
 #include "daemon/edge/decode/names.h"
 
 namespace faultline {

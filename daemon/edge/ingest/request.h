@@ -13,8 +13,8 @@
 
 namespace faultline {
 
-// How calls and streams read, check and refuse the messages that they receive. What a refusal leads
-// to is theirs: a call fails, a stream stays open.
+// How calls and streams read, check and refuse the messages that they receive. What follows from a
+// refusal is up to them: a call fails, a stream stays open.
 
 // Why a message was refused, and how many rows to count as rejected.
 struct RefusedRequest {
@@ -22,7 +22,7 @@ struct RefusedRequest {
   uint64_t rows = 0;
 };
 
-// False if the bytes exceed the limit or are not such a message.
+// False if the bytes exceed the limit or do not parse as `message`.
 bool ReadRequest(const grpc::ByteBuffer& bytes, const IntakeLimits& limits,
                  google::protobuf::Message* message, RefusedRequest* refused);
 
@@ -41,7 +41,10 @@ struct AdmissionRefusal {
 // `admission` must be a refusal: not accepted, not a duplicate, not full.
 AdmissionRefusal RefusalOf(Admission admission, const BatchName& name, uint64_t expected);
 
-// While the daemon drains, for calls, streams and posts alike.
+// Messages of calls, streams and posts alike: while the daemon drains, and when a call cannot wait
+// for space.
 inline constexpr const char* kStopping = "the daemon is stopping; send again once it is ready";
+inline constexpr const char* kBusy =
+    "too many calls wait for space in the queue (limits.queue): send again later";
 
 }  // namespace faultline

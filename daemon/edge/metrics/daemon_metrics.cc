@@ -21,7 +21,7 @@ using prometheus::ClientMetric;
 using prometheus::MetricFamily;
 using prometheus::MetricType;
 
-// What the kernel says of this process.
+// Figures of this process from the kernel.
 struct OwnReading {
   double cpu_seconds = 0;
   double start_time = 0;
@@ -107,8 +107,7 @@ class Families {
 
 void AddOwn(const OwnReading& own, Families* families) {
   families
-      ->Family("process_cpu_seconds_total", MetricType::Counter,
-               "Processor time taken, user and system.")
+      ->Family("process_cpu_seconds_total", MetricType::Counter, "CPU time used, user and system.")
       .Value(own.cpu_seconds)
       .Gauge("process_resident_memory_bytes", "Resident memory.",
              static_cast<double>(own.resident_bytes))
@@ -141,7 +140,7 @@ void AddDaemon(const DaemonReading& reading, Families* families) {
   }
   families
       ->Counter("faultline_log_lines_dropped_total",
-                "Log lines kept back because too many were alike.", reading.log_lines_dropped)
+                "Log lines dropped because too many were alike.", reading.log_lines_dropped)
       .Gauge("faultline_config_last_reload_successful",
              "1 if the configuration in use is the one in the file, as of the last reload.",
              reading.reload_successful ? 1 : 0)
@@ -157,10 +156,10 @@ void AddDaemon(const DaemonReading& reading, Families* families) {
       .Counter("faultline_recorder_dropped_rows_total",
                "Rows not recorded because of the byte rate or a failed write.",
                reading.recorder_dropped_rows)
-      .Gauge("faultline_self_probe_ok", "1 if the daemon could reach itself over gRPC last time.",
+      .Gauge("faultline_self_probe_ok", "1 if the daemon's last gRPC call to itself succeeded.",
              reading.self_probe_ok ? 1 : 0)
-      .Gauge("faultline_self_probe_duration_seconds", "How long that took.",
-             reading.self_probe_seconds);
+      .Gauge("faultline_self_probe_duration_seconds",
+             "How long the daemon's last call to itself took.", reading.self_probe_seconds);
 }
 
 void AddAlertPoster(const AlertPosterReading& reading, Families* families) {
@@ -168,20 +167,19 @@ void AddAlertPoster(const AlertPosterReading& reading, Families* families) {
       ->Counter("faultline_alertmanager_posts_total", "Requests made to Alertmanager.",
                 reading.posts)
       .Counter("faultline_alertmanager_posts_failed_total",
-               "Requests to Alertmanager without a useful answer; they are tried again.",
-               reading.posts_failed)
+               "Requests to Alertmanager that failed; they are retried.", reading.posts_failed)
       .Family("faultline_alertmanager_alerts_total", MetricType::Counter,
-              "Alerts posted, by what became of them.")
+              "Alerts posted, by outcome.")
       .Value(static_cast<double>(reading.alerts_taken), {{"result", "taken"}})
       .Value(static_cast<double>(reading.alerts_refused), {{"result", "refused"}})
       .Value(static_cast<double>(reading.alerts_dropped), {{"result", "dropped"}})
       .Gauge("faultline_alertmanager_alerts",
-             "Alerts that go on, or whose end is still to be told.",
+             "Alerts that are active, or whose end is not posted yet.",
              static_cast<double>(reading.alerts))
-      .Gauge("faultline_alertmanager_up", "1 if Alertmanager answered last time.",
+      .Gauge("faultline_alertmanager_up", "1 if Alertmanager answered the last request.",
              reading.up ? 1 : 0)
       .Gauge("faultline_alertmanager_taken_timestamp_seconds",
-             "When Alertmanager took alerts last; 0: not since the start.",
+             "When Alertmanager last took alerts; 0: not since the start.",
              static_cast<double>(reading.taken_ns) * 1e-9);
 }
 
@@ -202,7 +200,8 @@ struct DaemonMetrics::Impl : prometheus::Collectable {
   std::vector<MetricFamily> Collect() const override {
     Families families;
     families
-        .Family("faultline_build_info", MetricType::Gauge, "1, with what this binary is made of.")
+        .Family("faultline_build_info", MetricType::Gauge,
+                "1, with the version and commit of this binary.")
         .Value(
             1,
             {{"version", build.version}, {"revision", build.revision}, {"compiler", Compiler()}});

@@ -10,7 +10,7 @@
 
 namespace faultline {
 
-// How the daemon itself is, as the root knows it. Everything is since the start unless said.
+// The state of the daemon itself, as the composition root reads it. Counts are since the start.
 struct DaemonReading {
   bool ready = false;
   // Connections that are open now, those refused because there were too many.

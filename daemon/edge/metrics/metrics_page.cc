@@ -32,15 +32,15 @@ constexpr DetectorFamily kDetectorFamilies[] = {
      [](const DetectorReading& r) { return r.verdict.score; }},
     {"faultline_detector_score_ratio", "Score over threshold; at 1 the detector is in alarm.",
      [](const DetectorReading& r) { return r.verdict.ratio(); }},
-    {"faultline_detector_threshold", "Threshold the score is held against.",
+    {"faultline_detector_threshold", "Threshold of the score.",
      [](const DetectorReading& r) { return r.verdict.threshold; }},
     {"faultline_detector_p_value", "p-value of this one look, where it is defined.",
      [](const DetectorReading& r) { return r.verdict.p_value; }},
     {"faultline_detector_firing", "1 while the alert of this detector on this signal fires.",
      [](const DetectorReading& r) { return Flag(r.firing); }},
-    {"faultline_detector_window_samples", "Rows of the window the score was made from.",
+    {"faultline_detector_window_samples", "Rows of the window behind the score.",
      [](const DetectorReading& r) { return static_cast<double>(r.verdict.rows); }},
-    {"faultline_detector_reference_samples", "Rows of the reference the score was made from.",
+    {"faultline_detector_reference_samples", "Rows of the reference behind the score.",
      [](const DetectorReading& r) { return static_cast<double>(r.verdict.reference_rows); }},
 };
 static_assert(std::size(kDetectorFamilies) == kSeriesPerDetector);
@@ -113,14 +113,14 @@ constexpr ModelFamily kModelFamilies[] = {
        }
      }},
     {"faultline_reference_learning_ratio", kGauge,
-     "How much of the reference is learnt, while it is being learnt.",
+     "Share of the reference that is learnt, while it is being learnt.",
      [](const ModelPage& m, int64_t, PageText* t) {
        const auto& signals = m.snapshot().signals;
        if (signals == nullptr || signals->learn_rows == 0) return;
        const double learnt = static_cast<double>(signals->learning_rows);
        t->Line(m.labels(), std::fmin(1, learnt / static_cast<double>(signals->learn_rows)));
      }},
-    {"faultline_model_signals", kGauge, "Signals by what their verdicts say.",
+    {"faultline_model_signals", kGauge, "Signals by the state of their verdicts.",
      [](const ModelPage& m, int64_t, PageText* t) {
        t->Line(m.LabelsWith("state", "quiet"), m.signals_quiet());
        t->Line(m.LabelsWith("state", "alarm"), m.signals_alarm());
@@ -154,14 +154,15 @@ constexpr ModelFamily kModelFamilies[] = {
        t->Line(m.labels(), m.snapshot().incidents_total);
      }},
     {"faultline_alarm_budget_threshold", kGauge,
-     "Evidence that is an alarm: seconds or rows per false alarm.",
+     "Alarm threshold of the evidence: seconds or rows per false alarm.",
      [](const ModelPage& m, int64_t, PageText* t) {
        const ModelSnapshot& model = m.snapshot();
        if (std::isnan(model.budget_threshold)) return;
        t->Line(m.LabelsWith("unit", UnitOf(model.budget)), model.budget_threshold);
      }},
     {"faultline_alarm_budget_deposited_ratio", kGauge,
-     "Budget increments over the threshold: an upper bound on the mean number of false alarms.",
+     "Budget increments over the alarm threshold: an upper bound on the average number of false "
+     "alarms so far.",
      [](const ModelPage& m, int64_t, PageText* t) {
        t->Line(m.labels(), m.snapshot().totals.mean_false_alarms_max);
      }},
@@ -230,9 +231,9 @@ void WriteCommitTimes(const PipelineReading& reading, PageText* text) {
   text->LineOf("_count", kNone, count);
 }
 
-// What the models that share the deployment's alarm budget come to together.
+// Totals of the models that share the deployment's alarm budget.
 struct SharedBudget {
-  const AlarmBudget* budget = nullptr;  // none shares it: null
+  const AlarmBudget* budget = nullptr;  // null: no model shares it
   double mean_false_alarms_max = 0;
   uint64_t alarms = 0;
 
@@ -249,10 +250,10 @@ struct SharedBudget {
 constexpr PipelineFamily kPipelineFamilies[] = {
     {"faultline_watchdog", kGauge, "1, always: proves that scraping and alerting work.",
      [](const PipelineReading&, PageText* t) { t->Line(kNone, 1); }},
-    {"faultline_rows_received_total", kCounter, "Rows that came in, whatever became of them.",
+    {"faultline_rows_received_total", kCounter, "Rows received, whatever their outcome.",
      [](const PipelineReading& r, PageText* t) { t->Line(kNone, r.rows.received); }},
     {"faultline_rows_total", kCounter,
-     "Rows by what became of them; with those in flight they add up to those received.",
+     "Rows by outcome; with those in flight they add up to those received.",
      [](const PipelineReading& r, PageText* t) {
        t->Line("{result=\"applied\"} ", r.rows.applied);
        t->Line("{result=\"duplicate\"} ", r.rows.duplicate);
@@ -266,27 +267,28 @@ constexpr PipelineFamily kPipelineFamilies[] = {
     {"faultline_ingest_queue_bytes", kGauge, "Bytes of batches waiting for the core.",
      [](const PipelineReading& r, PageText* t) { t->Line(kNone, r.queue_bytes); }},
     {"faultline_ingest_queue_capacity_bytes", kGauge,
-     "Bytes of batches that may wait before senders have to.",
+     "Bytes of batches that may wait before senders must wait.",
      [](const PipelineReading& r, PageText* t) { t->Line(kNone, r.queue_bytes_max); }},
     {"faultline_producers", kGauge, "Producers whose committed sequence is remembered.",
      [](const PipelineReading& r, PageText* t) { t->Line(kNone, r.producers); }},
     {"faultline_models", kGauge, "Models and versions.",
      [](const PipelineReading& r, PageText* t) { t->Line(kNone, uint64_t{r.models.size()}); }},
     {"faultline_deployment_alarm_budget_threshold", kGauge,
-     "Seconds or rows per false alarm of the budget that models share, if they share one.",
+     "Seconds or rows per false alarm of the shared alarm budget, if there is one.",
      [](const PipelineReading& r, PageText* t) {
        const SharedBudget shared(r);
        if (shared.budget == nullptr) return;
        t->Line(Labels{{"unit", UnitOf(*shared.budget)}}.text(), shared.budget->threshold());
      }},
     {"faultline_deployment_alarm_budget_deposited_ratio", kGauge,
-     "The same over all models that share a budget; decreases when one is deleted.",
+     "Of the models that share the budget: an upper bound on the average number of false alarms so "
+     "far.",
      [](const PipelineReading& r, PageText* t) {
        const SharedBudget shared(r);
        if (shared.budget != nullptr) t->Line(kNone, shared.mean_false_alarms_max);
      }},
     {"faultline_deployment_alarm_budget_alarms", kGauge,
-     "Alarms so far of the models there are that share it, true and false ones.",
+     "Alarms so far of the models that share the budget, true and false ones.",
      [](const PipelineReading& r, PageText* t) {
        const SharedBudget shared(r);
        if (shared.budget != nullptr) t->Line(kNone, shared.alarms);
@@ -296,13 +298,13 @@ constexpr PipelineFamily kPipelineFamilies[] = {
     {"faultline_commit_bytes_total", kCounter, "Bytes written by commits.",
      [](const PipelineReading& r, PageText* t) { t->Line(kNone, r.commit_bytes); }},
     {"faultline_commit_failures_total", kCounter,
-     "Commits that the store refused; they are tried again.",
+     "Commits that the store refused; they are retried.",
      [](const PipelineReading& r, PageText* t) { t->Line(kNone, r.commit_failures); }},
     {"faultline_commit_last_duration_seconds", kGauge, "How long the newest commit took.",
      [](const PipelineReading& r, PageText* t) { t->Line(kNone, r.commit_seconds_last); }},
     {"faultline_commit_duration_seconds", MetricType::kHistogram,
      "How long commits took, from the cut to the store's answer.", WriteCommitTimes},
-    {"faultline_commit_interval_seconds", kGauge, "The commit interval that held last.",
+    {"faultline_commit_interval_seconds", kGauge, "The last commit interval.",
      [](const PipelineReading& r, PageText* t) { t->Line(kNone, Seconds(r.commit_interval_ns)); }},
     {"faultline_commit_timestamp_seconds", kGauge, "When the newest commit was.",
      [](const PipelineReading& r, PageText* t) {
@@ -310,14 +312,14 @@ constexpr PipelineFamily kPipelineFamilies[] = {
      }},
     {"faultline_store_up", kGauge, "1 while the store takes commits; 0: nothing is acknowledged.",
      [](const PipelineReading& r, PageText* t) { t->Line(kNone, r.store_status.ok()); }},
-    {"faultline_core_bytes", kGauge, "Memory that the core holds, about.",
+    {"faultline_core_bytes", kGauge, "Approximate memory of the core.",
      [](const PipelineReading& r, PageText* t) { t->Line(kNone, r.core_bytes); }},
-    {"faultline_memory_limit_bytes", kGauge, "Resident memory that is allowed; 0: no ceiling.",
+    {"faultline_memory_limit_bytes", kGauge, "Resident memory allowed; 0: no limit.",
      [](const PipelineReading& r, PageText* t) { t->Line(kNone, r.memory_bytes_max); }},
     {"faultline_state_bytes", kGauge, "Bytes of the state on disk.",
      [](const PipelineReading& r, PageText* t) { t->Line(kNone, r.state_bytes); }},
     {"faultline_state_compaction_debt_bytes", kGauge,
-     "Bytes of the state that still have to be merged in the background, about.",
+     "Approximate bytes of the state still to be compacted in the background.",
      [](const PipelineReading& r, PageText* t) { t->Line(kNone, r.compaction_debt_bytes); }},
 };
 

@@ -12,15 +12,15 @@
 
 namespace faultline {
 
-// Writes what the models and the pipeline show, as Prometheus text (format 0.0.4). Every name is
-// explained in docs/metrics.md.
+// Writes the state of the models and the pipeline as Prometheus text (format 0.0.4).
+// docs/metrics.md explains every name.
 //
-// Operation:    one call, one page, from one reading: what adds up in the reading adds up on the
-//               page. Labels are rendered once per model and kept until its signals change.
-// Concurrency:  none: one thread at a time.
+// Operation:    one call writes one page from one reading: sums that hold in the reading hold on
+//               the page. Labels are rendered once per model and kept until its signals change.
+// Concurrency:  one thread at a time.
 // Limitations:  per-signal series as PageOptions says, the rest are counted in
-//               faultline_signals_hidden; at most 256 active alerts per model. What is not known
-//               (NaN) has no line.
+//               faultline_signals_hidden; at most 256 active alerts per model. Unknown values
+//               (NaN) have no line.
 class PageWriter {
  public:
   // Appends to `page`. now_ns: the wall clock.

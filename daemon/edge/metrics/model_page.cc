@@ -151,7 +151,7 @@ void ModelPage::ChooseSignals(const PageOptions& options) {
   uint32_t of_group[3] = {};
   uint32_t top = 0;
   for (const auto& [group, ratio, index] : ranked) {
-    // What is shown anyway takes a place among the top ones, too.
+    // Signals that are shown always also count among the top ones.
     const uint32_t limit = group == 0 ? UINT32_MAX : group == 1 ? kFiringSignalsMax : UINT32_MAX;
     if (of_group[group] >= limit || (group == 2 && top >= options.signals_top)) continue;
     ++of_group[group];

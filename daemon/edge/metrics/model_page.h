@@ -10,28 +10,28 @@
 
 namespace faultline {
 
-// What decides which signals get series of their own.
+// Which signals get series of their own.
 struct PageOptions {
-  // Per model: those with the highest score / threshold.
+  // Per model: the signals with the highest score / threshold.
   uint32_t signals_top = 20;
   // Always, by name, with "*".
   std::vector<std::string> signals_always = {};
-  // Series per signal on the whole page; when more are wanted every model gets its share.
+  // Limit on the series of signals on the whole page; beyond it every model gets its share.
   uint64_t series_max = 200'000;
 
   bool operator==(const PageOptions&) const = default;
 };
 
-// Of one model, at most; roll-ups count them all.
+// Limit per model; roll-ups count all.
 inline constexpr uint32_t kFiringSignalsMax = 256;
 inline constexpr uint32_t kAlertSeriesMax = 256;
 
-// One model on the page: which of its signals are shown, and the labels of their series, kept for
-// as long as nothing about them changes.
+// One model on the page: which of its signals are shown, and the labels of their series, kept while
+// nothing about them changes.
 //
 // Operation:    Choose, then Render, then read. Signals in `signals_always` come first, then firing
 //               ones, then the worst by score / threshold; ties by their order in the model.
-// Concurrency:  none.
+// Concurrency:  not thread-safe.
 class ModelPage {
  public:
   struct SignalLine {

@@ -13,14 +13,14 @@
 namespace faultline {
 namespace {
 
-// Plain text, the usual case: printable ASCII but quotes and backslashes.
+// Plain text, the usual case: printable ASCII without quotes and backslashes.
 bool IsPlain(std::string_view value) {
   return value.size() <= kLabelBytesMax && std::all_of(value.begin(), value.end(), [](char c) {
            return c >= ' ' && c < 0x7F && c != '"' && c != '\\';
          });
 }
 
-// Escapes for the format; replaces what no label should hold.
+// Escapes for the format and replaces unsafe characters.
 void AppendValue(std::string_view value, std::string* out) {
   if (IsPlain(value)) {
     out->append(value);

@@ -14,9 +14,9 @@ inline constexpr size_t kLabelBytesMax = 128;
 
 enum class MetricType : uint8_t { kCounter, kGauge, kHistogram };
 
-// The labels of a series, rendered: `{model="credit",version="7"}`. Any text may go in. Values that
-// are too long are cut, unsafe characters (base/characters.h) but line breaks become "?", and a
-// digest of the original is then appended, so that two values stay two.
+// The labels of a series, rendered: `{model="credit",version="7"}`. Values may be any text:
+// long values are cut, unsafe characters (base/characters.h) except line breaks become "?", and a
+// digest of the original is then appended, so that different values stay different.
 class Labels {
  public:
   using Pair = std::pair<std::string_view, std::string_view>;
@@ -25,7 +25,7 @@ class Labels {
   Labels(std::initializer_list<Pair> pairs);
   // Names must be [a-zA-Z_][a-zA-Z0-9_]* and not taken yet.
   void Add(std::string_view name, std::string_view value);
-  // `{...} ` with the blank that stands before the value; a blank alone if there are none.
+  // `{...} ` with the blank before the value; only a blank without labels.
   const std::string& text() const { return text_; }
 
  private:
@@ -35,7 +35,7 @@ class Labels {
 // Appends label=value pairs without braces, for many series that share a beginning.
 void AppendLabel(std::string_view name, std::string_view value, std::string* out);
 
-// A label name for any text: what is not allowed becomes "_".
+// A label name from any text: other characters become "_".
 std::string LabelName(std::string_view prefix, std::string_view text);
 
 // Writes the Prometheus text exposition format 0.0.4, family after family.
@@ -45,7 +45,7 @@ class PageText {
  public:
   explicit PageText(std::string* out) : out_(out) {}
 
-  // Opens a family: the lines after it are of this name. Both are literals of ours.
+  // Opens a family, to which the next lines belong. Both texts must be literals.
   void Family(std::string_view name, MetricType type, std::string_view help);
   // `labels` as Labels::text has them.
   void Line(std::string_view labels, double value);

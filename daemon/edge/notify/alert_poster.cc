@@ -14,7 +14,6 @@
 namespace faultline {
 namespace {
 
-constexpr std::chrono::seconds kTimeout{10};
 constexpr int64_t kPauseMinNs = 1'000'000'000;
 constexpr int64_t kPauseMaxNs = 30'000'000'000;
 constexpr size_t kShownBytesMax = 200;
@@ -22,7 +21,7 @@ constexpr size_t kShownBytesMax = 200;
 }  // namespace
 
 AlertPoster::AlertPoster(const AlertmanagerSettings& settings)
-    : alerts_({settings.resend_ns, settings.labels, ""}), post_(settings.url, kTimeout) {}
+    : alerts_({settings.resend_ns, settings.labels, ""}), client_(settings.url) {}
 
 AlertPoster::~AlertPoster() { Stop(); }
 
@@ -50,7 +49,7 @@ void AlertPoster::Stop() {
     stopping_ = true;
   }
   changed_.notify_one();
-  post_.Cancel();
+  client_.Cancel();
   if (thread_.joinable()) thread_.join();
 }
 
@@ -78,7 +77,7 @@ void AlertPoster::Run() {
 
 void AlertPoster::Post(const PostedAlerts::Batch& batch, std::unique_lock<std::mutex>* lock) {
   lock->unlock();
-  const absl::StatusOr<HttpPost::Answer> answer = post_.Post("/api/v2/alerts", batch.body);
+  const absl::StatusOr<HttpClient::Answer> answer = client_.Post("/api/v2/alerts", batch.body);
   lock->lock();
   if (stopping_) return;
   ++reading_.posts;
@@ -99,7 +98,7 @@ void AlertPoster::Post(const PostedAlerts::Batch& batch, std::unique_lock<std::m
   }
   ++reading_.posts_failed;
   if (reading_.up) {
-    Log(LogLevel::kWarn, "alerts cannot be posted to Alertmanager; trying again",
+    Log(LogLevel::kWarn, "cannot post alerts to Alertmanager; retrying",
         {{"error", answer.ok() ? absl::StrCat("it answered ", answer->code)
                                : std::string(answer.status().message())}});
   }

@@ -9,40 +9,40 @@
 
 #include "daemon/config/process_settings.h"
 #include "daemon/core/contract/effects.h"
-#include "daemon/edge/http/http_post.h"
+#include "daemon/edge/http/http_client.h"
 #include "daemon/edge/notify/posted_alerts.h"
 
 namespace faultline {
 
-// How posting goes, since the start.
+// What was posted since the start, and what is pending.
 struct AlertPosterReading {
   uint64_t posts = 0;         // requests made
-  uint64_t posts_failed = 0;  // no answer, or one of a server in trouble: tried again
+  uint64_t posts_failed = 0;  // no answer, or a server error: retried
   uint64_t alerts_taken = 0;
-  uint64_t alerts_refused = 0;  // an answer that trying again does not change
-  uint64_t alerts_dropped = 0;  // no room for them
-  uint64_t alerts = 0;          // that go on, or whose end is still to be told
+  uint64_t alerts_refused = 0;  // with an answer that a retry would not change
+  uint64_t alerts_dropped = 0;  // because too many are held
+  uint64_t alerts = 0;          // held: active, or with an end not yet posted
   bool up = true;               // the last request was answered
-  int64_t taken_ns = 0;         // the daemon's clock when alerts were taken last; 0: never
+  int64_t taken_ns = 0;         // when alerts were last taken, wall clock; 0: never
 };
 
-// Keeps an Alertmanager told of incidents, as PostedAlerts says.
+// Posts incidents to an Alertmanager as alerts; PostedAlerts says which and when.
 //
-// Operation:    a thread of its own posts what is due, and tries again after 1 s, 2 s, ... 30 s if
-//               nobody answers. What happens meanwhile is told in its newest state, so that an
-//               Alertmanager that comes back hears of all that goes on, and of every end.
+// Operation:    a thread of its own posts what is due, and retries after 1 s, 2 s, ... 30 s if
+//               there is no answer. Only the newest state of each alert is kept, so an Alertmanager
+//               that comes back receives every active alert and every end.
 // Concurrency:  thread-safe; Apply never waits for the network.
-// Limitations:  ends that were not told before the daemon stops are not told after it: Alertmanager
-//               takes such an alert for resolved after four times `resend`.
+// Limitations:  ends that were not posted before the daemon stops are lost: Alertmanager resolves
+//               such an alert by itself after four times `resend`.
 class AlertPoster {
  public:
   explicit AlertPoster(const AlertmanagerSettings& settings);
   ~AlertPoster();
 
-  // An incident that is there at the start, or a change of one.
+  // An incident that exists at the start, or a changed one.
   void Apply(const v1::Incident& incident);
   void Apply(const IncidentChange& change);
-  // `reports_url`: where people reach the reports; empty: nowhere.
+  // `reports_url`: the address of the reports; empty if they are off.
   void Start(const std::string& reports_url);
   // Idempotent.
   void Stop();
@@ -59,7 +59,7 @@ class AlertPoster {
   AlertPosterReading reading_;
   int64_t pause_ns_ = 0;  // after a failure, before the next try
   int64_t again_ns_ = 0;  // steady; not before
-  HttpPost post_;
+  HttpClient client_;
   std::thread thread_;
 };
 

@@ -11,8 +11,8 @@
 #include <limits>
 
 #include "base/clean_text.h"
-#include "daemon/core/contract/limits.h"
 #include "daemon/core/incident/incident_words.h"
+#include "daemon/core/settings/limits.h"
 #include "daemon/edge/report/incident_sentence.h"
 
 namespace faultline {
@@ -22,7 +22,7 @@ namespace json = boost::json;
 
 constexpr const char* kAlertName = "FaultlineIncident";
 constexpr size_t kAnnotationBytesMax = 2'048;
-// An alert ends by itself after so many times of not being sent again.
+// An alert ends by itself after this many missed resends.
 constexpr int64_t kMissedMax = 4;
 
 bool Calls(const v1::Incident& incident) {
@@ -34,7 +34,7 @@ bool Calls(const v1::Incident& incident) {
                      });
 }
 
-// An owner's label with a name that Alertmanager takes.
+// An owner's label under a name that Alertmanager accepts.
 std::string LabelName(std::string_view name) {
   std::string out;
   for (const char c : name.substr(0, kNameBytesMax)) {
@@ -151,7 +151,7 @@ void PostedAlerts::End(const std::string& id, int64_t end_ns, int64_t steady_ns)
   of_id_.erase(of_id);
   if (place == alerts_.end() || place->second.incident != id) return;
   Posted& posted = place->second;
-  if (!posted.told) {
+  if (!posted.posted) {
     alerts_.erase(place);
     return;
   }
@@ -160,7 +160,7 @@ void PostedAlerts::End(const std::string& id, int64_t end_ns, int64_t steady_ns)
   posted.revision = ++revision_;
 }
 
-// Those whose suppression is over go on.
+// Alerts whose suppression is over become active again.
 void PostedAlerts::Wake(int64_t steady_ns, int64_t wall_ns) {
   std::vector<v1::Incident> awake;
   for (auto& [id, suppressed] : suppressed_) {
@@ -188,7 +188,7 @@ PostedAlerts::Batch PostedAlerts::Take(int64_t steady_ns, int64_t wall_ns) {
         TimeText(posted.end_ns == 0 ? wall_ns + kMissedMax * options_.resend_ns : posted.end_ns);
     if (!options_.reports_url.empty()) alert["generatorURL"] = report;
     all.push_back(std::move(alert));
-    posted.told = true;
+    posted.posted = true;
     batch.alerts.emplace_back(key, posted.revision);
     if (batch.alerts.size() == kBatchMax) break;
   }
@@ -199,7 +199,7 @@ PostedAlerts::Batch PostedAlerts::Take(int64_t steady_ns, int64_t wall_ns) {
 void PostedAlerts::Taken(const Batch& batch, int64_t steady_ns) {
   for (const auto& [key, revision] : batch.alerts) {
     const auto place = alerts_.find(key);
-    // What ended or began anew meanwhile is still to be told.
+    // If it ended or began anew meanwhile, it is still due.
     if (place == alerts_.end() || place->second.revision != revision) continue;
     Posted& posted = place->second;
     if (posted.end_ns != 0) {

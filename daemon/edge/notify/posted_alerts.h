@@ -11,19 +11,19 @@
 
 namespace faultline {
 
-// Which alerts an Alertmanager should have, and which of them it should be told of now. One alert
-// per incident: it goes on while the incident is not resolved and any of its alerts fires without
-// being silenced. A person's acknowledgement changes nothing; while a person suppresses the
-// incident, its alert ends.
+// Which alerts an Alertmanager should have, and which of them to post now. One alert per incident:
+// it is active while the incident is not resolved and any of its alerts fires without being
+// silenced. A person's acknowledgement changes nothing; while a person suppresses the incident, its
+// alert is ended.
 //
-// An alert is its labels: alertname, model, version, subject, severity, test, those of the owner and
-// of the configuration. When they change (the severity rises), the old alert ends and a new one begins.
-// What else there is to say is in annotations, and generatorURL leads to the report.
+// An alert is identified by its labels: alertname, model, version, subject, severity, test, those
+// of the owner and of the configuration. When they change (the severity rises), the old alert ends
+// and a new one begins. Everything else is in annotations, and generatorURL links to the report.
 //
-// Operation:    what goes on is due at once and then every resend_ns, with an end four times that
-//               away; what ended is due until it has been taken. Only the newest state of an alert
-//               is kept, so that it does not matter how long Alertmanager was away.
-// Concurrency:  none. steady_ns: SteadyNowNs, wall_ns: WallNowNs.
+// Operation:    an active alert is due at once and then every resend_ns, with an end time four
+//               times that ahead; an ended one is due until it has been taken. Only the newest
+//               state of an alert is kept, so it does not matter how long Alertmanager was away.
+// Concurrency:  not thread-safe. steady_ns: SteadyNowNs, wall_ns: WallNowNs.
 class PostedAlerts {
  public:
   static constexpr size_t kAlertsMax = 4'096;
@@ -34,7 +34,7 @@ class PostedAlerts {
     std::map<std::string, std::string> labels;
     std::string reports_url;
   };
-  // Alerts to be told together: the body of a POST to /api/v2/alerts.
+  // Alerts to post together: the body of a POST to /api/v2/alerts.
   struct Batch {
     std::string body;
     std::vector<std::pair<std::string, uint64_t>> alerts;  // labels and revision
@@ -43,17 +43,17 @@ class PostedAlerts {
   explicit PostedAlerts(Options options) : options_(std::move(options)) {}
   void set_reports_url(std::string url) { options_.reports_url = std::move(url); }
 
-  // An incident after a change. False if there was no room for its alert.
+  // An incident after a change. False if its alert was dropped because too many are held.
   bool Apply(const v1::Incident& incident, int64_t steady_ns, int64_t wall_ns);
-  // An incident is gone.
+  // An incident was removed.
   void Remove(const std::string& id, int64_t steady_ns, int64_t wall_ns);
 
-  // What is due, at most kBatchMax; without alerts if nothing is.
+  // The alerts that are due, at most kBatchMax; may be empty.
   Batch Take(int64_t steady_ns, int64_t wall_ns);
-  // The batch came through. Otherwise it stays due.
+  // The batch was taken. Otherwise it stays due.
   void Taken(const Batch& batch, int64_t steady_ns);
 
-  // When something is due next; the largest number if nothing is.
+  // When the next alert is due; the largest number without alerts.
   int64_t DueNs() const;
   size_t size() const { return alerts_.size(); }
 
@@ -62,11 +62,11 @@ class PostedAlerts {
     std::string incident;
     std::map<std::string, std::string> labels;
     std::map<std::string, std::string> annotations;
-    int64_t start_ns = 0;   // by the daemon's clock, as incidents say
-    int64_t end_ns = 0;     // 0: it goes on
+    int64_t start_ns = 0;   // wall clock, as in incidents
+    int64_t end_ns = 0;     // 0: active
     int64_t due_ns = 0;     // steady
-    uint64_t revision = 0;  // goes up when it begins and ends
-    bool told = false;      // Alertmanager may know of it
+    uint64_t revision = 0;  // raised when it begins and ends
+    bool posted = false;    // Alertmanager may know of it
   };
 
   std::map<std::string, std::string> LabelsOf(const v1::Incident& incident) const;
@@ -83,7 +83,7 @@ class PostedAlerts {
   uint64_t revision_ = 0;
   std::map<std::string, Posted> alerts_;          // by their labels, as text
   std::map<std::string, Suppressed> suppressed_;  // by incident id
-  std::map<std::string, std::string> of_id_;      // incident id to labels; of alerts that go on
+  std::map<std::string, std::string> of_id_;      // incident id to labels; active alerts only
 };
 
 }  // namespace faultline

@@ -30,11 +30,11 @@ std::string WholeSentence(const v1::Incident& incident) {
 std::string CertaintySentence(v1::Certainty certainty) {
   switch (certainty) {
     case v1::CERTAINTY_HIGH:
-      return "The findings fit the first one, and nothing speaks against it.";
+      return "The findings fit the first one, and nothing contradicts it.";
     case v1::CERTAINTY_MEDIUM:
       return "The first one leads; others are possible.";
     case v1::CERTAINTY_LOW:
-      return "Hardly anything speaks for one rather than another.";
+      return "The evidence hardly favours one over another.";
     default:
       return "";
   }

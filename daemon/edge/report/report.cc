@@ -149,7 +149,7 @@ std::string ReportListPage(const ReportList& list) {
   }
   absl::StrAppend(&body, "<h1>Incidents", list.model.empty() ? "" : " of " + Html(list.model),
                   "</h1>\n</header>\n");
-  if (list.incidents.empty()) body += "<p class=\"note\">There are none.</p>\n";
+  if (list.incidents.empty()) body += "<p class=\"note\">No incidents.</p>\n";
   body += "<ul class=\"list\">\n";
   for (const v1::Incident& incident : list.incidents) body += ListItem(incident, list.list_url);
   body += "</ul>\n";

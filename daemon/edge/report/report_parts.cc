@@ -63,7 +63,7 @@ std::string EffectHtml(const v1::Verdict& verdict) {
   return text;
 }
 
-// What the reference was taken to be when the evidence was counted.
+// The reference as it was when the evidence was counted.
 std::string NullHtml(const v1::Verdict& verdict) {
   std::string text;
   if (verdict.rows_per_independent_row() > 1) {
@@ -76,7 +76,7 @@ std::string NullHtml(const v1::Verdict& verdict) {
   return text.empty() ? "–" : text;
 }
 
-// What an incident without a bundle carries.
+// The evidence of an incident without a bundle.
 v1::ContributingSignal SignalOf(const v1::SignalEvidence& evidence) {
   v1::ContributingSignal signal;
   signal.set_signal(evidence.signal());
@@ -141,7 +141,7 @@ double PeakOf(const v1::VerdictSeries& series) {
   return peak;
 }
 
-// Those in alarm, the clearest first; for want of any, the one that came nearest.
+// The signals in alarm, strongest first; without any, the one nearest to an alarm.
 std::string SeriesHtml(const v1::ContributingSignal& signal, const v1::TimeEstimate& change) {
   constexpr int kSeriesMax = 3;
   std::vector<const v1::VerdictSeries*> order;
@@ -186,7 +186,7 @@ std::string EventItem(const v1::IncidentEvent& event) {
   std::string who;
   if (event.has_who() || !event.actor().empty()) {
     const std::string& name = event.who().name().empty() ? event.actor() : event.who().name();
-    absl::StrAppend(&who, " <span class=\"note\">– ", name.empty() ? "somebody" : Html(name));
+    absl::StrAppend(&who, " <span class=\"note\">– ", name.empty() ? "a person" : Html(name));
     if (!event.who().authenticated()) {
       who += ", as they said";
     } else if (event.who().has_uid()) {
@@ -250,7 +250,7 @@ std::string HypothesesHtml(const v1::Incident& incident) {
   for (const v1::Hypothesis& hypothesis : triage.hypotheses()) {
     content += HypothesisHtml(hypothesis);
   }
-  return Section("What it may be", content);
+  return Section("Possible causes", content);
 }
 
 std::string AlertsHtml(const v1::Incident& incident, const v1::EvidenceBundle& bundle) {
@@ -290,7 +290,7 @@ std::string SignalsHtml(const v1::Incident& incident, const v1::EvidenceBundle& 
   std::string content;
   std::vector<const v1::ContributingSignal*> order;
   for (const v1::ContributingSignal& signal : bundle.signals()) order.push_back(&signal);
-  // What speaks for the likeliest cause comes first.
+  // Evidence for the likeliest cause comes first.
   std::stable_partition(order.begin(), order.end(), [&](const v1::ContributingSignal* signal) {
     if (incident.triage().hypotheses().empty()) return false;
     const auto& reasons = incident.triage().hypotheses(0).arguments_for();
@@ -388,7 +388,7 @@ std::string ReviewHtml(const v1::Incident& incident) {
   for (const v1::IncidentEvent& event : incident.timeline()) {
     if (IsReview(event)) items += EventItem(event);
   }
-  if (items.empty()) return Section("Review", Paragraph("note", "Nobody has looked at it yet."));
+  if (items.empty()) return Section("Review", Paragraph("note", "Not reviewed yet."));
   return Section("Review", "<ol class=\"events\">\n" + items + "</ol>\n");
 }
 
@@ -399,9 +399,9 @@ std::string PromiseHtml(const v1::Incident& incident, const v1::EvidenceBundle& 
     const bool all =
         std::all_of(incident.alerts().begin(), incident.alerts().end(),
                     [](const v1::Alert& alert) { return alert.verdict().unbudgeted(); });
-    promise = all ? "Nothing. Fixed thresholds raised it, and they promise nothing about how often "
+    promise = all ? "Nothing. Fixed thresholds raised it; they promise nothing about how often "
                     "they are wrong."
-                  : "Fixed thresholds raised some of its alerts, and they promise nothing about "
+                  : "Fixed thresholds raised some of its alerts; they promise nothing about "
                     "how often they are wrong. The others are on the model's alarm budget.";
   } else if (promise.empty() && !incident.alerts().empty()) {
     promise =
@@ -409,7 +409,7 @@ std::string PromiseHtml(const v1::Incident& incident, const v1::EvidenceBundle& 
         "detectors of the model together raise on average no more false alarms than the budget "
         "grants, however often one looks.";
   }
-  return Section("What is promised about false alarms", Paragraph("promise", promise));
+  return Section("Guarantee on false alarms", Paragraph("promise", promise));
 }
 
 std::string VersionsHtml(const v1::EvidenceBundle& bundle) {
@@ -424,7 +424,7 @@ std::string VersionsHtml(const v1::EvidenceBundle& bundle) {
     return html.empty() ? "" : absl::StrCat("<dt>", name, "</dt><dd>", html, "</dd>\n");
   };
   return Section(
-      "What was in force",
+      "Settings in force",
       absl::StrCat(
           "<dl>\n", fact("Daemon", Html(versions.daemon())),
           fact("Settings", versions.config_digest().empty()

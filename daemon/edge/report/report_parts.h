@@ -20,7 +20,7 @@ std::string AlertsHtml(const v1::Incident& incident, const v1::EvidenceBundle& b
 std::string SignalsHtml(const v1::Incident& incident, const v1::EvidenceBundle& bundle);
 std::string SlicesHtml(const v1::EvidenceBundle& bundle);
 std::string ExamplesHtml(const v1::EvidenceBundle& bundle);
-// What the daemon saw, then what people did.
+// First what the daemon saw, then what people did.
 std::string TimelineHtml(const v1::Incident& incident);
 std::string ReviewHtml(const v1::Incident& incident);
 std::string PromiseHtml(const v1::Incident& incident, const v1::EvidenceBundle& bundle);

@@ -62,7 +62,7 @@ std::string Outline(const char* style, const std::vector<double>& shares, double
   return absl::StrCat("<path class=\"", style, "\" d=\"", path, "\"/>\n");
 }
 
-// Where a value stands on the axis of a histogram, if it does.
+// The position of a value on the axis of a histogram, if it is on it.
 std::optional<double> PlaceOf(const Histogram& drawn, const std::optional<double>& value) {
   if (!value || drawn.by_bin || !(drawn.high > drawn.low)) return std::nullopt;
   if (*value < drawn.low || *value > drawn.high) return std::nullopt;
@@ -112,7 +112,7 @@ std::string ChangeBand(const v1::TimeEstimate& change, const TimeAxis& axis, dou
   return out + Line("change", at, top, at, base);
 }
 
-// Points that have a score, as lines that break where there is none, with a dot for each alarm.
+// Points with a score, as lines that break at points without one, and a dot for each alarm.
 std::string ScoreLines(const v1::VerdictSeries& series, const TimeAxis& axis, double base,
                        double height, double most) {
   std::string path;
@@ -194,7 +194,7 @@ std::string BarsHtml(const std::vector<ShareCell>& cells) {
 std::string VerdictsSvg(const v1::VerdictSeries& series, const v1::TimeEstimate& change) {
   constexpr double kTop = 16;
   constexpr double kBase = 96;
-  // So that the threshold, and what lies under it, can be seen.
+  // Keeps the threshold, and the scores below it, visible.
   constexpr double kMostThresholds = 6;
   double most = 0;
   double threshold = 0;

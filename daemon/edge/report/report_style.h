@@ -4,7 +4,7 @@
 
 namespace faultline {
 
-// The style sheet of every report, inside the page: reports need nothing from outside.
+// The style sheet of every report, embedded in the page: reports load nothing.
 extern const std::string_view kReportStyle;
 
 }  // namespace faultline

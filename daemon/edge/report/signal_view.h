@@ -11,16 +11,16 @@
 
 namespace faultline {
 
-// Reference against window of one signal as a picture needs it, for terminals and pages alike.
+// Reference against window of one signal as a plot needs it, for terminals and pages.
 //
 // Concurrency:  pure.
 
-// Something that rows fall into.
+// A category or bin, and its share of rows.
 struct ShareCell {
   std::string label;
   double reference = 0;  // share of the rows, 0 to 1
   double window = 0;
-  double difference() const;  // of the shares, at least 0
+  double difference() const;  // of the two shares, at least 0
 };
 
 // A range of numbers that rows fall into; low = high: one value.
@@ -51,8 +51,8 @@ SignalView ViewOf(const std::string& signal, const v1::Distribution& reference,
 void SortByDifference(std::vector<ShareCell>* cells);
 
 // The bins as columns of equal width. Bins of the tails that would take more than a quarter of the
-// axis are left to its ends. A reference with too much of itself in one column has no shape on a
-// straight axis: then there is one column for each bin.
+// axis are clipped at its ends. A reference with too large a share in one column has no shape on a
+// linear axis: then each bin has one column.
 struct Histogram {
   std::vector<double> reference;  // share of the rows in each column
   std::vector<double> window;

@@ -11,8 +11,8 @@
 #include <system_error>
 #include <utility>
 
-#include "daemon/core/contract/limits.h"
 #include "daemon/core/incident/incident_book.h"
+#include "daemon/core/settings/limits.h"
 #include "daemon/edge/review/answer.h"
 #include "daemon/edge/review/services.h"
 #include "daemon/runtime/memory.h"
@@ -39,7 +39,7 @@ uint64_t FolderBytes(const std::string& folder) {
   return bytes;
 }
 
-// Digests keys and values with their lengths, so that no two states run together into one.
+// Digests keys and values with their lengths, so that different states cannot look alike.
 class Digest {
  public:
   Digest() : state_(XXH3_createState(), XXH3_freeState) { XXH3_128bits_reset(state_.get()); }

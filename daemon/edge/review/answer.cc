@@ -14,7 +14,7 @@
 #include "base/characters.h"
 #include "base/clock.h"
 #include "base/utf8.h"
-#include "daemon/core/contract/limits.h"
+#include "daemon/core/settings/limits.h"
 #include "daemon/edge/grpc/peer_uid.h"
 
 namespace faultline::review {
@@ -28,7 +28,7 @@ CommandResult Refused(absl::Status status) {
   return result;
 }
 
-// Shared with the callback, which may come after the waiting has ended.
+// Shared with the callback, which may come after the wait has ended.
 struct Waiting {
   std::mutex mutex;
   std::condition_variable done;

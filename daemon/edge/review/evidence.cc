@@ -63,8 +63,7 @@ absl::Status AddPin(const StoredEvidence& evidence, size_t pin, const std::strin
   const EvidencePin& of = evidence.pins[pin];
   *signal->mutable_reference() = MakeDistribution(of.reference->summary());
   signal->set_reference_version(of.reference->version());
-  // Evidence keeps its score while an alarm stands: of equal ones the window that lies farthest
-  // off.
+  // Evidence keeps its score during an alarm: among equal scores, the window farthest away.
   std::pair<double, double> peak = {-1, -1};
   bool first = true;
   return ForEachPane(evidence, pin, [&](const SeenPane& seen) {
@@ -110,7 +109,7 @@ void SetVersions(const EvidencePin& pin, v1::BundleVersions* versions) {
 
 using RankedSignals = std::vector<std::pair<double, v1::ContributingSignal>>;
 
-// What all pins of one signal say.
+// The evidence of all pins of one signal.
 absl::StatusOr<std::pair<double, v1::ContributingSignal>> MakeSignal(
     const v1::Incident& incident, const StoredEvidence& evidence, const std::string& name,
     const std::vector<size_t>& pins) {
@@ -155,7 +154,7 @@ void SetShares(v1::EvidenceBundle* bundle, const std::vector<double>& strengths)
   }
 }
 
-// Tags of which a category came more often than in the reference.
+// Tags with a category that is more frequent than in the reference.
 void AddSlices(v1::EvidenceBundle* bundle) {
   constexpr double kGrowthMin = 0.02;
   constexpr int kSlicesMax = 16;
@@ -212,7 +211,7 @@ std::string PromiseWords(const v1::Incident& incident) {
   if (incident.unbudgeted()) {
     return "At least one of its alerts was raised by a fixed threshold (marked unbudgeted): "
            "nothing "
-           "is promised about how often such alerts are false.";
+           "is guaranteed about how often such alerts are false.";
   }
   return "All of its alerts were raised within the model's alarm budget.";
 }

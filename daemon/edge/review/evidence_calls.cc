@@ -12,7 +12,7 @@
 #include <utility>
 
 #include "base/codec.h"
-#include "daemon/core/contract/limits.h"
+#include "daemon/core/settings/limits.h"
 #include "daemon/core/signal/distribution.h"
 #include "daemon/edge/review/answer.h"
 #include "daemon/edge/review/csv_text.h"
@@ -73,7 +73,7 @@ std::string ToJson(const google::protobuf::Message& message) {
   google::protobuf::util::JsonPrintOptions options;
   options.preserve_proto_field_names = true;
   std::string json;
-  // Only fails for messages that hold others by name.
+  // Fails only for messages with Any fields.
   (void)google::protobuf::util::MessageToJsonString(message, &json, options);
   return json;
 }
@@ -156,7 +156,8 @@ absl::Status ListIncidentEvents(const Store& store, const v1::ListIncidentEvents
     if (!position.ok()) return position.status();
     Decoder decoder(*position);
     from = decoder.Varint();
-    if (!decoder.Done()) return absl::InvalidArgumentError("page_token: is none");
+    if (!decoder.Done())
+      return absl::InvalidArgumentError("page_token: is damaged; start without it");
   }
   const auto& timeline = found->incident.timeline();
   const auto size = static_cast<uint64_t>(timeline.size());
@@ -189,7 +190,7 @@ absl::Status CompareDistributions(const Store& store,
   if (!valid.ok()) return valid;
   if (!v1::WindowChoice_IsValid(request.window())) {
     return absl::InvalidArgumentError(
-        absl::StrCat("window: ", static_cast<int>(request.window()), " is no choice"));
+        absl::StrCat("window: unknown window ", static_cast<int>(request.window())));
   }
   const absl::StatusOr<FoundEvidence> all = Find(store, request.id());
   if (!all.ok()) return all.status();
@@ -213,7 +214,7 @@ absl::Status CompareDistributions(const Store& store,
       *response->mutable_window() = signal->at_peak();
       break;
   }
-  // Of another reference than the newest: the bins are not the same.
+  // Of an older reference: the bins differ.
   if (response->window().bins_size() != response->reference().bins_size()) return absl::OkStatus();
   for (v1::BinContribution& each : Contributions(response->reference(), response->window())) {
     *response->add_contributions() = std::move(each);
@@ -226,7 +227,7 @@ absl::Status ExportIncident(const Store& store, const Recorder* recorder,
                             v1::ExportIncidentResponse* response) {
   if (!v1::ExportFormat_IsValid(request.format())) {
     return absl::InvalidArgumentError(
-        absl::StrCat("format: ", static_cast<int>(request.format()), " is none"));
+        absl::StrCat("format: unknown format ", static_cast<int>(request.format())));
   }
   const absl::StatusOr<FoundEvidence> all = Find(store, request.id());
   if (!all.ok()) return all.status();

@@ -9,7 +9,7 @@
 
 namespace faultline::review {
 
-// The calls of IncidentService that only read: see incident.proto for what each promises.
+// The read-only calls of IncidentService; incident_service.proto is their contract.
 // `recorder` may be null.
 //
 // Concurrency:  thread-safe.

@@ -21,17 +21,17 @@ namespace {
 
 using google::protobuf::util::TimeUtil;
 
-// Where a row stands: by number of its batch, then of its row.
+// The position of a row: its batch's number, then its own.
 struct Place {
   int batch = 0;
   int row = 0;
   int64_t time_ns = 0;
   double distance = 0;  // from the reference
-  double value = 0;     // what is typical is near the middle of these
+  double value = 0;     // typical rows are near the median of these
   int cell = 0;
 };
 
-// Cells that are no bin or category of the reference.
+// Cells that are not a bin or category of the reference.
 enum OtherCell { kMissing = -1, kInvalid = -2, kUnder = -3, kOver = -4, kNoCategory = -5 };
 
 int CellOf(const Shape& shape, const RecordedValue& value) {
@@ -73,7 +73,7 @@ double ReferenceShare(const Summary& reference, int cell) {
   return static_cast<double>(rows) / static_cast<double>(std::max<uint64_t>(1, reference.rows()));
 }
 
-// The cells that plainly more rows are in than were: theirs are the rows that show the change.
+// The cells whose share has clearly grown: their rows show the change.
 std::set<int> GrownCells(const Summary& reference, const std::vector<Place>& places) {
   std::map<int, uint64_t> rows;
   for (const Place& place : places) ++rows[place.cell];
@@ -93,7 +93,7 @@ const EvidencePin* PinOf(const StoredEvidence& evidence, const std::string& sign
   return nullptr;
 }
 
-// Numbers: standard deviations from the reference's middle. Categories: the rarer, the farther.
+// Numbers: standard deviations from the reference's mean. Categories: the rarer, the farther.
 void Measure(const EvidencePin& pin, const RecordedValue& value, Place* place) {
   const Shape& shape = pin.reference->shape();
   const Summary& reference = pin.reference->summary();
@@ -118,7 +118,7 @@ void Measure(const EvidencePin& pin, const RecordedValue& value, Place* place) {
       -std::log((static_cast<double>(rows) + 0.5) / (static_cast<double>(reference.rows()) + 1));
 }
 
-// The time that the incident is about.
+// The time span of the incident.
 std::pair<int64_t, int64_t> TimesOf(const v1::Incident& incident, const StoredEvidence& evidence) {
   int64_t begin = TimeUtil::TimestampToNanoseconds(
       incident.has_change_time() ? incident.change_time().time() : incident.start_time());
@@ -167,7 +167,7 @@ v1::ExampleEvent MakeExample(const v1::InferenceBatch& batch, int row, v1::Examp
   return example;
 }
 
-// The batches of the time, and of each chosen signal the places of its rows.
+// The batches of that time, and for each chosen signal the positions of its rows.
 struct Recorded {
   std::vector<v1::InferenceBatch> batches;
   std::vector<std::vector<Place>> places;  // by signal
@@ -214,7 +214,7 @@ absl::Status Read(const v1::Incident& incident, const StoredEvidence& evidence,
   return status;
 }
 
-// Takes the best places that are not taken yet.
+// Takes the best positions that are not taken yet.
 template <typename Before>
 void Choose(std::vector<Place> places, Before before, v1::ExampleKind kind,
             const std::string& signal, const std::vector<std::string>& first,

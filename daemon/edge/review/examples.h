@@ -17,12 +17,12 @@ inline constexpr int kPredictionIdsMax = 100;
 // Rows looked at per incident, oldest first.
 inline constexpr int kExampleRowsMax = 50'000;
 
-// Chooses recorded events of the incident's time, as they were recorded, which is redacted: for its
-// strongest signals the first ones after the change began that show it (whose values, or lack of
-// them, are plainly more frequent than in the reference; for want of these, any), typical ones
-// (nearest to the middle of what came since), and extreme ones (farthest from the reference), each
-// at most kExamplesOfKindMax; and the prediction ids of the newest ones. Sets examples_missing if
-// there are none. `recorder` may be null. Equal recordings give equal examples.
+// Chooses recorded (so redacted) events of the incident's time. For its strongest signals, at most
+// kExamplesOfKindMax each of: the first events after the change began that show it (their value, or
+// its absence, is clearly more frequent than in the reference; without such events, any), typical
+// ones (nearest to the median since then), and extreme ones (farthest from the reference). Adds the
+// prediction ids of the newest events. Sets examples_missing without examples. `recorder` may be
+// null. Equal recordings give equal examples.
 void AddExamples(const v1::Incident& incident, const StoredEvidence& evidence,
                  const Recorder* recorder, v1::EvidenceBundle* bundle);
 

@@ -13,7 +13,7 @@ namespace faultline::review {
 namespace {
 
 constexpr size_t kPrefixMin = 4;
-// What to give instead of an id that is none.
+// For errors: what an id looks like.
 constexpr std::string_view kIdWords =
     "an incident's id has 13 digits and small letters, such as 6amzh02dbsqqg, of which the first 4 "
     "or more do; 'faultline incidents list' shows them";
@@ -50,7 +50,7 @@ bool Fits(const v1::Incident& incident, const IncidentFilter& filter) {
                      [&](const v1::Alert& alert) { return alert.signal() == filter.signal; });
 }
 
-// Adds the incident if it fits. Says whether there is room for another.
+// Adds the incident if it passes the filter. False if the page is full.
 absl::StatusOr<bool> AddToPage(std::string_view value, const IncidentFilter& filter, uint32_t count,
                                size_t* bytes, IncidentPage* page) {
   const absl::StatusOr<IncidentHead> head = OpenIncidentHead(value);
@@ -68,13 +68,15 @@ absl::StatusOr<bool> AddToPage(std::string_view value, const IncidentFilter& fil
 
 absl::StatusOr<FoundIncident> FindIncident(const Store& store, std::string_view id) {
   if (id.size() < kPrefixMin) {
-    return absl::InvalidArgumentError(absl::StrCat("id: give at least the first ", kPrefixMin,
+    return absl::InvalidArgumentError(absl::StrCat("id: too short; give at least the first ",
+                                                   kPrefixMin,
                                                    " characters: ", std::string(kIdWords)));
   }
   const absl::StatusOr<IncidentIdRange> range = ParseIncidentIdPrefix(id);
   if (!range.ok()) {
-    return absl::InvalidArgumentError(absl::StrCat("id: '", absl::CHexEscape(std::string(id)),
-                                                   "' is none: ", std::string(kIdWords)));
+    return absl::InvalidArgumentError(
+        absl::StrCat("id: '", absl::CHexEscape(std::string(id)),
+                     "' is not an incident id: ", std::string(kIdWords)));
   }
   FoundIncident found;
   std::vector<uint64_t> ids;
@@ -94,12 +96,12 @@ absl::StatusOr<FoundIncident> FindIncident(const Store& store, std::string_view 
   if (!status.ok()) return status;
   if (ids.empty()) {
     return absl::NotFoundError(absl::StrCat("there is no incident ", std::string(id),
-                                            "; 'faultline incidents list' shows those there are"));
+                                            "; 'faultline incidents list' shows all incidents"));
   }
   if (ids.size() > 1) {
     return absl::InvalidArgumentError(absl::StrCat(
         "id: ", std::string(id), " fits more than one incident, for example ",
-        FormatIncidentId(ids[0]), " and ", FormatIncidentId(ids[1]), "; give more of it"));
+        FormatIncidentId(ids[0]), " and ", FormatIncidentId(ids[1]), "; give more characters"));
   }
   return found;
 }

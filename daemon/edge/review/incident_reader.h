@@ -15,7 +15,7 @@
 
 namespace faultline::review {
 
-// Incidents as the store has them.
+// Reads incidents from the store.
 //
 // Concurrency:  thread-safe.
 
@@ -24,8 +24,8 @@ struct FoundIncident {
   v1::Incident incident;
 };
 
-// By its id or an unambiguous beginning of at least 4 characters. INVALID_ARGUMENT if the text is
-// no beginning of an id or fits more than one incident, NOT_FOUND if it fits none.
+// By its id or a unique prefix of at least 4 characters. INVALID_ARGUMENT if the text is not a
+// prefix of an id or fits more than one incident, NOT_FOUND if no incident has it.
 absl::StatusOr<FoundIncident> FindIncident(const Store& store, std::string_view id);
 
 // Which incidents to list. Empty fields select all.
@@ -36,14 +36,14 @@ struct IncidentFilter {
   v1::Severity severity_min = v1::SEVERITY_UNSPECIFIED;
   std::vector<v1::FailureMode> failure_modes;
   std::string signal;            // that one of its alerts is on
-  int64_t opened_from_ns = 0;    // by the daemon's clock
+  int64_t opened_from_ns = 0;    // wall clock
   int64_t opened_before_ns = 0;  // 0: no end
 };
 
 struct IncidentPage {
   std::vector<v1::Incident> incidents;  // newest first, without timeline, evidence and triage
-  uint64_t last_id = 0;                 // the last one looked at
-  bool complete = true;                 // nothing is left behind last_id
+  uint64_t last_id = 0;                 // the last one read
+  bool complete = true;                 // no incident follows last_id
 };
 
 // Incidents with ids below `below`, or all for 0. A page may be short, even empty: it also ends
@@ -56,9 +56,9 @@ absl::StatusOr<IncidentPage> ListIncidents(const Store& store, const IncidentFil
 // The sequence of the newest change; 0 if there has been none.
 absl::StatusOr<uint64_t> LastChange(const Store& store);
 
-// Calls `visit` for changes after `after`, in order, until it returns false or `count` are through.
-// OUT_OF_RANGE if the change after `after` is no longer stored, or `after` is of a future that this
-// store has not seen.
+// Calls `visit` for at most `count` changes after `after`, in order, until it returns false.
+// OUT_OF_RANGE if the change after `after` is no longer stored, or `after` is larger than the
+// newest sequence of this store.
 absl::Status ReadChanges(const Store& store, uint64_t after, uint32_t count,
                          const std::function<bool(IncidentChangeRecord record)>& visit);
 

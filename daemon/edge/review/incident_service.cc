@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "base/codec.h"
-#include "daemon/core/contract/limits.h"
 #include "daemon/core/incident/incident_book.h"
+#include "daemon/core/settings/limits.h"
 #include "daemon/edge/review/answer.h"
 #include "daemon/edge/review/evidence_calls.h"
 #include "daemon/edge/review/incident_reader.h"
@@ -29,7 +29,7 @@ absl::Status CheckFilterTexts(const v1::ListIncidentsRequest& request) {
   return valid;
 }
 
-// `ns` stays if the time is not set.
+// Leaves `ns` as it is if the time is not set.
 absl::Status ReadTime(const char* field, bool set, const google::protobuf::Timestamp& time,
                       int64_t* ns) {
   if (!set) return absl::OkStatus();
@@ -57,19 +57,19 @@ absl::StatusOr<IncidentFilter> ReadFilter(const v1::ListIncidentsRequest& reques
   if (!valid.ok()) return valid;
   if (!v1::Severity_IsValid(request.severity_min())) {
     return absl::InvalidArgumentError(
-        absl::StrCat("severity_min: ", static_cast<int>(request.severity_min()), " is none"));
+        absl::StrCat("severity_min: unknown severity ", static_cast<int>(request.severity_min())));
   }
   filter.severity_min = request.severity_min();
   for (const int mode : request.failure_modes()) {
     if (!v1::FailureMode_IsValid(mode)) {
-      return absl::InvalidArgumentError(absl::StrCat("failure_modes: ", mode, " is none"));
+      return absl::InvalidArgumentError(absl::StrCat("failure_modes: unknown failure mode ", mode));
     }
     filter.failure_modes.push_back(static_cast<v1::FailureMode>(mode));
   }
   for (const int state : request.states()) {
     if (!v1::IncidentState_IsValid(state) || state == v1::INCIDENT_STATE_UNSPECIFIED) {
       return absl::InvalidArgumentError(
-          absl::StrCat("states: ", state, " is no state; leave states empty for all"));
+          absl::StrCat("states: unknown state ", state, "; leave states empty for all"));
     }
     filter.states.push_back(static_cast<v1::IncidentState>(state));
   }
@@ -78,7 +78,7 @@ absl::StatusOr<IncidentFilter> ReadFilter(const v1::ListIncidentsRequest& reques
   return filter;
 }
 
-// What must stay the same from page to page.
+// What must be equal on all pages of a list.
 std::string QueryOf(const IncidentFilter& filter) {
   std::string query;
   Encoder encoder(&query);
@@ -212,7 +212,8 @@ class IncidentService final : public v1::IncidentService::Service {
       if (!position.ok()) return position.status();
       Decoder decoder(*position);
       below = decoder.Fixed64();
-      if (!decoder.Done() || below == 0) return absl::InvalidArgumentError("page_token: is none");
+      if (!decoder.Done() || below == 0)
+        return absl::InvalidArgumentError("page_token: is damaged; start without it");
     }
     absl::StatusOr<IncidentPage> page = review::ListIncidents(*store_, *filter, below, page_size);
     if (!page.ok()) return page.status();

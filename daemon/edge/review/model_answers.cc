@@ -26,7 +26,7 @@ v1::VerdictState ToState(VerdictState state) {
   return v1::VERDICT_STATE_UNSPECIFIED;
 }
 
-// What a verdict says before enough of its kind make an alert fire.
+// The state of a detector before enough alarms make an alert fire.
 void AddPending(const DetectorReading& reading, v1::Verdict* verdict) {
   if (reading.firing || reading.pending_panes == 0) return;
   const char* separator = verdict->detail().empty() ? "" : "; ";
@@ -55,7 +55,7 @@ struct Tally {
   uint64_t alarm = 0;
   uint64_t cannot_tell = 0;
   uint64_t thresholds = 0;
-  // What is missing for most of those that cannot tell.
+  // What is missing for most of the detectors that cannot tell.
   std::string missing;
 };
 
@@ -145,7 +145,7 @@ void RenewVerdicts(const ModelSnapshot& snapshot, v1::Incident* incident) {
   if (alerts.empty()) return;
   for (const SignalReading& signal : snapshot.signals->signals) {
     for (const DetectorReading& reading : signal.readings) {
-      // What does not fire any more was judged after this incident was read.
+      // An alert that no longer fires was judged after this incident was read.
       const auto found = alerts.find({signal.name, reading.detector});
       if (found == alerts.end() || !reading.firing) continue;
       v1::Alert* alert = found->second;
@@ -166,7 +166,7 @@ std::string Summarise(const ModelSnapshot& snapshot, int64_t now_ns) {
   } else if (signals == nullptr || signals->signals.empty()) {
     text = "Nothing is judged: no signals are known yet.";
   } else if (signals->learn_rows > signals->learning_rows) {
-    text = absl::StrCat("Nothing is judged yet: it is learning its reference and has ",
+    text = absl::StrCat("Nothing is judged yet: the model is learning its reference and has ",
                         signals->learning_rows, " of ", signals->learn_rows,
                         " rows; or import one with 'faultline reference import'.");
   } else if (signals->evaluated_ns == 0) {

@@ -7,8 +7,8 @@
 
 #include "base/clock.h"
 #include "base/codec.h"
-#include "daemon/core/contract/limits.h"
 #include "daemon/core/incident/incident_book.h"
+#include "daemon/core/settings/limits.h"
 #include "daemon/edge/review/answer.h"
 #include "daemon/edge/review/model_answers.h"
 #include "daemon/edge/review/page_token.h"
@@ -40,7 +40,7 @@ absl::Status CheckSignals(const v1::Model& model, uint32_t signals_max) {
     if (!valid.ok()) return valid;
     if (!names.insert(signal.name()).second) {
       return absl::InvalidArgumentError(
-          absl::StrCat("model.signals: ", NameModel(signal.name(), ""), " stands there twice"));
+          absl::StrCat("model.signals: ", NameModel(signal.name(), ""), " is a duplicate"));
     }
     if (!v1::SignalType_IsValid(signal.type()) || signal.type() == v1::SIGNAL_TYPE_UNSPECIFIED ||
         !v1::ColumnRole_IsValid(signal.role())) {
@@ -152,7 +152,8 @@ class ModelService final : public v1::ModelService::Service {
       Decoder decoder(*position);
       after.first = decoder.String();
       after.second = decoder.String();
-      if (!decoder.Done()) return absl::InvalidArgumentError("page_token: is none");
+      if (!decoder.Done())
+        return absl::InvalidArgumentError("page_token: is damaged; start without it");
     }
     const int64_t now_ns = WallNowNs();
     for (const auto& snapshot : pipeline_->Read().models) {

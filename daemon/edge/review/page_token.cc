@@ -37,7 +37,7 @@ absl::StatusOr<std::string> ReadToken(TokenKind kind, std::string_view query,
   if (token.size() > kTokenBytesMax ||
       !absl::WebSafeBase64Unescape(absl::string_view(token.data(), token.size()), &bytes) ||
       absl::WebSafeBase64Escape(bytes) != token) {
-    return refuse("is no token of this daemon");
+    return refuse("is not a token of this daemon");
   }
   Decoder decoder(bytes);
   const std::string_view name_space = decoder.String();
@@ -49,7 +49,7 @@ absl::StatusOr<std::string> ReadToken(TokenKind kind, std::string_view query,
   const uint32_t digest = decoder.Fixed32();
   if (!decoder.Done() || !name_space.empty() || version != kTokenVersion ||
       digest != static_cast<uint32_t>(Digest(std::string_view(bytes).substr(0, checked)))) {
-    return refuse("is no token of this daemon");
+    return refuse("is not a token of this daemon");
   }
   if (token_kind != static_cast<uint8_t>(kind) || query_digest != Digest(query)) {
     return refuse("belongs to another request");

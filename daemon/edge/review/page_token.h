@@ -8,8 +8,8 @@
 
 namespace faultline::review {
 
-// Where a list goes on. Opaque to callers: URL-safe text that holds a namespace field (empty), what
-// the token is for, a digest of the query it belongs to, and the position.
+// The position at which a list continues. Opaque to callers: URL-safe text of a namespace field
+// (empty), the kind of token, a digest of its query, and the position.
 
 // What a token is for.
 enum class TokenKind : uint8_t {
@@ -20,7 +20,7 @@ enum class TokenKind : uint8_t {
   kScores = 5,
 };
 
-// `query`: everything that must be equal on the next page, in any unambiguous form.
+// `query`: everything that must be equal on the next page, in any unambiguous encoding.
 std::string MakeToken(TokenKind kind, std::string_view query, std::string_view position);
 
 // The position. INVALID_ARGUMENT naming `field` if the token was damaged, is of another kind, or

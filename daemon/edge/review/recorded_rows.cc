@@ -156,7 +156,7 @@ absl::Status ForEachRecorded(const Recorder& recorder, const std::string& model,
         if (!batch.ParseFromString(events.payload)) return true;
         return visit(batch);
       });
-  // The rest was shown.
+  // Its other properties were checked before.
   return absl::IsDataLoss(status) ? absl::OkStatus() : status;
 }
 
@@ -194,7 +194,7 @@ absl::StatusOr<RecountedSignal> RecountSignal(const v1::Incident& incident, cons
   if (!config.ParseFromString(pin.config) || config.defaults().pane().rows() > 0) {
     return Missing("its panes are by rows: recorded events do not say which rows they held");
   }
-  if (pin.facts.derived()) return Missing("it is computed from other columns and not recorded");
+  if (pin.facts.derived()) return Missing("it is derived from other columns and not recorded");
   const bool numeric = pin.facts.numeric();
   Rows reference;
   absl::Status status =

@@ -15,10 +15,10 @@
 
 namespace faultline::review {
 
-// Recorded events, read again.
+// Reads recorded events.
 
-// Calls visit with each recorded batch of one version of a model until it returns false. Damaged
-// ones are passed over; otherwise fails as Recorder::Scan does.
+// Calls visit with each recorded batch of one version of a model until it returns false. Skips
+// damaged batches; otherwise fails as Recorder::Scan does.
 absl::Status ForEachRecorded(const Recorder& recorder, const std::string& model,
                              const std::string& version, int64_t first_ns, int64_t last_ns,
                              const std::function<bool(const v1::InferenceBatch&)>& visit);
@@ -34,8 +34,7 @@ RecordedValue ValueOf(const v1::Column& column, int row);
 // Null if the batch does not have it.
 const v1::Column* ColumnOf(const v1::InferenceBatch& batch, const std::string& name);
 
-// How many of the rows that were counted the recorder holds, over all panes that were counted
-// again.
+// How many of the counted rows the recorder has, over all panes that were recounted.
 struct RecordedShare {
   uint64_t counted = 0;
   uint64_t found = 0;
@@ -49,16 +48,16 @@ struct RecountedPane {
 };
 struct RecountedSignal {
   std::shared_ptr<const SignalReference> reference;  // of the recorded rows between the two times
-  // Those before the incident's first pane, as far as a window reaches, then its panes; their
-  // numbers go on backwards from the first. Without rows only those of the incident are there.
+  // The panes before the incident's first one, as far as a window reaches, numbered backwards from
+  // it, then the incident's. Panes without rows are left out, except the incident's.
   std::vector<RecountedPane> panes;
   bool all_rows = false;  // every counted row of the incident's panes was found
 };
 
-// Counts the recorded rows of one signal again, against a reference made of the rows recorded
-// between two event times. FAILED_PRECONDITION saying what is missing if there are too few rows, if
-// the column is not recorded, or if panes are by rows, which recorded events cannot be divided
-// into.
+// Recounts the recorded rows of one signal against a reference made of the rows recorded between
+// two event times. FAILED_PRECONDITION, saying what is missing, if there are too few rows, if the
+// column is not recorded, or if panes are closed by rows: recorded events do not tell which rows a
+// pane had.
 inline constexpr size_t kReferenceRowsMax = 100'000;
 absl::StatusOr<RecountedSignal> RecountSignal(const v1::Incident& incident, const EvidencePin& pin,
                                               const std::vector<const EvidencePane*>& panes,

@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "base/clock.h"
-#include "daemon/core/contract/limits.h"
 #include "daemon/core/incident/incident_book.h"
+#include "daemon/core/settings/limits.h"
 #include "daemon/edge/decode/decode.h"
 #include "daemon/edge/review/answer.h"
 #include "daemon/edge/review/services.h"
@@ -22,13 +22,13 @@ namespace {
 
 constexpr uint32_t kImportsMax = 8;
 
-// Bytes that all imports together hold, and how many there are.
+// The number of imports, and the bytes they hold together.
 struct ImportBudget {
   std::atomic<uint64_t> bytes = 0;
   std::atomic<uint32_t> imports = 0;
 };
 
-// Collects the rows of one import; gives its share of the budget back at its end.
+// Collects the rows of one import; its destructor returns its share of the budget.
 class Import {
  public:
   Import(ImportBudget* budget, uint64_t bytes_max) : budget_(budget), bytes_max_(bytes_max) {
@@ -147,7 +147,7 @@ class ReferenceService final : public v1::ReferenceService::Service {
     InstallReference install;
     absl::Status status = Read(reader, &import);
     if (status.ok() && BrokeOff(context)) {
-      status = absl::CancelledError("the import broke off; nothing has changed");
+      status = absl::CancelledError("the import was interrupted; nothing has changed");
     }
     if (status.ok()) status = import.Finish(&install);
     if (!status.ok()) return ToGrpcStatus(status);
@@ -212,8 +212,8 @@ class ReferenceService final : public v1::ReferenceService::Service {
     return ToGrpcStatus(result.status);
   }
 
-  // The end of the stream and its breaking off look the same to Read, and the cancellation may
-  // show a moment later.
+  // Read returns false both at the end of the stream and when it breaks off, and the cancellation
+  // may show a moment later.
   static bool BrokeOff(grpc::ServerContext* context) {
     for (int i = 0; i < 10; ++i) {
       if (context->IsCancelled()) return true;

@@ -18,7 +18,7 @@
 namespace faultline::review {
 namespace {
 
-// Verdicts of one detector on one signal: as they were given, and as they come out now.
+// Verdicts of one detector on one signal: as they were, and recomputed.
 struct Replayed {
   v1::ReplaySeries series;
   v1::VerdictSeries points;  // recomputed
@@ -41,7 +41,7 @@ Replayed& SeriesOf(const std::string& signal, const std::string& detector, Repla
 
 bool IsAlarm(const Verdict& verdict) { return verdict.state == VerdictState::kAlarm; }
 
-// One verdict as it was, and what came out for it (null: nothing).
+// One verdict as it was, and the recomputed one (null: it could not be recomputed).
 void Hold(const EvidencePane& pane, const Verdict& was, const Verdict* is, Replayed* replayed) {
   v1::ReplaySeries& series = replayed->series;
   series.set_verdicts(series.verdicts() + 1);
@@ -65,7 +65,7 @@ void Note(const EvidencePane& pane, const Verdict& is, Replayed* replayed) {
   *replayed->points.add_points() = point;
 }
 
-// Worse than what is set already?
+// Whether it is worse than the current one.
 void SetBasis(v1::ReplayBasis basis, const std::string& note, Replayed* replayed) {
   if (basis <= replayed->series.basis()) return;
   replayed->series.set_basis(basis);
@@ -107,7 +107,7 @@ class PinReplay {
     return readings;
   }
 
-  // Its memory could not be taken over.
+  // Its state could not be decoded.
   bool BeganAnew(std::string_view detector) const {
     return std::find(anew_.begin(), anew_.end(), detector) != anew_.end();
   }
@@ -253,14 +253,14 @@ Unanswered CountUnanswered(const v1::ReplayIncidentResponse& response) {
 
 const char* WasOrWere(uint64_t count) { return count == 1 ? " was" : " were"; }
 
-// Why nothing came out: what the series say, each thing once.
+// Why nothing could be recomputed: the distinct notes of the series.
 std::string NothingComputed(const v1::ReplayIncidentResponse& response) {
   std::string why;
   for (const v1::ReplaySeries& series : response.series()) {
     if (series.note().empty() || why.find(series.note()) != std::string::npos) continue;
     absl::StrAppend(&why, why.empty() ? ": " : "; ", series.note());
   }
-  return "nothing could be computed, so this is no word about alarms" + why;
+  return "nothing could be recomputed, so this says nothing about alarms" + why;
 }
 
 std::string WhatIfAnswer(const v1::ReplayIncidentResponse& response) {
@@ -279,7 +279,7 @@ std::string WhatIfAnswer(const v1::ReplayIncidentResponse& response) {
       is == 0 ? "no" : absl::StrCat(is), is > 1 ? " detectors" : " detector",
       " would have been in alarm, where ", was == 0 ? "none" : absl::StrCat(was), WasOrWere(was));
   if (none.series > 0) {
-    absl::StrAppend(&answer, "; there is no answer for ", none.series, " more");
+    absl::StrAppend(&answer, "; ", none.series, " more could not be recomputed");
     if (none.alarms > 0) {
       absl::StrAppend(&answer, ", of which ", none.alarms, WasOrWere(none.alarms), " in alarm");
     }
@@ -305,8 +305,9 @@ std::string Exactness(const StoredEvidence& evidence, const WhatIf& what_if,
       absl::StrCat("from ", evidence.panes.size(), evidence.panes.size() == 1 ? " pane" : " panes",
                    " kept with the incident");
   if (evidence.panes_left_out > 0) {
-    absl::StrAppend(&words, "; ", evidence.panes_left_out,
-                    " later ones were not kept, for want of room: what was said then is not known");
+    absl::StrAppend(
+        &words, "; ", evidence.panes_left_out,
+        " later ones were not kept because the evidence was full; their verdicts are unknown");
   }
   if (what_if.other_reference()) {
     absl::StrAppend(&words, "; the recorder holds ", share.found, " of the ", share.counted,

@@ -20,7 +20,7 @@ namespace {
 constexpr uint32_t kIncidentsPerPage = 50;
 constexpr std::string_view kRoot = "/incidents";
 
-// A page loads and runs nothing, and no other page may frame it.
+// A page loads nothing, runs no scripts, and cannot be framed.
 constexpr const char* kPolicy =
     "Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'none'\r\nReferrer-Policy: no-referrer\r\n";

@@ -10,8 +10,8 @@
 #include <utility>
 
 #include "base/codec.h"
-#include "daemon/core/contract/limits.h"
 #include "daemon/core/contract/streams.h"
+#include "daemon/core/settings/limits.h"
 #include "daemon/core/settings/settings.h"
 #include "daemon/core/stream/score_history.h"
 #include "daemon/edge/review/answer.h"
@@ -55,7 +55,7 @@ struct Query {
   }
 };
 
-// What must stay the same from page to page.
+// What must be equal on all pages of a list.
 std::string QueryText(const v1::QueryScoresRequest& request) {
   v1::QueryScoresRequest same = request;
   same.clear_page_token();
@@ -63,7 +63,7 @@ std::string QueryText(const v1::QueryScoresRequest& request) {
   return same.SerializeAsString();
 }
 
-// The span of the newest score; nullopt if there is none.
+// The span of the newest score; nullopt without scores.
 absl::StatusOr<std::optional<int64_t>> NewestSpan(const Store& store, uint64_t model) {
   const KeyRange range = ModelRange(Table::kScoreHistory, model);
   std::optional<int64_t> newest;
@@ -127,7 +127,8 @@ absl::StatusOr<Query> ReadQuery(const Store& store, const v1::QueryScoresRequest
   if (!position.ok()) return position.status();
   Decoder decoder(*position);
   query.first = std::max(query.first, decoder.Signed());
-  if (!decoder.Done()) return absl::InvalidArgumentError("page_token: is none");
+  if (!decoder.Done())
+    return absl::InvalidArgumentError("page_token: is damaged; start without it");
   return query;
 }
 
@@ -187,7 +188,7 @@ absl::Status QueryScores(const Store& store, const v1::QueryScoresRequest& reque
     }
     return true;
   };
-  // The span that is not over comes last in the order of keys, whatever its number.
+  // The current span comes last in the order of keys, whatever its number.
   absl::Status scanned = store.Scan(ScoreHistoryKey(query->model, query->first, 0, 0),
                                     ModelRange(Table::kScoreHistory, query->model).end, visit);
   if (!scanned.ok()) return scanned;

@@ -16,22 +16,21 @@
 
 namespace faultline::review {
 
-// What the services stand on. Everything pointed to must outlive them.
+// What the services need. Everything pointed to must outlive them.
 struct ReviewParts {
   Pipeline* pipeline = nullptr;
   Store* store = nullptr;
-  Recorder* recorder = nullptr;  // null: nothing is recorded
+  Recorder* recorder = nullptr;  // null: recording is off
   // The pipeline's incident listener calls its Publish; its Shutdown must come before the server's,
   // so that watches end.
   WatchHub* watch_hub = nullptr;
   std::string daemon_version;
-  int64_t start_ns = 0;  // the daemon's clock when it started
-  // Reads the configuration again for the caller; the names of the fields that need a restart.
+  int64_t start_ns = 0;  // wall clock at the start of the daemon
+  // Reloads the configuration for the caller; returns the names of the fields that need a restart.
   std::function<absl::StatusOr<std::vector<std::string>>(const Principal& by)> reload;
 };
 
-// ModelService, ReferenceService, IncidentService and AdminService: see their protos for what they
-// promise.
+// ModelService, ReferenceService, IncidentService and AdminService; their protos are the contract.
 //
 // Operation:    synchronous: a call keeps a thread of gRPC until the commit that answers it, so
 //               scans of the store never hold up the threads that ingest.

@@ -39,7 +39,7 @@ absl::Status ReadAll(const Store& store, Table table, uint64_t incident,
   return scanned.ok() ? status : scanned;
 }
 
-// How much could not be kept.
+// How many panes could not be kept.
 absl::Status ReadLeftOut(const Store& store, uint64_t id, const v1::Incident& incident,
                          StoredEvidence* evidence) {
   const uint64_t model = ModelHash(incident.model(), incident.version());

@@ -13,23 +13,23 @@
 
 namespace faultline::review {
 
-// The evidence of one incident as the store has it.
+// Reads the evidence of one incident from the store.
 struct StoredEvidence {
   std::vector<EvidencePin> pins;
   std::vector<EvidencePane> panes;  // in the order in which they were closed
-  uint32_t panes_left_out = 0;      // for want of room
+  uint32_t panes_left_out = 0;      // because the incident's evidence was full
   uint32_t signals_left_out = 0;
 };
 
-// Empty if the incident has none, or no longer. DATA_LOSS if it is damaged, with the key.
+// Empty if the incident has no evidence, or no longer. DATA_LOSS with the key if it is damaged.
 //
 // Concurrency:  thread-safe.
 absl::StatusOr<StoredEvidence> ReadEvidence(const Store& store, uint64_t id,
                                             const v1::Incident& incident);
 
-// Goes through a pin's panes with its window: what the core saw, in order. `window` is as it was
-// after the pane, `pane` the pane's own summary or null if the signal did not count in it. False
-// from `visit` ends it. The window has the pin's reference and must not outlive it.
+// Visits a pin's panes in order, with the window as the core saw it after each. `pane`: the pane's
+// own summary, null if the signal did not count in it. Ends when `visit` returns false. The window
+// refers to the pin's reference and must not outlive it.
 struct SeenPane {
   const EvidencePane* pane = nullptr;
   const EvidenceEntry* entry = nullptr;

@@ -5,7 +5,7 @@
 namespace faultline::review {
 namespace {
 
-// Undoes the %xx and + of a query; what is no such code stays.
+// Decodes the %xx and + of a query; keeps invalid codes.
 std::string Decoded(std::string_view text) {
   const auto digit = [](char c) {
     if (c >= '0' && c <= '9') return c - '0';

@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "base/codec.h"
-#include "daemon/core/contract/limits.h"
+#include "daemon/core/settings/limits.h"
 #include "daemon/edge/review/answer.h"
 #include "daemon/edge/review/incident_reader.h"
 #include "daemon/edge/review/page_token.h"
@@ -35,7 +35,8 @@ absl::StatusOr<uint64_t> SequenceOf(std::string_view token) {
   if (!position.ok()) return position.status();
   Decoder decoder(*position);
   const uint64_t sequence = decoder.Varint();
-  if (!decoder.Done()) return absl::InvalidArgumentError("resume_token: is no token");
+  if (!decoder.Done())
+    return absl::InvalidArgumentError("resume_token: is damaged; start without it");
   return sequence;
 }
 
@@ -46,7 +47,7 @@ grpc::Status Cancelled() { return {grpc::StatusCode::CANCELLED, "the watcher is 
 struct WatchHub::Watcher {
   grpc::ServerContext* context = nullptr;
   Writer* writer = nullptr;
-  // Of the hub's mutex.
+  // Guarded by the mutex of the hub.
   uint64_t position = 0;
   bool caught_up = false;
 };
@@ -137,7 +138,7 @@ grpc::Status WatchHub::Follow(Watcher* watcher, const v1::WatchIncidentsRequest&
 }
 
 grpc::Status WatchHub::SendOpen(Watcher* watcher, const v1::WatchIncidentsRequest& request) {
-  // Taken first: what changes while the open ones are read is sent again, not lost.
+  // Taken first: a change during the reading of open incidents is sent again, not lost.
   const absl::StatusOr<uint64_t> last = LastChange(*store_);
   if (!last.ok()) return ToGrpcStatus(last.status());
   IncidentFilter filter;
@@ -157,7 +158,7 @@ grpc::Status WatchHub::SendOpen(Watcher* watcher, const v1::WatchIncidentsReques
       holds = true;
     }
   } while (!page.complete);
-  // Only the last one has a token: going on after an earlier one would leave out the rest.
+  // Only the last one has a token: resuming after an earlier one would skip the rest.
   held.set_resume_token(TokenOf(*last));
   if (holds && !watcher->writer->Write(held)) return Cancelled();
   std::lock_guard lock(mutex_);
@@ -167,7 +168,7 @@ grpc::Status WatchHub::SendOpen(Watcher* watcher, const v1::WatchIncidentsReques
 
 grpc::Status WatchHub::SendLog(Watcher* watcher, const v1::WatchIncidentsRequest& request,
                                uint64_t* sent) {
-  // Copied out first, so that a slow watcher does not hold on to a version of the store.
+  // Copied out first, so that a slow watcher does not pin a version of the store.
   std::vector<IncidentChangeRecord> records;
   size_t bytes = 0;
   const absl::Status read =

@@ -19,12 +19,12 @@ struct WatchLimits {
   uint64_t behind_max = 1'000;
 };
 
-// Sends committed changes of incidents to those who watch.
+// Sends committed changes of incidents to watchers.
 //
-// Operation:    a watcher is a position in the stored change log; it reads on from there whenever
-//               Publish says that there is more. So nothing is queued for it, resuming after a
-//               broken stream or a restart is the same as going on, and what it gets is exactly the
-//               log: no gap, no repeat. Without a resume token it gets the open incidents first.
+// Operation:    a watcher is a position in the stored change log; whenever Publish announces more,
+//               it reads on from there. So nothing is queued for it, resuming after a broken stream
+//               or a restart is no special case, and it gets exactly the log, without gaps or
+//               repeats. Without a resume token it gets the open incidents first.
 // Concurrency:  thread-safe. Publish never waits. Serve keeps the calling thread for the life of
 //               the watch; at most watchers_max at a time.
 // Limitations:  a watcher that has caught up and falls more than behind_max changes behind ends

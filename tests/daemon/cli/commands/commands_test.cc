@@ -142,14 +142,15 @@ TEST_F(CommandsTest, AnIncidentFromTestAlertToResolution) {
   const Ran none = Ask({"incidents", "show", "nope"});
   EXPECT_EQ(none.code, kExitFailed) << "no such id can be";
   EXPECT_EQ(none.err,
-            "faultline: id: 'nope' is none: an incident's id has 13 digits and small letters, such "
+            "faultline: id: 'nope' is not an incident id: an incident's id has 13 digits and small "
+            "letters, such "
             "as 6amzh02dbsqqg, of which the first 4 or more do; 'faultline incidents list' shows "
             "them\n");
   const Ran missing = Ask({"incidents", "show", "0000"});
   EXPECT_EQ(missing.code, kExitNotFound);
-  EXPECT_EQ(missing.err,
-            "faultline: there is no incident 0000; 'faultline incidents list' shows those there "
-            "are\n");
+  EXPECT_EQ(
+      missing.err,
+      "faultline: there is no incident 0000; 'faultline incidents list' shows all incidents\n");
 }
 
 TEST_F(CommandsTest, AReplayThatComputesNothingFails) {
@@ -180,9 +181,16 @@ TEST_F(CommandsTest, WhatCannotBeMeantIsRefusedInOneSentence) {
     EXPECT_EQ(ran.code, kExitUsage) << option;
     EXPECT_NE(ran.err.find("must not be empty"), std::string::npos) << ran.err;
   }
-  const Ran bytes = Ask({"incidents", "comment", "6p2", "bad \xff\xfe"});
-  EXPECT_EQ(bytes.code, kExitUsage);
-  EXPECT_NE(bytes.err.find("must be valid UTF-8"), std::string::npos) << bytes.err;
+  const std::string bad = "bad \xff\xfe";
+  for (const std::vector<std::string>& words :
+       {std::vector<std::string>{"incidents", "comment", "6p2", bad},
+        {"incidents", "ack", "6p2", "--actor", bad},
+        {"incidents", "reopen", "6p2", "--comment", bad},
+        {"incidents", "suppress", "6p2", "--for", "1h", "--comment", bad}}) {
+    const Ran bytes = Ask(words);
+    EXPECT_EQ(bytes.code, kExitUsage) << words[1];
+    EXPECT_NE(bytes.err.find("must be valid UTF-8"), std::string::npos) << bytes.err;
+  }
   const Ran watch = Ask({"incidents", "watch", "--resume", "garbage"});
   EXPECT_NE(watch.code, kExitOk);
   EXPECT_EQ(watch.err.find("CANCELLED"), std::string::npos) << watch.err;

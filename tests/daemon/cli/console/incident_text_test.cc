@@ -220,11 +220,11 @@ TEST(IncidentText, SaysTheSameEverywhere) {
 TEST(IncidentText, ACauseThatIsNotKnownIsSaidToBeNone) {
   v1::Incident incident =
       testing::MakeIncident(uint64_t{7} << 40, "credit", v1::INCIDENT_STATE_OPEN);
-  EXPECT_EQ(IncidentText(incident, kPlain).find("What it may be"), std::string::npos);
+  EXPECT_EQ(IncidentText(incident, kPlain).find("Possible causes"), std::string::npos);
   *incident.mutable_triage() = RankCauses({});
   incident.mutable_triage()->set_sentence(TriageSentence("income moved", {}, incident.triage()));
   EXPECT_NE(IncidentText(incident, kPlain)
-                .find("What it may be\n  No known cause fits. Next: read the evidence.\n"),
+                .find("Possible causes\n  No known cause fits. Next: read the evidence.\n"),
             std::string::npos);
 }
 

@@ -93,10 +93,5 @@ TEST_F(SupportPartsTest, WritesAFolder) {
   EXPECT_EQ(WriteFolder(bundle.string(), {}).code(), absl::StatusCode::kAlreadyExists);
 }
 
-TEST(HttpGet, SaysWhatIsWrong) {
-  EXPECT_EQ(HttpGet("nothing", "/metrics", 1).status().code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_EQ(HttpGet("127.0.0.1:1", "/metrics", 1).status().code(), absl::StatusCode::kUnavailable);
-}
-
 }  // namespace
 }  // namespace faultline::cli

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "daemon/core/contract/limits.h"
+#include "daemon/core/settings/limits.h"
 
 namespace faultline {
 namespace {

@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "daemon/core/contract/limits.h"
 #include "daemon/core/incident/failure_mode.h"
 #include "daemon/core/incident/incident_words.h"
+#include "daemon/core/settings/limits.h"
 #include "storage/tables/incident_id.h"
 
 namespace faultline {

@@ -229,6 +229,16 @@ TEST(Settings, DetectorErrorsNameTheirPlace) {
               testing::StartsWith("defaults.detectors[0]: "));
 }
 
+TEST(Settings, LabelsHaveNoControlCharacters) {
+  for (const char* value : {"a\\tb", "a\\177b", "a\\302\\205b"}) {
+    EXPECT_THAT(
+        Error(std::string(R"(defaults { labels { key: "team" value: ")") + value + "\" } }"),
+        testing::HasSubstr("without control characters"))
+        << value;
+  }
+  EXPECT_EQ(Error("defaults { labels { key: \"team\" value: \"\\303\\251\" } }"), "");
+}
+
 TEST(Settings, LabelsAreAtMostSixteenTogether) {
   std::string text = "defaults {";
   for (int i = 0; i < 16; ++i) {

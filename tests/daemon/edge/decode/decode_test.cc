@@ -8,7 +8,7 @@
 #include <limits>
 #include <string>
 
-#include "daemon/core/contract/limits.h"
+#include "daemon/core/settings/limits.h"
 
 namespace faultline {
 namespace {

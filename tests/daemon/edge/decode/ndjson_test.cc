@@ -6,7 +6,7 @@
 #include <cmath>
 #include <string>
 
-#include "daemon/core/contract/limits.h"
+#include "daemon/core/settings/limits.h"
 
 namespace faultline {
 namespace {

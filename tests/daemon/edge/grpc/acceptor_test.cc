@@ -16,20 +16,13 @@
 #include <thread>
 #include <vector>
 
+#include "tests/support/wait.h"
+
 namespace faultline {
 namespace {
 
-bool Eventually(const std::function<bool()>& condition) {
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
-  while (!condition()) {
-    if (std::chrono::steady_clock::now() > deadline) return false;
-    std::this_thread::sleep_for(std::chrono::milliseconds(2));
-  }
-  return true;
-}
-
 // Takes the connections and keeps them.
-class AcceptorTest : public testing::Test {
+class AcceptorTest : public ::testing::Test {
  protected:
   ~AcceptorTest() override {
     acceptor_.reset();
@@ -79,7 +72,7 @@ TEST_F(AcceptorTest, HandsOnNonBlockingConnections) {
   ListenTcp(10);
   const int client = Unconnected();
   ASSERT_TRUE(Connect(client));
-  ASSERT_TRUE(Eventually([&] { return taken() == 1; }));
+  ASSERT_TRUE(testing::WaitUntil([&] { return taken() == 1; }));
   EXPECT_NE(fcntl(taken_[0], F_GETFL) & O_NONBLOCK, 0);
   EXPECT_NE(fcntl(taken_[0], F_GETFD) & FD_CLOEXEC, 0);
   const ConnectionCounts counts = acceptor_->counts();
@@ -95,15 +88,15 @@ TEST_F(AcceptorTest, ClosesWhatIsBeyondTheCapAndNoticesWhatGoes) {
     clients.push_back(Unconnected());
     ASSERT_TRUE(Connect(clients.back()));
   }
-  ASSERT_TRUE(Eventually([&] { return acceptor_->counts().refused == 1; }));
+  ASSERT_TRUE(testing::WaitUntil([&] { return acceptor_->counts().refused == 1; }));
   EXPECT_EQ(taken(), 2u);
   char byte;
   EXPECT_EQ(read(clients[2], &byte, 1), 0);  // closed, not left hanging
   CloseAll();
-  EXPECT_TRUE(Eventually([&] { return acceptor_->counts().open == 0; }));
+  EXPECT_TRUE(testing::WaitUntil([&] { return acceptor_->counts().open == 0; }));
   const int next = Unconnected();
   ASSERT_TRUE(Connect(next));
-  EXPECT_TRUE(Eventually([&] { return taken() == 1; }));
+  EXPECT_TRUE(testing::WaitUntil([&] { return taken() == 1; }));
   for (const int fd : clients) close(fd);
   close(next);
 }
@@ -121,17 +114,17 @@ TEST_F(AcceptorTest, RunningOutOfDescriptorsOnlyDelays) {
   for (int fd = dup(first); fd >= 0; fd = dup(first)) ballast.push_back(fd);
 
   ASSERT_TRUE(Connect(first));
-  EXPECT_TRUE(Eventually([&] { return acceptor_->counts().failures > 1; }));
+  EXPECT_TRUE(testing::WaitUntil([&] { return acceptor_->counts().failures > 1; }));
   EXPECT_EQ(taken(), 0u);
   for (const int fd : ballast) close(fd);
   const auto start = std::chrono::steady_clock::now();
-  EXPECT_TRUE(Eventually([&] { return taken() == 1; }));
+  EXPECT_TRUE(testing::WaitUntil([&] { return taken() == 1; }));
   RecordProperty("recovered_ms",
                  static_cast<int>(std::chrono::duration_cast<std::chrono::milliseconds>(
                                       std::chrono::steady_clock::now() - start)
                                       .count()));
   ASSERT_TRUE(Connect(second));
-  EXPECT_TRUE(Eventually([&] { return taken() == 2; }));
+  EXPECT_TRUE(testing::WaitUntil([&] { return taken() == 2; }));
   setrlimit(RLIMIT_NOFILE, &before);
   close(first);
   close(second);
@@ -153,7 +146,7 @@ TEST_F(AcceptorTest, LeavesTheLastDescriptorsToOthers) {
     ballast.pop_back();
   }
   ASSERT_TRUE(Connect(client));
-  EXPECT_TRUE(Eventually([&] { return acceptor_->counts().refused == 1; }));
+  EXPECT_TRUE(testing::WaitUntil([&] { return acceptor_->counts().refused == 1; }));
   EXPECT_EQ(taken(), 0u);
   for (const int fd : ballast) close(fd);
   setrlimit(RLIMIT_NOFILE, &before);
@@ -177,10 +170,10 @@ TEST_F(AcceptorTest, RefusesUnixPeersThatNameThemselves) {
   const int named = socket(AF_UNIX, SOCK_STREAM, 0);
   ASSERT_EQ(bind(named, reinterpret_cast<const sockaddr*>(&odd), sizeof odd), 0);
   ASSERT_EQ(connect(named, reinterpret_cast<const sockaddr*>(&to), sizeof to), 0);
-  EXPECT_TRUE(Eventually([&] { return acceptor_->counts().refused == 1; }));
+  EXPECT_TRUE(testing::WaitUntil([&] { return acceptor_->counts().refused == 1; }));
   const int plain = socket(AF_UNIX, SOCK_STREAM, 0);
   ASSERT_EQ(connect(plain, reinterpret_cast<const sockaddr*>(&to), sizeof to), 0);
-  EXPECT_TRUE(Eventually([&] { return taken() == 1; }));
+  EXPECT_TRUE(testing::WaitUntil([&] { return taken() == 1; }));
   close(named);
   close(plain);
   acceptor_.reset();

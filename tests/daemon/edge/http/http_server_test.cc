@@ -12,7 +12,8 @@
 #include <thread>
 #include <vector>
 
-#include "tests/daemon/edge/http/http_client.h"
+#include "tests/daemon/edge/http/raw_client.h"
+#include "tests/support/wait.h"
 
 namespace faultline {
 namespace {
@@ -27,14 +28,6 @@ std::string Post(std::string_view path, std::string_view body, std::string_view 
   return "POST " + std::string(path) + " HTTP/1.1\r\nHost: x\r\nContent-Type: text/x\r\n" +
          std::string(header) + "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" +
          std::string(body);
-}
-
-bool Eventually(const std::function<bool()>& condition) {
-  for (int i = 0; i < 6000; ++i) {
-    if (condition()) return true;
-    std::this_thread::sleep_for(milliseconds(10));
-  }
-  return false;
 }
 
 class HttpServerTest : public ::testing::Test {
@@ -206,7 +199,7 @@ TEST_F(HttpServerTest, OversizeBodiesAreRefusedInTimeToBeRead) {
   chunked.Send("POST /v1/events HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n");
   for (int i = 0; i < 20; ++i) chunked.Send("2710\r\n" + std::string(10'000, 'x') + "\r\n");
   EXPECT_THAT(chunked.ReadAll(), StartsWith("HTTP/1.1 413 "));
-  // A body where none belongs is not taken for a request.
+  // An unexpected body is not read as a request.
   RawClient smuggler(port());
   smuggler.Send(Post("/-/reload", Get("/metrics")));
   const std::string all = smuggler.ReadAll();
@@ -245,7 +238,7 @@ TEST_F(HttpServerTest, PipelinedRequestsAreAnsweredInOrder) {
   EXPECT_THAT(client.ReadAll(), EndsWith("ok\n"));
 }
 
-TEST_F(HttpServerTest, SilentAndHalfOpenClientsHarmNobody) {
+TEST_F(HttpServerTest, SilentAndHalfOpenClientsDoNoHarm) {
   Start({.connections_max = 50, .timeout = milliseconds(300)});
   std::vector<std::unique_ptr<RawClient>> silent;
   for (int i = 0; i < 40; ++i) {
@@ -257,7 +250,7 @@ TEST_F(HttpServerTest, SilentAndHalfOpenClientsHarmNobody) {
   RawClient client(port());
   EXPECT_THAT(client.Ask(Get("/metrics")), EndsWith("up 1\n"));
   // A client that sends a byte now and then is silent, too: they all go.
-  EXPECT_TRUE(Eventually([&] {
+  EXPECT_TRUE(testing::WaitUntil([&] {
     for (const auto& one : silent) one->Send("x");
     return server_->Read().connections == 0;
   }));
@@ -268,7 +261,7 @@ TEST_F(HttpServerTest, SilentAndHalfOpenClientsHarmNobody) {
   EXPECT_THAT(half.ReadAll(), EndsWith("up 1\n"));
 }
 
-TEST_F(HttpServerTest, SlowScrapersBlockNobodyAndShareMemory) {
+TEST_F(HttpServerTest, SlowScrapersDoNotBlockOthersAndShareMemory) {
   std::atomic<int> pages{0};
   metrics_ = [&] {
     ++pages;
@@ -282,7 +275,7 @@ TEST_F(HttpServerTest, SlowScrapersBlockNobodyAndShareMemory) {
     slow.back()->Connect(port());
     slow.back()->Send(Get("/metrics"));
     // Each has its answer on the way before the next one asks.
-    ASSERT_TRUE(Eventually([&] {
+    ASSERT_TRUE(testing::WaitUntil([&] {
       const auto all = server_->Read().requests;
       const auto found = all.find("/metrics 200");
       return found != all.end() && found->second == static_cast<uint64_t>(i) + 1;
@@ -318,7 +311,7 @@ TEST_F(HttpServerTest, TooManyConnectionsAreToldSo) {
   for (size_t i = 0; i < 3; ++i) {
     open.push_back(std::make_unique<RawClient>(port()));
     open.back()->Send(Post("/v1/events", "x"));
-    ASSERT_TRUE(Eventually([&] { return requests() == i + 1; }));
+    ASSERT_TRUE(testing::WaitUntil([&] { return requests() == i + 1; }));
   }
   RawClient refused(port());
   EXPECT_THAT(refused.ReadAll(), StartsWith("HTTP/1.1 503 "));
@@ -326,7 +319,7 @@ TEST_F(HttpServerTest, TooManyConnectionsAreToldSo) {
   held(2)({202, "text/plain", "done\n"});
   EXPECT_THAT(open.back()->ReadAnswer(), EndsWith("done\n"));
   open.pop_back();
-  ASSERT_TRUE(Eventually([&] { return server_->Read().connections == 2; }));
+  ASSERT_TRUE(testing::WaitUntil([&] { return server_->Read().connections == 2; }));
   RawClient taken(port());
   EXPECT_THAT(taken.Ask(Get("/-/healthy")), EndsWith("ok\n"));
 }
@@ -334,7 +327,7 @@ TEST_F(HttpServerTest, TooManyConnectionsAreToldSo) {
 TEST_F(HttpServerTest, WhoKeepsItWaitingLongestMakesRoom) {
   Start({.connections_max = 3});
   RawClient silent(port());
-  ASSERT_TRUE(Eventually([&] { return server_->Read().connections == 1; }));
+  ASSERT_TRUE(testing::WaitUntil([&] { return server_->Read().connections == 1; }));
   RawClient half(port());
   half.Send("GET /-/heal");
   RawClient polite(port());
@@ -358,12 +351,12 @@ TEST_F(HttpServerTest, BodiesTogetherAreBounded) {
     busy.push_back(std::make_unique<RawClient>(port()));
     busy.back()->Send(Post("/v1/events", std::string(1000, 'x')));
   }
-  ASSERT_TRUE(Eventually([&] { return requests() == 4; }));
+  ASSERT_TRUE(testing::WaitUntil([&] { return requests() == 4; }));
   RawClient fifth(port());
   EXPECT_THAT(fifth.Ask(Post("/v1/events", "x")), StartsWith("HTTP/1.1 503 "));
   for (size_t i = 0; i < 4; ++i) held(i)({202, "text/plain", "done\n"});
   for (auto& client : busy) EXPECT_THAT(client->ReadAnswer(), EndsWith("done\n"));
-  // What is answered makes room.
+  // Answered requests make room.
   hold_ = false;
   for (int i = 0; i < 20; ++i) {
     EXPECT_THAT(busy[0]->Ask(Post("/v1/events", std::string(1000, 'x'))), EndsWith("{}\n")) << i;
@@ -375,7 +368,7 @@ TEST_F(HttpServerTest, RepliesThatComeLateOrTwiceOrNeverAreHarmless) {
   Start({.answer_timeout = milliseconds(50)});
   RawClient client(port());
   EXPECT_THAT(client.Ask(Post("/v1/events", "1")), StartsWith("HTTP/1.1 504 "));
-  ASSERT_TRUE(Eventually([&] { return requests() == 1; }));
+  ASSERT_TRUE(testing::WaitUntil([&] { return requests() == 1; }));
   const HttpReply late = held(0);
   hold_ = false;
   late({200, "text/plain", "too late\n"});
@@ -389,7 +382,7 @@ TEST_F(HttpServerTest, RunningOutOfFileDescriptorsIsSurvived) {
   Start();
   // One connection, so that everything the server opens lazily is open.
   EXPECT_THAT(RawClient(port()).Ask(Get("/-/healthy")), EndsWith("ok\n"));
-  ASSERT_TRUE(Eventually([&] { return server_->Read().connections == 0; }));
+  ASSERT_TRUE(testing::WaitUntil([&] { return server_->Read().connections == 0; }));
   RawClient waiting;
   rlimit before{};
   ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
@@ -413,7 +406,7 @@ TEST_F(HttpServerTest, StopAnswersWhatIsInAndTakesNothingNew) {
   EXPECT_THAT(idle.Ask(Get("/-/healthy")), EndsWith("ok\n"));
   RawClient busy(port());
   busy.Send(Post("/v1/events", "1"));
-  ASSERT_TRUE(Eventually([&] { return requests() == 1; }));
+  ASSERT_TRUE(testing::WaitUntil([&] { return requests() == 1; }));
   std::thread stopping([&] { server_->Stop(milliseconds(60'000)); });
   EXPECT_EQ(idle.ReadAll(), "");
   held(0)({200, "text/plain", "applied\n"});
@@ -428,7 +421,7 @@ TEST_F(HttpServerTest, StopDoesNotWaitForever) {
   Start();
   RawClient busy(port());
   busy.Send(Post("/v1/events", "1"));
-  ASSERT_TRUE(Eventually([&] { return requests() == 1; }));
+  ASSERT_TRUE(testing::WaitUntil([&] { return requests() == 1; }));
   server_->Stop(milliseconds(20));
   EXPECT_EQ(busy.ReadAll(), "");
 }

@@ -94,6 +94,7 @@ class FakeIntake final : public Intake {
   uint64_t rows() const { return Get(rows_); }
   uint64_t batches() const { return Get(batches_); }
   uint64_t attempts() const { return Get(attempts_); }
+  bool full() const { return Get(full_); }
   uint64_t shed() const { return Get(shed_); }
   uint64_t waiters() const {
     std::lock_guard lock(mutex_);

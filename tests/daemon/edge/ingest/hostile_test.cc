@@ -9,7 +9,7 @@
 
 #include "tests/daemon/edge/ingest/service_fixture.h"
 
-// What somebody who means harm, or is merely broken, can do to the server.
+// What a hostile or broken client can do to the server.
 
 namespace faultline {
 namespace {
@@ -50,13 +50,13 @@ TEST_F(HostileTest, CompressedMessagesAreRefusedWithoutInflatingThem) {
     std::unique_lock lock(mutex);
     changed.wait(lock, [&] { return status.has_value(); });
     EXPECT_EQ(status->error_code(), grpc::StatusCode::UNIMPLEMENTED) << status->error_message();
-    // Compressing it takes the client some; inflating it would take all of it.
+    // The client needs some memory to compress it; inflating it would need all of it.
     EXPECT_LT(PeakBytes() - before, kBytes / 3);
   }
   EXPECT_EQ(intake_.attempts(), 0u);
 }
 
-// A stream that writes as fast as it may, and never reads.
+// A stream that writes as fast as it can and never reads.
 class Flood
     : public grpc::ClientBidiReactor<v1::StreamInferencesRequest, v1::StreamInferencesResponse> {
  public:
@@ -110,7 +110,7 @@ bool Stalls(const std::vector<std::unique_ptr<Flood>>& floods) {
   };
   uint64_t last = 0;
   int still = 0;
-  return Eventually([&] {
+  return WaitUntil([&] {
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
     const uint64_t now = sum();
     still = now == last ? still + 1 : 0;
@@ -135,7 +135,7 @@ TEST_F(HostileTest, AHundredStalledStreamsOnOneConnectionTakeLittleMemory) {
   EXPECT_EQ(intake_.rows(), 0u);
   intake_.set_keep(false);
   intake_.set_full(false);  // and they all go on
-  EXPECT_TRUE(Eventually([&] {
+  EXPECT_TRUE(WaitUntil([&] {
     return std::all_of(floods.begin(), floods.end(),
                        [](const auto& flood) { return flood->written() > 20; });
   }));
@@ -168,10 +168,10 @@ TEST_F(HostileTest, AStreamThatDiesWhileItWaitsLeavesTheRetryQueue) {
   for (int round = 0; round < 10; ++round) {
     std::vector<std::unique_ptr<Flood>> floods;
     for (int i = 0; i < 10; ++i) floods.push_back(std::make_unique<Flood>(stub_.get(), batch));
-    ASSERT_TRUE(Eventually([&] { return intake_.waiters() > 0; }));
+    ASSERT_TRUE(WaitUntil([&] { return intake_.waiters() > 0; }));
   }
   intake_.set_full(false);
-  EXPECT_TRUE(Eventually([&] { return service_->hub()->retry_queue.empty(); }));
+  EXPECT_TRUE(WaitUntil([&] { return service_->hub()->retry_queue.empty(); }));
 }
 
 // While the store is broken there are no callbacks, perhaps for days.
@@ -180,7 +180,7 @@ TEST_F(HostileTest, WaitingAsksForSpaceOnce) {
   intake_.set_full(true);
   const v1::InferenceBatch batch = NumbersBatch(10);
   Flood flood(stub_.get(), batch);
-  ASSERT_TRUE(Eventually([&] { return intake_.attempts() >= 4; }));
+  ASSERT_TRUE(WaitUntil([&] { return intake_.attempts() >= 4; }));
   EXPECT_EQ(intake_.waiters(), 1u);
   intake_.set_full(false);
 }
@@ -256,7 +256,7 @@ TEST(DescriptorsDeathTest, RunningOutOfDescriptorsIsSurvived) {
     if (took > std::chrono::seconds(10)) _exit(5);
     _exit(result == 0 ? 0 : 6);
   };
-  EXPECT_EXIT(run(), testing::ExitedWithCode(0), "");
+  EXPECT_EXIT(run(), ::testing::ExitedWithCode(0), "");
 }
 
 }  // namespace

@@ -96,7 +96,9 @@ TEST_F(PostEventsTest, WaitsForSpace) {
 
 TEST_F(PostEventsTest, IsShedWhenTooManyWait) {
   intake_.set_full(true);
-  for (uint32_t i = 0; i < IngestionHub::kCallsWaitingMax; ++i) ASSERT_TRUE(hub_.ReserveWait(1));
+  for (uint32_t i = 0; i < IngestionHub::kCallsWaitingMax; ++i) {
+    ASSERT_TRUE(hub_.WaitForSpace(1, [] { return false; }));
+  }
   const Answer answer = Post("{\"model\":\"m\"}\n{\"model\":\"m\"}\n");
   EXPECT_EQ(answer.code, 429);
   EXPECT_EQ(answer.rejected, 2);

@@ -12,7 +12,7 @@
 namespace faultline {
 namespace {
 
-using testing::HasSubstr;
+using ::testing::HasSubstr;
 
 class ServerTest : public ServiceTest {
  protected:
@@ -67,7 +67,7 @@ class ServerTest : public ServiceTest {
 constexpr int kServing = 1;
 constexpr int kNotServing = 2;
 
-// A stream of raw bytes, so that it can send what is no message.
+// A stream of raw bytes, so that it can send invalid messages.
 class RawStream : public grpc::ClientBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer> {
  public:
   explicit RawStream(const std::shared_ptr<grpc::Channel>& channel) : stub_(channel) {
@@ -176,7 +176,7 @@ TEST_F(ServerTest, OversizeMessagesAreRefused) {
   Serve(options);
   v1::LogInferencesRequest request;
   v1::LogInferencesResponse response;
-  // Just above the limit the service says it in its own words, far above gRPC does.
+  // Just above the limit the service refuses, far above it gRPC does.
   for (const uint32_t rows : {13'000u, 60'000u}) {
     *request.mutable_batch() = NumbersBatch(rows);
     EXPECT_EQ(Log(request, &response).error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
@@ -199,10 +199,10 @@ TEST_F(ServerTest, HealthFollowsReadiness) {
   EXPECT_EQ(Health(""), kServing);
   EXPECT_EQ(Health("faultline.v1.IngestionService"), kServing);
   intake_.set_ready(absl::UnavailableError("the store is broken"));
-  EXPECT_TRUE(Eventually([&] { return Health("") == kNotServing; }));
+  EXPECT_TRUE(WaitUntil([&] { return Health("") == kNotServing; }));
   EXPECT_EQ(Health("faultline.v1.IngestionService"), kNotServing);
   intake_.set_ready(absl::OkStatus());
-  EXPECT_TRUE(Eventually([&] { return Health("") == kServing; }));
+  EXPECT_TRUE(WaitUntil([&] { return Health("") == kServing; }));
 }
 
 TEST_F(ServerTest, ReflectionListsTheServices) {
@@ -325,16 +325,16 @@ TEST_F(ServerTest, MemoryThatGrowsUnexplainedEndsConnectionsOverTcp) {
   ASSERT_TRUE(stream->Write(HelloMessage("tcp", 1)) && ReadOne(stream.get(), &answers));
   ASSERT_TRUE(local_stream->Write(HelloMessage("local", 1)) &&
               ReadOne(local_stream.get(), &local_answers));
-  // A little is no flood.
+  // A little growth is not a flood.
   unexplained = 4 << 20;
   std::this_thread::sleep_for(std::chrono::milliseconds(1'500));
   EXPECT_EQ(server_->connections().refused, 0u);
   unexplained = 100 << 20;
-  EXPECT_TRUE(Eventually([&] { return server_->connections().refused == 1; }));
+  EXPECT_TRUE(WaitUntil([&] { return server_->connections().refused == 1; }));
   EXPECT_FALSE(ReadOne(stream.get(), &answers));
   EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::UNAVAILABLE);
   // Memory that no longer grows is not a flood either: a client that reconnects stays.
-  EXPECT_TRUE(Eventually([&] {
+  EXPECT_TRUE(WaitUntil([&] {
     const uint64_t refused = server_->connections().refused;
     const auto channel = Dial(server_->address());
     channel->WaitForConnected(std::chrono::system_clock::now() + std::chrono::seconds(60));
@@ -376,14 +376,14 @@ TEST_F(ServerTest, StopIsBoundedWithStuckClients) {
     streams.back()->Write(HelloMessage("", 0));
     if (i % 2 == 0) streams.back()->Write(BatchMessage(1, NumbersBatch(10)));
   }
-  ASSERT_TRUE(Eventually([&] { return intake_.batches() == 10; }));
+  ASSERT_TRUE(WaitUntil([&] { return intake_.batches() == 10; }));
   const int raw = socket(AF_INET, SOCK_STREAM, 0);  // a connection that never says anything
   const auto start = std::chrono::steady_clock::now();
   service_->Drain();
   server_->Stop(std::chrono::milliseconds(500));
   EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(10));
   close(raw);
-  // Late callbacks of the pipeline find no call.
+  // Late callbacks of the pipeline do nothing.
   intake_.Commit();
   for (auto& stream : streams) {
     Answers answers;
@@ -402,7 +402,7 @@ TEST_F(ServerTest, DrainAcknowledgesWhatIsIn) {
   stream->Write(HelloMessage("p", 1));
   ASSERT_TRUE(ReadOne(stream.get(), &answers));
   stream->Write(BatchMessage(1, NumbersBatch(5)));
-  ASSERT_TRUE(Eventually([&] { return intake_.batches() == 1; }));
+  ASSERT_TRUE(WaitUntil([&] { return intake_.batches() == 1; }));
   server_->Retire();
   service_->Drain();
   intake_.Commit();
@@ -410,7 +410,7 @@ TEST_F(ServerTest, DrainAcknowledgesWhatIsIn) {
   }
   EXPECT_EQ(answers.committed, 1u);
   EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::UNAVAILABLE);
-  // And a stream that comes now is sent away.
+  // A stream that opens now is refused.
   auto late_context = Patient();
   auto late = stub_->StreamInferences(late_context.get());
   EXPECT_EQ(late->Finish().error_code(), grpc::StatusCode::UNAVAILABLE);

@@ -7,29 +7,20 @@
 
 #include <chrono>
 #include <filesystem>
-#include <functional>
 #include <memory>
 #include <string>
-#include <thread>
 
 #include "daemon/edge/grpc/grpc_server.h"
 #include "daemon/edge/ingest/ingestion_service.h"
 #include "faultline/v1/ingestion.grpc.pb.h"
 #include "tests/daemon/edge/ingest/fake_intake.h"
+#include "tests/support/wait.h"
 
 namespace faultline {
 
-// Waits for a condition with a deadline that only a hang can exceed.
-inline bool Eventually(const std::function<bool()>& condition) {
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
-  while (!condition()) {
-    if (std::chrono::steady_clock::now() > deadline) return false;
-    std::this_thread::sleep_for(std::chrono::milliseconds(2));
-  }
-  return true;
-}
+using testing::WaitUntil;
 
-// A client's context with the same patience.
+// A client's context with a deadline that only a hang can exceed.
 inline std::unique_ptr<grpc::ClientContext> Patient() {
   auto context = std::make_unique<grpc::ClientContext>();
   context->set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(60));
@@ -49,7 +40,7 @@ inline v1::InferenceBatch NumbersBatch(uint32_t rows) {
 }
 
 // A real server over loopback and a unix socket in front of a FakeIntake.
-class ServiceTest : public testing::Test {
+class ServiceTest : public ::testing::Test {
  protected:
   using Stream =
       grpc::ClientReaderWriter<v1::StreamInferencesRequest, v1::StreamInferencesResponse>;

@@ -3,8 +3,8 @@
 namespace faultline {
 namespace {
 
-using testing::ElementsAre;
-using testing::HasSubstr;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 
 TEST_F(ServiceTest, UnaryRoundTripOverTcpAndUnixSocket) {
   Serve();
@@ -38,7 +38,7 @@ TEST_F(ServiceTest, UnaryAnswersOnlyAfterTheCommit) {
     EXPECT_TRUE(Log(request, &response).ok());
     answered = true;
   });
-  ASSERT_TRUE(Eventually([&] { return intake_.batches() == 1; }));
+  ASSERT_TRUE(WaitUntil([&] { return intake_.batches() == 1; }));
   EXPECT_FALSE(answered);
   intake_.Commit();
   caller.join();
@@ -108,7 +108,7 @@ TEST_F(ServiceTest, UnaryWaitsForSpaceAndIsShedWhenTooManyWait) {
       }
     });
   }
-  EXPECT_TRUE(Eventually([&] { return busy == 6; }));
+  EXPECT_TRUE(WaitUntil([&] { return busy == 6; }));
   EXPECT_EQ(ok, 0u);
   EXPECT_EQ(intake_.shed(), 12u);
   intake_.set_full(false);
@@ -149,7 +149,7 @@ TEST_F(ServiceTest, AcknowledgementsOfOneCommitSumUp) {
   for (uint64_t sequence = 1; sequence <= 50; ++sequence) {
     stream->Write(BatchMessage(sequence, NumbersBatch(1)));
   }
-  ASSERT_TRUE(Eventually([&] { return intake_.batches() == 50; }));
+  ASSERT_TRUE(WaitUntil([&] { return intake_.batches() == 50; }));
   intake_.Commit();
   while (answers.committed < 50 && ReadOne(stream.get(), &answers)) {
   }
@@ -283,7 +283,7 @@ TEST_F(ServiceTest, FullPipelineHoldsTheStreamAndLosesNothing) {
     }
     stream->WritesDone();
   });
-  ASSERT_TRUE(Eventually([&] { return intake_.waiters() > 0; }));
+  ASSERT_TRUE(WaitUntil([&] { return intake_.waiters() > 0; }));
   EXPECT_EQ(intake_.rows(), 0u);
   intake_.set_full(false);
   while (ReadOne(stream.get(), &answers)) {

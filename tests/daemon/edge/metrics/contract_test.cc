@@ -1,4 +1,4 @@
-// What is promised outside the code: the documents and the files for Prometheus.
+// Promises outside the code: the documents and the files for Prometheus.
 
 #include <gmock/gmock.h>
 #include <google/protobuf/descriptor.h>
@@ -154,7 +154,7 @@ class Promtool : public ::testing::Test {
       GTEST_SKIP() << "promtool (Debian package prometheus) is not installed";
     }
   }
-  // What it said; empty if it was content.
+  // Its complaints; empty if there are no complaints.
   static std::string Complaint(const std::string& arguments) {
     FILE* tool = popen(("promtool " + arguments + " 2>&1").c_str(), "r");
     std::string said;

@@ -14,12 +14,12 @@ struct Sample {
   std::string value;
 };
 
-// What a page says, read by the letter of the text format 0.0.4, independently of the writer.
+// The samples of a page, parsed strictly by text format 0.0.4 and independently of the writer.
 struct Exposition {
   // Throws std::runtime_error, naming the line, at anything the format does not allow.
   explicit Exposition(std::string_view page);
 
-  // Samples by name; the value of one, or "" if there is none with these labels.
+  // Samples by name; the value of one, or "" without a sample with these labels.
   std::vector<Sample> Of(const std::string& name) const;
   std::string Value(const std::string& name,
                     const std::map<std::string, std::string>& labels = {}) const;

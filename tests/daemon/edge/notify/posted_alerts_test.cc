@@ -10,6 +10,8 @@
 #include <limits>
 #include <string>
 
+#include "tests/support/hostile_text.h"
+
 namespace faultline {
 namespace {
 
@@ -115,7 +117,7 @@ TEST(PostedAlerts, GoesOnBeingSentUntilItResolvesAndThenUntilThatIsTaken) {
   EXPECT_EQ(alerts.DueNs(), kNever);
 }
 
-TEST(PostedAlerts, WhatNobodyHeardOfNeedsNoEnd) {
+TEST(PostedAlerts, AnAlertThatWasNeverPostedNeedsNoEnd) {
   PostedAlerts alerts = Make();
   v1::Incident incident = MakeIncident("0000700000000");
   alerts.Apply(incident, 0, kWall);
@@ -230,6 +232,18 @@ TEST(PostedAlerts, HostileTextStaysText) {
   EXPECT_EQ(Text(sent[0], "labels", "model"), "m\"},{\" [2J\xef\xbf\xbd");
   EXPECT_LE(Text(sent[0], "labels", "_9__bad__name").size(), 128u);
   EXPECT_THAT(batch.body, ::testing::Not(HasSubstr("\n")));
+}
+
+TEST(PostedAlerts, NoLabelHasAnUnsafeCharacter) {
+  for (const std::string& hostile : testing::HostileCharacters()) {
+    PostedAlerts alerts = Make();
+    alerts.Apply(MakeIncident("0000700000000", "a" + hostile + "b"), 0, kWall);
+    const json::array sent = Parse(alerts.Take(0, kWall));
+    ASSERT_EQ(sent.size(), 1u);
+    const std::string model = Text(sent[0], "labels", "model");
+    EXPECT_EQ(model.find(hostile), std::string::npos) << ::testing::PrintToString(hostile);
+    EXPECT_TRUE(model.starts_with("a") && model.ends_with("b")) << model;
+  }
 }
 
 }  // namespace

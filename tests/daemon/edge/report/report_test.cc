@@ -148,7 +148,7 @@ TEST(Report, SaysWhatTheIncidentSays) {
   for (const char* text :
        {"<h1>income is missing in 34 % of rows</h1>", "2023-11-14 22:13:20 UTC", "credit 7",
         "data quality", "8.5", "6.25", "0.34 (0.31 to 0.37)", "hour of the day", "Histogram of",
-        "(missing)", "Nobody has looked at it yet", "alarm budget"}) {
+        "(missing)", "Not reviewed yet", "alarm budget"}) {
     EXPECT_THAT(page, HasSubstr(text));
   }
 }
@@ -236,7 +236,7 @@ TEST(Report, HostileTextIsText) {
 
 TEST(Report, AnEmptyIncidentIsAPage) {
   EXPECT_THAT(ReportPage({}, {}, ""), HasSubstr("Nothing is known yet"));
-  EXPECT_THAT(ReportListPage({}), HasSubstr("There are none."));
+  EXPECT_THAT(ReportListPage({}), HasSubstr("No incidents."));
 }
 
 }  // namespace

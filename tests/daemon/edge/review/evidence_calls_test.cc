@@ -94,7 +94,7 @@ TEST_F(EvidenceCallsTest, WhatIfAnswersForAnotherBudgetOrConfiguration) {
   v1::ReplayIncidentResponse other;
   ASSERT_TRUE(Call(&Stub::ReplayIncident, request, &other).ok());
   EXPECT_EQ(other.answer(),
-            "no detector would have been in alarm, where none were; there is no answer for 1 more, "
+            "no detector would have been in alarm, where none were; 1 more could not be recomputed, "
             "of which 1 was in alarm")
       << other.DebugString();
 
@@ -119,9 +119,10 @@ TEST_F(EvidenceCallsTest, AnotherReferenceNeedsRecordedEventsAndSaysSo) {
   EXPECT_EQ(response.series(0).basis(), v1::REPLAY_BASIS_NONE);
   EXPECT_NE(response.series(0).note().find("nothing is recorded"), std::string::npos);
   EXPECT_FALSE(response.identical());
-  EXPECT_EQ(response.answer(),
-            "nothing could be computed, so this is no word about alarms: nothing is recorded: set "
-            "recorder.enabled to answer this another time");
+  EXPECT_EQ(
+      response.answer(),
+      "nothing could be recomputed, so this says nothing about alarms: nothing is recorded: set "
+      "recorder.enabled to answer this another time");
 }
 
 TEST_F(EvidenceCallsTest, TheBundleHoldsWhatWasSeen) {

@@ -126,7 +126,7 @@ TEST(ExamplesTest, WithoutACellThatGrewTheFirstOnesAreTaken) {
   EXPECT_EQ(FirstAfterChange(Healthy()), (Ids{"p0", "p1", "p2", "p3"}));
 }
 
-// A standing alarm keeps its score; the window goes on to fill with what is wrong, and empties.
+// During an alarm the score stays the same, while the window fills with failing rows and empties.
 TEST(BundleTest, AtItsWorstIsTheWindowFarthestOff) {
   StoredEvidence evidence = EvidenceOfX();
   EvidencePin& pin = evidence.pins.front();

@@ -69,7 +69,7 @@ TEST_F(IncidentServiceTest, PagesGoFromNewestToOldestWithoutGapOrRepeat) {
     }
     request.set_page_token(page.next_page_token());
     ++pages;
-    // What opens meanwhile is newer than every page that is still to come.
+    // Incidents that open meanwhile are newer than all later pages.
     server_.Put((20 + pages) * (uint64_t{1} << 40),
                 MakeIncident((20 + pages) * (uint64_t{1} << 40), "credit", v1::INCIDENT_STATE_OPEN),
                 "opened");
@@ -229,7 +229,7 @@ TEST(IncidentDecisions, GoThroughTheCore) {
   EXPECT_EQ(incidents->ResolveIncident(&again_context, resolve, &resolved).error_code(),
             grpc::StatusCode::FAILED_PRECONDITION);
 
-  // What was answered is what is stored.
+  // The answer equals what is stored.
   grpc::ClientContext get_context;
   v1::GetIncidentRequest get;
   get.set_id(opened.incident_id());
@@ -239,7 +239,7 @@ TEST(IncidentDecisions, GoThroughTheCore) {
   EXPECT_GE(stored.incident().timeline_size(), 3);
 }
 
-// An incident is not stored again at every pane; what is read is the verdict of the newest one.
+// An incident is not stored at every pane; reading it shows the verdict of the newest one.
 TEST(IncidentReading, TellsTheNewestVerdictAndStatusThePendingOne) {
   ReviewServer server(ReviewServer::Core::kRunning);
   const auto incidents = v1::IncidentService::NewStub(server.channel());

@@ -107,7 +107,7 @@ TEST_F(ModelServiceTest, RefusesHostileNames) {
             "model.name: has a control character at byte 1");
   EXPECT_EQ(Create(std::string(129, 'x'), "1").error_code(), grpc::StatusCode::INVALID_ARGUMENT);
   EXPECT_EQ(Create("a", std::string(65, 'x')).error_code(), grpc::StatusCode::INVALID_ARGUMENT);
-  EXPECT_EQ(Create("a", "1", {"x", "x"}).error_message(), "model.signals: 'x' stands there twice");
+  EXPECT_EQ(Create("a", "1", {"x", "x"}).error_message(), "model.signals: 'x' is a duplicate");
   EXPECT_EQ(Create("a", "1", {"x\x07"}).error_code(), grpc::StatusCode::INVALID_ARGUMENT);
   v1::GetModelRequest get;
   get.set_name("\x1b[2J");

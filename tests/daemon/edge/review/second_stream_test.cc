@@ -76,7 +76,7 @@ void Feed(ReviewServer* server, uint8_t stream, const char* signal, uint32_t row
   ASSERT_TRUE(WaitUntil([&] { return committed.load(); }));
 }
 
-// What a process that is killed now leaves: every commit so far, and nothing else.
+// The store as a process that is killed now leaves it: every commit so far, and nothing else.
 std::unique_ptr<Store> Killed(const Store& store) {
   std::vector<StateWrite> writes;
   const absl::Status read = store.Scan("", "", [&](std::string_view key, std::string_view value) {

@@ -16,7 +16,7 @@
 
 namespace faultline {
 
-// A connection that sends exactly the bytes it is told to.
+// A connection that sends exactly the given bytes.
 class RawClient {
  public:
   explicit RawClient(uint16_t port) : fd_(socket(AF_INET, SOCK_STREAM, 0)) { Connect(port); }
@@ -36,7 +36,7 @@ class RawClient {
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     EXPECT_EQ(connect(fd_, reinterpret_cast<sockaddr*>(&to), sizeof to), 0);
   }
-  // False if the other side does not take it any more.
+  // False once the other side has closed.
   bool Send(std::string_view bytes) {
     while (!bytes.empty()) {
       const ssize_t sent = send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);

@@ -1,4 +1,4 @@
-#include "daemon/edge/http/http_post.h"
+#include "daemon/edge/http/http_client.h"
 
 #include <absl/strings/str_cat.h>
 
@@ -23,25 +23,20 @@ namespace http = boost::beast::http;
 using asio::ip::tcp;
 using Error = boost::system::error_code;
 
-constexpr uint64_t kAnswerBytesMax = 64 << 10;
-
 // One request from the look-up of the name to the end of the answer.
 class Exchange : public std::enable_shared_from_this<Exchange> {
  public:
-  Exchange(asio::io_context* io, std::chrono::milliseconds timeout)
-      : resolver_(*io), stream_(*io), timeout_(timeout) {
-    parser_.body_limit(kAnswerBytesMax);
+  Exchange(asio::io_context* io, const HttpClientOptions& options)
+      : resolver_(*io), stream_(*io), timeout_(options.timeout) {
+    parser_.body_limit(options.body_bytes_max);
   }
 
-  void Start(const HttpUrl& url, const std::string& path, const std::string& body) {
+  void Start(const HttpUrl& url, http::request<http::string_body> request) {
     const bool v6 = url.host.find(':') != std::string::npos;
-    request_.method(http::verb::post);
-    request_.target(url.path + path);
+    request_ = std::move(request);
     request_.set(http::field::host,
                  absl::StrCat(v6 ? "[" : "", url.host, v6 ? "]" : "", ":", url.port));
     request_.set(http::field::user_agent, "faultline");
-    request_.set(http::field::content_type, "application/json");
-    request_.body() = body;
     request_.keep_alive(false);
     request_.prepare_payload();
     stream_.expires_after(timeout_);
@@ -52,8 +47,8 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
                             });
   }
 
-  // Set once it is over, unless it was cancelled.
-  std::optional<absl::StatusOr<HttpPost::Answer>> outcome;
+  // Set when the exchange is over, unless it was cancelled.
+  std::optional<absl::StatusOr<HttpClient::Answer>> outcome;
 
  private:
   void Connect(const tcp::resolver::results_type& places) {
@@ -71,8 +66,8 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
   void Read() {
     http::async_read(stream_, buffer_, parser_, [self = shared_from_this()](Error error, size_t) {
       if (error && error != http::error::body_limit) return self->End("no answer", error);
-      self->outcome =
-          HttpPost::Answer{self->parser_.get().result_int(), std::move(self->parser_.get().body())};
+      self->outcome = HttpClient::Answer{self->parser_.get().result_int(),
+                                         std::move(self->parser_.get().body())};
     });
   }
   void End(const char* what, Error error) {
@@ -91,32 +86,46 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
 
 }  // namespace
 
-struct HttpPost::Impl {
+struct HttpClient::Impl {
+  absl::StatusOr<Answer> Send(http::request<http::string_body> request);
+
   HttpUrl url;
-  std::chrono::milliseconds timeout;
+  HttpClientOptions options;
   std::atomic<bool> cancelled = false;
   asio::io_context io{1};
 };
 
-HttpPost::HttpPost(HttpUrl url, std::chrono::milliseconds timeout) : impl_(new Impl) {
+HttpClient::HttpClient(HttpUrl url, const HttpClientOptions& options) : impl_(new Impl) {
   impl_->url = std::move(url);
-  impl_->timeout = timeout;
+  impl_->options = options;
 }
 
-HttpPost::~HttpPost() = default;
+HttpClient::~HttpClient() = default;
 
-absl::StatusOr<HttpPost::Answer> HttpPost::Post(const std::string& path, const std::string& body) {
-  impl_->io.restart();
+absl::StatusOr<HttpClient::Answer> HttpClient::Impl::Send(
+    http::request<http::string_body> request) {
+  io.restart();
   // After the restart, which would undo a Cancel between the two.
-  if (impl_->cancelled) return absl::CancelledError("cancelled");
-  const auto exchange = std::make_shared<Exchange>(&impl_->io, impl_->timeout);
-  exchange->Start(impl_->url, path, body);
-  impl_->io.run();
+  if (cancelled) return absl::CancelledError("cancelled");
+  const auto exchange = std::make_shared<Exchange>(&io, options);
+  exchange->Start(url, std::move(request));
+  io.run();
   if (exchange->outcome) return *std::move(exchange->outcome);
   return absl::CancelledError("cancelled");
 }
 
-void HttpPost::Cancel() {
+absl::StatusOr<HttpClient::Answer> HttpClient::Get(const std::string& path) {
+  return impl_->Send({http::verb::get, impl_->url.path + path, 11});
+}
+
+absl::StatusOr<HttpClient::Answer> HttpClient::Post(const std::string& path,
+                                                    const std::string& body) {
+  http::request<http::string_body> request(http::verb::post, impl_->url.path + path, 11, body);
+  request.set(http::field::content_type, "application/json");
+  return impl_->Send(std::move(request));
+}
+
+void HttpClient::Cancel() {
   impl_->cancelled = true;
   impl_->io.stop();
 }

@@ -5,7 +5,7 @@
 
 namespace faultline {
 
-// Fixed limits, with the relations between them.
+// Limits that the configuration cannot change, and how they depend on each other.
 
 inline constexpr uint32_t kBatchRowsMax = 65'536;
 inline constexpr uint32_t kDictionaryMax = 65'536;
@@ -18,7 +18,7 @@ inline constexpr size_t kTagBytesMax = 256;
 inline constexpr uint32_t kEmbeddingDimensionMax = 4'096;
 inline constexpr size_t kRowErrorsMax = 16;
 
-// 2000-01-01: an earlier event time is a bug of the sender.
+// 2000-01-01: an earlier event time is a bug in the sender.
 inline constexpr int64_t kEventTimeMinNs = 946'684'800LL * 1'000'000'000;
 // 2100-01-01: nanoseconds and pane arithmetic stay far from overflow.
 inline constexpr int64_t kEventTimeMaxNs = 4'102'444'800LL * 1'000'000'000;
@@ -28,7 +28,7 @@ inline constexpr uint32_t kBlockSignals = 64;
 // A pane and the one before it may be open; older rows are late.
 inline constexpr uint32_t kOpenPanesMax = 2;
 
-// Smallest memory ceiling; a daemon without models takes about a third of it.
+// The smallest limits.memory. A daemon without models uses about a third of it.
 inline constexpr uint64_t kMemoryBytesLeast = 96ull << 20;
 
 inline constexpr uint32_t kAlertsPerModelMax = 4'096;
