@@ -40,9 +40,9 @@ constexpr bool N = false;
 constexpr FailureMode D = FailureMode::kDataQuality;
 constexpr FailureMode I = FailureMode::kInputDrift;
 constexpr FailureMode U = FailureMode::kUnusualInput;
-constexpr Subject C = Subject::kColumns;
-constexpr Subject S = Subject::kStatus;
-constexpr Subject O = Subject::kOwn;
+constexpr Watched C = Watched::kColumns;
+constexpr Watched S = Watched::kStatus;
+constexpr Watched O = Watched::kOwn;
 constexpr CatalogEntry kCatalog[] = {
   // kind, name,
   // concern, failure mode, what it looks at, state version, most state bytes, replay; Y or N: in

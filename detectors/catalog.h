@@ -19,12 +19,14 @@ namespace faultline {
 
 // What an alarm of a detector points to in the first place.
 enum class Concern : uint8_t { kQuality, kShift, kChange, kAnomaly };
+// As labels name it: "quality".
+std::string_view NameOf(Concern concern);
 
 // Where verdicts can be recomputed from.
 enum class ReplaySource : uint8_t { kPanes, kEvents };
 
 // Which signals a kind looks at, of those whose type it judges.
-enum class Subject : uint8_t {
+enum class Watched : uint8_t {
   kColumns,  // all, or those that `signals` names
   kStatus,   // columns with the role status, or those that `signals` names
   kOwn,      // signals that its own transform makes
@@ -46,7 +48,7 @@ struct CatalogEntry {
   std::string_view name;
   Concern concern;
   FailureMode failure_mode;  // of an alarm on an input
-  Subject subject;
+  Watched watched;
   uint32_t state_version;
   uint32_t state_bytes_max;  // per signal; 0 for compare detectors
   ReplaySource replay;

@@ -1,6 +1,7 @@
 // Lookups in the catalog, apart from its table: a test links them with a table of its own.
 #include <absl/status/status.h>
 
+#include "base/check.h"
 #include "detectors/catalog.h"
 #include "faultline/v1/detector.pb.h"
 
@@ -18,6 +19,21 @@ const CatalogEntry* FindKind(std::string_view name) {
     if (entry.name == name) return &entry;
   }
   return nullptr;
+}
+
+std::string_view NameOf(Concern concern) {
+  switch (concern) {
+    case Concern::kQuality:
+      return "quality";
+    case Concern::kShift:
+      return "shift";
+    case Concern::kChange:
+      return "change";
+    case Concern::kAnomaly:
+      return "anomaly";
+  }
+  FAULTLINE_CHECK(false, "every concern has a name");
+  return "";
 }
 
 absl::StatusOr<Detector> MakeDetector(const v1::DetectorSpec& spec) {

@@ -10,7 +10,7 @@ std::vector<BudgetedKind> BudgetedKinds(bool with_scores) {
   std::vector<BudgetedKind> kinds;
   for (const CatalogEntry& entry : Catalog()) {
     const bool score = with_scores && entry.name == "conformal_change";
-    if (!entry.budgeted || entry.subject != Subject::kColumns) continue;
+    if (!entry.budgeted || entry.watched != Watched::kColumns) continue;
     if (!entry.in_default_suite && !score) continue;
     v1::DetectorSpec spec;
     spec.GetReflection()->MutableMessage(

@@ -164,7 +164,7 @@ TEST_P(Conformance, DefaultOptionsMakeExactlyOneDetector) {
   EXPECT_EQ(made->name, entry().name);
   EXPECT_EQ((made->compare != nullptr) + (made->follow != nullptr), 1);
   const Transform* transform = made->transform.get();
-  EXPECT_EQ(transform != nullptr, entry().subject == Subject::kOwn);
+  EXPECT_EQ(transform != nullptr, entry().watched == Watched::kOwn);
   EXPECT_EQ(transform == nullptr ? 0 : transform->facts().memory_bytes, entry().memory_bytes);
   if (transform == nullptr) return;
   EXPECT_EQ(transform->facts().name, entry().name);

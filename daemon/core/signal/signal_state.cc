@@ -24,7 +24,7 @@ bool LooksAt(const DetectorSettings& detector, const SignalFacts& facts) {
   if (!judges) return false;
   if (detector.signals.empty()) {
     if (facts.owned) return false;
-    return detector.entry->subject == Subject::kColumns || facts.role == v1::COLUMN_ROLE_STATUS;
+    return detector.entry->watched == Watched::kColumns || facts.role == v1::COLUMN_ROLE_STATUS;
   }
   return std::any_of(
       detector.signals.begin(), detector.signals.end(),

@@ -53,18 +53,7 @@ uint64_t SeriesOf(const SignalReading& signal) {
 
 std::string_view ConcernName(std::string_view detector) {
   const CatalogEntry* entry = FindKind(detector);
-  if (entry == nullptr) return "other";
-  switch (entry->concern) {
-    case Concern::kQuality:
-      return "quality";
-    case Concern::kShift:
-      return "shift";
-    case Concern::kChange:
-      return "change";
-    case Concern::kAnomaly:
-      return "anomaly";
-  }
-  return "other";
+  return entry == nullptr ? "other" : NameOf(entry->concern);
 }
 
 }  // namespace
