@@ -16,8 +16,8 @@
 namespace faultline {
 
 // For each producer its epoch, the last admitted sequence, and the last committed one. Only the
-// sequence after the last admitted one is admitted next, so a batch is applied once however often it
-// is sent.
+// sequence after the last admitted one is admitted next, so a batch is applied once however often
+// it is sent.
 //
 // Operation:    Admit moves the admitted sequence; TakeCheckpoint gives the stored form of what
 //               moved, which goes into the same commit as everything those batches did; Committed

@@ -30,8 +30,8 @@ struct SequenceStep {
 // A stateless object made once from its options; the state of a stream is flat bytes that the
 // caller keeps.
 //
-// Limitations:  NaN and infinite values are skipped, magnitudes above 1e100 are clipped; detectors of
-//               errors skip everything but 0 (right) and 1 (wrong).
+// Limitations:  NaN and infinite values are skipped, magnitudes above 1e100 are clipped; detectors
+//               of errors skip everything but 0 (right) and 1 (wrong).
 class SequenceDetector {
  public:
   virtual ~SequenceDetector() = default;

@@ -93,9 +93,10 @@ TEST_F(EvidenceCallsTest, WhatIfAnswersForAnotherBudgetOrConfiguration) {
   defaults->add_detectors()->mutable_mean_change();
   v1::ReplayIncidentResponse other;
   ASSERT_TRUE(Call(&Stub::ReplayIncident, request, &other).ok());
-  EXPECT_EQ(other.answer(),
-            "no detector would have been in alarm, where none were; 1 more could not be recomputed, "
-            "of which 1 was in alarm")
+  EXPECT_EQ(
+      other.answer(),
+      "no detector would have been in alarm, where none were; 1 more could not be recomputed, "
+      "of which 1 was in alarm")
       << other.DebugString();
 
   for (const char* budget : {"nonsense", "1 per", "x per 30d", "1 per forever"}) {
