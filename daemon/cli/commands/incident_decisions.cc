@@ -13,6 +13,7 @@
 #include "daemon/cli/console/outcome.h"
 #include "daemon/client/client.h"
 #include "daemon/client/messages.h"
+#include "daemon/core/settings/settings.h"
 #include "faultline/v1/incident_service.grpc.pb.h"
 
 namespace faultline::cli {
