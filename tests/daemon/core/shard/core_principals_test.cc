@@ -86,7 +86,7 @@ TEST(CorePrincipals, EveryCommandThatChangesAModelLeavesANoteOfWhoGaveIt) {
        }},
       {"model credit version 1: reference 2 imported, 1 signals",
        [&] { return std::move(install); }},
-      {"model credit version 1: back to reference 1",
+      {"model credit version 1: rolled back to reference 1",
        [] {
          return RollbackReference{"credit", "1", ""};
        }},
