@@ -106,7 +106,7 @@ TEST(Faults, AFullDiskAndAKillLoseNothingAcknowledged) {
   daemon.Kill();
   const CommandOutcome refused = daemon.StartAndFail();
   EXPECT_EQ(refused.exit_code, 1) << refused.output;
-  EXPECT_NE(refused.output.find("make room"), std::string::npos) << refused.output;
+  EXPECT_NE(refused.output.find("free some space"), std::string::npos) << refused.output;
   std::filesystem::remove(disk.File("ballast"));
   ASSERT_TRUE(daemon.Start()) << daemon.log();
   EXPECT_GE(GetModel(daemon, "m", "1").applied_rows(), acknowledged);

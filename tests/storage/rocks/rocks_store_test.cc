@@ -157,7 +157,7 @@ TEST(RocksStoreTest, AlmostFullDiskIsRefusedBeforeItsEnd) {
   WriteBytes(disk.path() + "/ballast", std::string(40 << 20, 'x'));
   const absl::Status refused = (*store)->Commit({{"a", "c"}}, true);
   EXPECT_TRUE(absl::IsResourceExhausted(refused)) << refused;
-  EXPECT_THAT(refused.message(), HasSubstr("make room"));
+  EXPECT_THAT(refused.message(), HasSubstr("free some space"));
   EXPECT_TRUE(absl::IsResourceExhausted((*store)->Reopen()));
   EXPECT_EQ(**(*store)->Get("a"), "b") << "reading goes on";
   ASSERT_TRUE(std::filesystem::remove(disk.path() + "/ballast"));
