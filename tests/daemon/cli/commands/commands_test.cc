@@ -84,10 +84,10 @@ TEST_F(CommandsTest, ReferencesArePromotedAndRolledBack) {
   server_.Feed("credit", 300);
   Ran ran = Ask({"reference", "promote", "credit"});
   EXPECT_EQ(ran.code, kExitFailed);
-  EXPECT_NE(ran.err.find("no signal has enough quiet panes"), std::string::npos) << ran.err;
+  EXPECT_NE(ran.err.find("no signal has enough rows in quiet panes"), std::string::npos) << ran.err;
   ran = Ask({"reference", "rollback", "credit"});
   EXPECT_EQ(ran.code, kExitFailed);
-  EXPECT_NE(ran.err.find("there is nothing to take back"), std::string::npos) << ran.err;
+  EXPECT_NE(ran.err.find("nothing to roll back"), std::string::npos) << ran.err;
   server_.Feed("credit", 600);
   ran = Ask({"reference", "list", "credit"});
   EXPECT_EQ(ran.code, kExitOk) << ran.err;
