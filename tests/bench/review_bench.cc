@@ -96,7 +96,7 @@ void StoreIncidents(Store* store) {
 
 // Every pane of 10 seconds would change nothing: a span holds extremes and changes of state.
 void StoreHistory(Store* store) {
-  ScoreHistory history(ModelHash(ModelName(0), "1"));
+  ScoreHistory history({ModelHash(ModelName(0), "1"), kInferenceStream});
   Random random(2);
   Effects effects;
   for (int64_t at = kEndNs - kHistoryAgeMaxNs; at <= kEndNs; at += kHistorySpanNs) {
