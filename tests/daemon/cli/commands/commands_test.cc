@@ -170,7 +170,7 @@ TEST_F(CommandsTest, AReplayThatComputesNothingFails) {
     const Ran ran = Ask({"incidents", "replay", id, "--reference",
                          "2023-11-14T22:00:00Z..2023-11-14T22:13:20Z", "--output", format});
     EXPECT_EQ(ran.code, kExitFailed);
-    EXPECT_NE(ran.out.find("nothing could be computed"), std::string::npos) << ran.out;
+    EXPECT_NE(ran.out.find("nothing could be recomputed"), std::string::npos) << ran.out;
     EXPECT_EQ(ran.out.find("no detector would have been"), std::string::npos) << ran.out;
   }
 }
