@@ -21,8 +21,8 @@ namespace faultline {
 struct DaemonHttpParts {
   Pipeline* pipeline = nullptr;
   IngestionHub* hub = nullptr;
-  Recorder* recorder = nullptr;         // null: recording is off
-  AlertPoster* alert_poster = nullptr;  // null: alerts are not posted
+  Recorder* recorder = nullptr;                   // null: recording is off
+  AlertPoster* alert_poster = nullptr;            // null: alerts are not posted
   int64_t config_ns = 0;                          // when the configuration was read at the start
   std::function<ConnectionCounts()> connections;  // of gRPC
   std::function<absl::Status()> healthy;
