@@ -54,8 +54,14 @@ Character TakeCharacter(std::string_view* text) {
 }
 
 bool HasControlCharacter(std::string_view text) {
-  while (!text.empty()) {
-    if (TakeCharacter(&text).kind == CharacterKind::kControl) return true;
+  // Every prediction id passes here. U+0080 to U+009F are C2 80 to C2 9F, and C2 begins characters
+  // only.
+  uint8_t before = 0;
+  for (const char c : text) {
+    const auto byte = static_cast<uint8_t>(c);
+    if (byte < 0x20 || byte == 0x7f) return true;
+    if (before == 0xc2 && byte >= 0x80 && byte < 0xa0) return true;
+    before = byte;
   }
   return false;
 }

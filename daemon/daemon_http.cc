@@ -136,6 +136,8 @@ std::vector<HttpRoute> DaemonHttp::Impl::Routes() {
       reply({static_cast<unsigned>(code), "application/json", std::move(body)});
     });
   };
+  // How many rows it had is unknown: counted as one, like a message over gRPC.
+  const auto oversize = [this] { parts.hub->intake->CountRejected(v1::REJECT_REASON_OVERSIZE, 1); };
   const HttpHandler healthy = ProbeHandler("ok", parts.healthy);
   const HttpHandler ready = ProbeHandler("ready", [this] { return Ready(); });
   return {
@@ -144,7 +146,11 @@ std::vector<HttpRoute> DaemonHttp::Impl::Routes() {
       {.path = "/-/healthy", .handler = healthy, .run = HttpRun::kAtOnce},
       {.path = "/-/ready", .handler = ready, .run = HttpRun::kAtOnce},
       {.path = "/-/reload", .handler = reload, .methods = HttpMethods::kPostOrPut},
-      {.path = "/v1/events", .handler = events, .methods = HttpMethods::kPost, .body = true},
+      {.path = "/v1/events",
+       .handler = events,
+       .methods = HttpMethods::kPost,
+       .body = true,
+       .oversize = oversize},
   };
 }
 

@@ -2,7 +2,9 @@
 
 #include <cstdio>
 #include <memory>
+#include <string>
 
+#include "base/escape.h"
 #include "daemon/cli/args/command_line.h"
 #include "daemon/cli/commands/commands.h"
 #include "daemon/cli/console/outcome.h"
@@ -34,10 +36,10 @@ void AddConfig(cli::Command app) {
   check.OnRun([path] {
     const absl::Status status = CheckConfigFile(*path);
     if (status.ok()) {
-      cli::Print(*path + ": ok\n");
+      cli::Print(Escaped(*path) + ": ok\n");
       return cli::kExitOk;
     }
-    std::fprintf(stderr, "%s\n", std::string(status.message()).c_str());
+    std::fprintf(stderr, "%s\n", EscapedLines(status.message()).c_str());
     return cli::kExitFailed;
   });
   cli::AddConfigImport(config);

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <iostream>
 
+#include "base/escape.h"
+
 namespace faultline::cli {
 
 std::string ToJson(const google::protobuf::Message& message, bool pretty) {
@@ -15,6 +17,7 @@ std::string ToJson(const google::protobuf::Message& message, bool pretty) {
   std::string json;
   const auto status = google::protobuf::util::MessageToJsonString(message, &json, options);
   if (!status.ok()) std::cerr << "faultline: cannot write JSON: " << status.ToString() << std::endl;
+  json = SafeJson(json);
   if (json.empty() || json.back() != '\n') json.push_back('\n');
   return json;
 }

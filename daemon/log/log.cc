@@ -15,6 +15,7 @@
 
 #include "base/characters.h"
 #include "base/clock.h"
+#include "base/escape.h"
 
 namespace faultline {
 namespace {
@@ -23,23 +24,13 @@ constexpr size_t kTextBytesMax = 4096;
 constexpr const char* kTextPattern = "%Y-%m-%dT%H:%M:%S.%eZ %^%l%$ %v";
 constexpr const char* kJsonPattern = R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l",%v})";
 
-void AppendUtf16(uint32_t unit, std::string* out) {
-  char escape[16];
-  std::snprintf(escape, sizeof escape, "\\u%04x", unit);
-  out->append(escape);
-}
-
-void AppendEscape(const Character& character, bool json, std::string* out) {
-  const uint32_t code = character.code;
-  if (!json && character.kind != CharacterKind::kInvisible) {
+void AppendJsonEscape(const Character& character, std::string* out) {
+  if (character.kind == CharacterKind::kControl || character.kind == CharacterKind::kInvalid) {
     char escape[16];
-    std::snprintf(escape, sizeof escape, "\\x%02x", code);
+    std::snprintf(escape, sizeof escape, "\\u%04x", character.code);
     out->append(escape);
-  } else if (json && code > 0xffff) {
-    AppendUtf16(0xd7c0 + (code >> 10), out);
-    AppendUtf16(0xdc00 + (code & 0x3ff), out);
   } else {
-    AppendUtf16(code, out);
+    out->append(SafeJson(character.bytes));
   }
 }
 
@@ -57,7 +48,7 @@ void AppendEscaped(std::string_view text, bool json, std::string* out) {
       out->push_back('\\');
       out->push_back(first);
     } else if (character.unsafe()) {
-      AppendEscape(character, json, out);
+      json ? AppendJsonEscape(character, out) : AppendEscape(character, out);
     } else {
       out->append(character.bytes);
     }

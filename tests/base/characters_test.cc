@@ -46,6 +46,13 @@ TEST(Characters, TakesOneCharacterAfterTheOther) {
 TEST(Characters, FindsControlCharactersAlone) {
   EXPECT_TRUE(HasControlCharacter("a\tb"));
   EXPECT_TRUE(HasControlCharacter("\u0085"));
+  for (const std::string& text : testing::ControlCharacters()) {
+    EXPECT_TRUE(HasControlCharacter("\u00e2" + text)) << ::testing::PrintToString(text);
+  }
+  for (const std::string& text : testing::InvisibleCharacters()) {
+    EXPECT_FALSE(HasControlCharacter(text)) << ::testing::PrintToString(text);
+  }
+  EXPECT_FALSE(HasControlCharacter("\u00a0 \xc2"));
   EXPECT_FALSE(HasControlCharacter("Zo\u00eb \u202e"));
   EXPECT_FALSE(HasControlCharacter(""));
 }

@@ -127,7 +127,7 @@ size_t Fetch(uint16_t port) {
   to.sin_port = htons(port);
   to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   FAULTLINE_CHECK(connect(fd, reinterpret_cast<sockaddr*>(&to), sizeof to) == 0, "it listens");
-  const std::string request = "GET /metrics HTTP/1.1\r\nConnection: close\r\n\r\n";
+  const std::string request = "GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
   FAULTLINE_CHECK(write(fd, request.data(), request.size()) > 0, "it reads");
   static char bytes[1 << 18];
   size_t total = 0;

@@ -179,7 +179,7 @@ void Mutate(Random* dice, size_t bytes_max, std::string* bytes) {
               "Content-Type: a/b\r\n",
               "\r\n",
               "\r\n\r\n",
-              "GET /metrics HTTP/1.1\r\n\r\n"},
+              "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n"},
              bytes_max, bytes);
 }
 
@@ -190,9 +190,11 @@ std::vector<std::string> Seeds() {
          {"GET /metrics HTTP/1.1\r\nHost: 127.0.0.1:7071\r\n\r\n"
           "HEAD / HTTP/1.1\r\nHost: reports.example\r\n\r\nGET /-/ready HTTP/1.0\r\n\r\n",
           "POST /v1/events HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n"
-          "Expect: 100-continue\r\n\r\nhelloGET /-/healthy HTTP/1.1\r\n\r\n",
-          "POST /v1/events HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
-          "PUT /-/reload HTTP/1.1\r\n\r\nPOST /-/reload HTTP/1.1\r\nOrigin: x\r\n\r\n",
+          "Expect: 100-continue\r\n\r\nhelloGET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n",
+          "POST /v1/events HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: "
+          "chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+          "PUT /-/reload HTTP/1.1\r\nHost: x\r\n\r\nPOST /-/reload HTTP/1.1\r\nHost: x\r\nOrigin: "
+          "x\r\n\r\n",
           "GET /incidents/01?model=credit HTTP/1.1\r\nHost: [::1]:7072\r\n"
           "Connection: close\r\n\r\n"}) {
       seeds.push_back(std::string(choice) + request);

@@ -9,6 +9,7 @@
 #include <iterator>
 #include <optional>
 
+#include "base/escape.h"
 #include "daemon/cli/args/command_line.h"
 #include "daemon/cli/args/replay_plan.h"
 #include "daemon/cli/args/table_flags.h"
@@ -321,7 +322,7 @@ absl::Status Backtest::Report() {
   if (flags_.output == "json") {
     boost::json::object json = BacktestJson(report_);
     AddTableJson(*table_, &json);
-    Print(boost::json::serialize(json) + "\n");
+    Print(SafeJson(boost::json::serialize(json)) + "\n");
   } else {
     Print(BacktestText(report_, TerminalStyle()) + TableText(*table_));
   }

@@ -6,6 +6,7 @@
 #include <boost/json.hpp>
 #include <utility>
 
+#include "base/escape.h"
 #include "daemon/cli/args/command_line.h"
 #include "daemon/cli/args/table_flags.h"
 #include "daemon/cli/args/table_report.h"
@@ -46,7 +47,7 @@ int Run(const Flags& flags) {
     out["reference_rows"] = reference->rows();
     out["signals"] = reference->signals();
     AddTableJson(**table, &out);
-    Print(boost::json::serialize(out) + "\n");
+    Print(SafeJson(boost::json::serialize(out)) + "\n");
   } else {
     Print("imported " + Grouped(reference->rows()) + " rows with " + Grouped(reference->signals()) +
           " signals as reference " + std::to_string(reference->version()) + " of " +

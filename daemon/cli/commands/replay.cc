@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "base/clock.h"
+#include "base/escape.h"
 #include "daemon/cli/args/command_line.h"
 #include "daemon/cli/args/replay_plan.h"
 #include "daemon/cli/args/table_flags.h"
@@ -409,7 +410,7 @@ std::string Replay::Json() const {
     rejected.push_back({{"line", row.line}, {"reason", Printable(row.why)}});
   }
   out["rejected"] = std::move(rejected);
-  return boost::json::serialize(out) + "\n";
+  return SafeJson(boost::json::serialize(out)) + "\n";
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include <ctime>
 
 #include "base/characters.h"
+#include "base/escape.h"
 
 namespace faultline::cli {
 namespace {
@@ -85,21 +86,7 @@ std::string Paint(const Style& style, Colour colour, std::string_view text) {
   return CodeOf(colour) + std::string(text) + "\x1b[0m";
 }
 
-std::string Printable(std::string_view text) {
-  std::string out;
-  out.reserve(text.size());
-  while (!text.empty()) {
-    const Character character = TakeCharacter(&text);
-    if (!character.unsafe()) {
-      out += character.bytes;
-    } else if (character.bytes.size() == 1) {
-      absl::StrAppendFormat(&out, "\\x%02x", character.code);
-    } else {
-      absl::StrAppendFormat(&out, "\\u%04x", character.code);
-    }
-  }
-  return out;
-}
+std::string Printable(std::string_view text) { return Escaped(text); }
 
 size_t DisplayWidth(std::string_view text) {
   size_t width = 0;

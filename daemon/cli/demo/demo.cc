@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "base/clock.h"
+#include "base/escape.h"
 #include "daemon/cli/args/command_line.h"
 #include "daemon/cli/args/table_report.h"
 #include "daemon/cli/commands/client_command.h"
@@ -311,7 +312,7 @@ std::string Demo::Json() const {
   out["acts"] = std::move(acts);
   out["incidents_before_the_first_act"] = std::move(early);
   out["as_expected"] = AsExpected();
-  return boost::json::serialize(out) + "\n";
+  return SafeJson(boost::json::serialize(out)) + "\n";
 }
 
 }  // namespace

@@ -8,6 +8,8 @@
 #include <boost/json/value.hpp>
 #include <utility>
 
+#include "base/characters.h"
+#include "base/escape.h"
 #include "daemon/cli/console/console.h"
 
 namespace faultline::cli {
@@ -17,9 +19,19 @@ constexpr uint64_t kPanes = 10;
 constexpr uint64_t kPaneRowsMax = 1'000'000;
 constexpr double kAny = 1e-9;
 
-// As a JSON string, which YAML accepts.
+// As a JSON string, which YAML accepts; YAML has another escape for characters above U+FFFF.
 std::string Quoted(std::string_view text) {
-  return boost::json::serialize(boost::json::value(text));
+  std::string quoted;
+  const std::string json = boost::json::serialize(boost::json::value(text));
+  for (std::string_view rest = json; !rest.empty();) {
+    const Character character = TakeCharacter(&rest);
+    if (character.unsafe() && character.code > 0xffff) {
+      absl::StrAppendFormat(&quoted, "\\U%08x", character.code);
+    } else {
+      quoted += SafeJson(character.bytes);
+    }
+  }
+  return quoted;
 }
 
 }  // namespace

@@ -4,10 +4,14 @@
 #include <xxhash.h>
 
 #include <algorithm>
+#include <map>
+#include <memory>
+#include <string>
 #include <utility>
 
 #include "daemon/core/model/model_state.h"
 #include "daemon/core/shard/shard_state.h"
+#include "daemon/core/signal/schema.h"
 #include "daemon/core/stream/row_counter.h"
 #include "storage/tables/keys.h"
 #include "storage/tables/records.h"
@@ -18,6 +22,46 @@ namespace {
 absl::Status NameKey(const absl::Status& status, std::string_view key) {
   if (status.ok()) return status;
   return {status.code(), absl::StrCat(DescribeKey(key), ": ", std::string(status.message()))};
+}
+
+// Refuses the rows that have a value in a column whose type is not the model's, and applies the
+// others without that column, which they do not have.
+void ApplyWellTyped(const EventBatch& batch, ModelState* model, BatchResult* result,
+                    Effects* effects) {
+  std::map<std::string, v1::SignalType> types;
+  const v1::Model message = model->Message();
+  for (const v1::Signal& signal : message.signals()) {
+    if (!signal.derived()) types.emplace(signal.name(), signal.type());
+  }
+  const auto rest = std::make_shared<EventBatch>(batch);
+  rest->refused.resize((batch.rows + 63) / 64);
+  std::erase_if(rest->columns, [&](const Column& column) {
+    const auto known = types.find(column.name);
+    if (known == types.end() || ColumnTypeOf(known->second) == column.type) return false;
+    for (uint32_t row = 0; row < batch.rows; ++row) {
+      if (column.IsNull(row) || rest->IsRefused(row)) continue;
+      rest->refused[row / 64] |= uint64_t{1} << (row % 64);
+      ++rest->refused_rows;
+      if (rest->row_errors.size() >= kRowErrorsMax) continue;
+      v1::RowError& error = rest->row_errors.emplace_back();
+      error.set_row(row);
+      error.set_reason(v1::REJECT_REASON_TYPE);
+      error.set_message(absl::StrCat("column ", column.name, ": expected ",
+                                     std::string(DescribeType(ColumnTypeOf(known->second))),
+                                     ", got ", std::string(DescribeType(column.type))));
+    }
+    return true;
+  });
+  const uint64_t mistyped = rest->refused_rows - batch.refused_rows;
+  *result = {};
+  if (model->TakeColumns(*rest, result)) {
+    model->CountRows(rest, result, effects);
+  } else {
+    model->CountRefused(*rest);
+  }
+  // Refused rows of a batch count as refused for their ids.
+  result->rejected_by_reason[v1::REJECT_REASON_ID] -= mistyped;
+  result->rejected_by_reason[v1::REJECT_REASON_TYPE] += mistyped;
 }
 
 }  // namespace
@@ -161,12 +205,13 @@ void Shard::Apply(const std::shared_ptr<const EventBatch>& batch, BatchResult* r
   const bool reserved = batch->model == kTestModelName;
   ModelState* model = reserved ? nullptr : impl_->Find(batch->model, batch->version);
   if (model != nullptr) {
-    if (model->TakeColumns(*batch, result)) {
-      model->CountRows(batch, result, effects);
-    } else {
-      model->CountRefused(*batch);
+    if (model->TakeColumns(*batch, result)) return model->CountRows(batch, result, effects);
+    // The rows of a post are lines that stand alone.
+    const bool alone = batch->source == Source::kHttp;
+    if (alone && result->batch_reason == v1::REJECT_REASON_TYPE) {
+      return ApplyWellTyped(*batch, model, result, effects);
     }
-    return;
+    return model->CountRefused(*batch);
   }
   const Settings& settings = *impl_->share.settings;
   const bool may_register = settings.register_unknown_models || settings.Lists(batch->model);

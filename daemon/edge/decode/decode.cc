@@ -278,7 +278,7 @@ void RefuseBadIds(EventBatch* batch) {
   for (uint32_t row = 0; row < batch->prediction_ids.size(); ++row) {
     std::string& id = batch->prediction_ids[row];
     if (id.empty()) continue;
-    if (const char* problem = TextProblem(id, kPredictionIdBytesMax)) {
+    if (const char* problem = NameProblem(id, kPredictionIdBytesMax)) {
       RefuseRow(row, absl::StrCat("the prediction id ", problem), batch);
       id.clear();
     } else if (!seen.insert(id).second) {

@@ -4,6 +4,7 @@
 #include <absl/strings/str_cat.h>
 #include <absl/time/time.h>
 
+#include <algorithm>
 #include <boost/json/monotonic_resource.hpp>
 #include <boost/json/parse.hpp>
 #include <boost/json/value.hpp>
@@ -195,6 +196,60 @@ MaybeProblem ReadRow(const json::value& line, EventRow* row) {
   return std::nullopt;
 }
 
+// The number of members of all objects in the value.
+size_t CountMembers(const json::value& value) {
+  size_t count = 0;
+  if (const json::object* object = value.if_object()) {
+    count = object->size();
+    for (const json::key_value_pair& member : *object) count += CountMembers(member.value());
+  } else if (const json::array* array = value.if_array()) {
+    if (!array->empty() && array->front().is_number()) return 0;
+    for (const json::value& element : *array) count += CountMembers(element);
+  }
+  return count;
+}
+
+// The end of the string that begins at `begin`, behind its closing quote. `line` must be JSON.
+size_t EndOfString(std::string_view line, size_t begin) {
+  size_t end = begin + 1;
+  while (line[end] != '"') end += line[end] == '\\' ? 2 : 1;
+  return end + 1;
+}
+
+// The number of members that the text of the objects has; the parser keeps the last of duplicates.
+size_t CountWrittenMembers(std::string_view line) {
+  size_t count = 0;
+  for (size_t at = 0; at < line.size();) {
+    count += line[at] == ':' ? 1 : 0;
+    at = line[at] == '"' ? EndOfString(line, at) : at + 1;
+  }
+  return count;
+}
+
+// The first key that an object has twice. `line` must be JSON.
+MaybeProblem FindDuplicate(std::string_view line) {
+  std::vector<absl::flat_hash_set<std::string>> objects;
+  for (size_t at = 0; at < line.size();) {
+    if (line[at] == '{') objects.emplace_back();
+    if (line[at] == '}') objects.pop_back();
+    if (line[at] != '"') {
+      ++at;
+      continue;
+    }
+    const size_t end = EndOfString(line, at);
+    const std::string_view text = line.substr(at, end - at);
+    at = std::min(line.find_first_not_of(" \t\r", end), line.size());
+    if (at == line.size() || line[at] != ':') continue;
+    const json::value key = json::parse(json::string_view(text.data(), text.size()));
+    std::string name(View(key.get_string()));
+    if (objects.back().contains(name)) {
+      return Problem{v1::REJECT_REASON_SCHEMA, absl::StrCat("duplicate key ", Quote(name))};
+    }
+    objects.back().insert(std::move(name));
+  }
+  return std::nullopt;
+}
+
 class Reading {
  public:
   Reading(const NdjsonOptions& options, NdjsonEvents* out) : options_(options), out_(out) {}
@@ -220,6 +275,9 @@ class Reading {
     if (error) {
       return Refuse(number,
                     {v1::REJECT_REASON_DECODE, absl::StrCat("not JSON: ", error.message())});
+    }
+    if (CountMembers(value) != CountWrittenMembers(text)) {
+      if (MaybeProblem problem = FindDuplicate(text)) return Refuse(number, std::move(*problem));
     }
     EventRow row;
     row.time_ns = options_.received_ns;
@@ -263,6 +321,8 @@ class Reading {
 NdjsonEvents ParseNdjson(std::string_view body, const NdjsonOptions& options) {
   NdjsonEvents events;
   Reading reading(options, &events);
+  constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+  if (body.starts_with(kByteOrderMark)) body.remove_prefix(kByteOrderMark.size());
   uint64_t number = 0;
   while (!body.empty()) {
     const size_t end = body.find('\n');

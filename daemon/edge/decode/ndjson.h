@@ -50,7 +50,8 @@ struct NdjsonEvents {
 //               an array of numbers is an embedding. prediction, prediction_score, latency_seconds
 //               and status become columns of these names, tags become columns of role TAG.
 //               Consecutive lines of one model and version whose columns agree in type become one
-//               batch. Empty lines are skipped. A bad line is refused alone.
+//               batch. Empty lines and a byte order mark at the begin are skipped. A bad line is
+//               refused alone; so is one with a duplicate key.
 // Concurrency:  pure.
 // Limitations:  memory is bounded by a small multiple of the body: columns that few rows have start
 //               a new batch.

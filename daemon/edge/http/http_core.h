@@ -174,6 +174,7 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
   void ReadHeader();
   void HeaderRead(Error error);
   void RequestFailed(Error error);
+  void FindRoute();
   void Dispatch();
   void ReceiveBody();
   void ReadBody();

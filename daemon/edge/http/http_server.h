@@ -60,6 +60,8 @@ struct HttpRoute {
   HttpRun run = HttpRun::kInTurn;
   bool subtree = false;  // also every address below the path
   bool body = false;     // reads the body of a request
+  // Called on the server's thread when a body is refused for its size (413); may be null.
+  std::function<void()> oversize = nullptr;
 };
 
 // The handlers of a probe: 200 and `text` if `check` is OK, else 503 and its message.
@@ -95,7 +97,9 @@ struct HttpReading {
 //               times the largest (503), shared answers in memory 4 per route, the times of
 //               HttpOptions.
 //
-// Requests other than GET and HEAD are refused (403) if a web page sent them.
+// A request of HTTP/1.1 has one Host header (400). A body in an encoding other than chunked
+// transfer is refused (415). Requests other than GET and HEAD are refused (403) if a web page sent
+// them.
 class HttpServer {
  public:
   // UNAVAILABLE if the port is in use, INVALID_ARGUMENT for an invalid address, or the system's

@@ -59,6 +59,16 @@ bool IsKnownHost(std::string_view host, std::string_view name) {
          host.find_first_not_of("0123456789.") == std::string_view::npos;
 }
 
+// Whether the body is encoded in any way but chunked.
+bool HasUnknownEncoding(const http::fields& fields) {
+  const auto content = fields[http::field::content_encoding];
+  const auto transfer = fields[http::field::transfer_encoding];
+  return fields.count(http::field::content_encoding) > 1 ||
+         fields.count(http::field::transfer_encoding) > 1 ||
+         (!content.empty() && !beast::iequals(content, "identity")) ||
+         (!transfer.empty() && !beast::iequals(transfer, "chunked"));
+}
+
 }  // namespace
 
 HttpSession::HttpSession(HttpCore* core, asio::ip::tcp::socket socket)
@@ -100,6 +110,8 @@ void HttpSession::HeaderRead(Error error) {
   idle_ = false;
   ++ticket_;
   route_ = nullptr;
+  // A declared length above the limit is an error after a whole header: it has a route.
+  if (error == http::error::body_limit) FindRoute();
   if (error) return RequestFailed(error);
   if (core_->stopping()) close_ = true;
   Dispatch();
@@ -112,6 +124,7 @@ void HttpSession::RequestFailed(Error error) {
     return Say(431, "the header exceeds " + std::to_string(kHeaderBytesMax) + " bytes\n");
   }
   if (error == http::error::body_limit) {
+    if (route_ != nullptr && route_->oversize != nullptr) route_->oversize();
     return Say(413, "the body exceeds " + std::to_string(core_->options().body_bytes_max) +
                         " bytes; send smaller requests\n");
   }
@@ -122,13 +135,23 @@ void HttpSession::RequestFailed(Error error) {
   End();
 }
 
+void HttpSession::FindRoute() {
+  const auto target = parser_->get().target();
+  const std::string_view path(target.data(), target.size());
+  route_ = core_->FindRoute(path.substr(0, path.find('?')));
+}
+
 void HttpSession::Dispatch() {
   const auto& request = parser_->get();
   // A body that is not read would be taken for the next request.
   if (!request.keep_alive()) close_ = true;
-  const std::string_view target(request.target().data(), request.target().size());
-  route_ = core_->FindRoute(target.substr(0, target.find('?')));
+  FindRoute();
   const bool unread = !parser_->is_done();
+  const size_t hosts = request.count(http::field::host);
+  if (hosts > 1 || (hosts == 0 && request.version() >= 11)) {
+    close_ = close_ || unread;
+    return Say(400, "send one Host header\n");
+  }
   const auto host = request[http::field::host];
   if (core_->options().host &&
       !IsKnownHost(std::string_view(host.data(), host.size()), *core_->options().host)) {
@@ -146,8 +169,12 @@ void HttpSession::Dispatch() {
     close_ = close_ || unread;
     return Say(403, "refused: sent by a web page (Origin header)\n");
   }
-  if (route_->body) return ReceiveBody();
-  Run();
+  if (!route_->body) return Run();
+  if (HasUnknownEncoding(request)) {
+    close_ = close_ || unread;
+    return Say(415, "the encoding of the body is not supported; send it without compression\n");
+  }
+  ReceiveBody();
 }
 
 void HttpSession::ReceiveBody() {

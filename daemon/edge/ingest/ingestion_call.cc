@@ -90,6 +90,7 @@ bool IngestionCall::Retry() {
 }
 
 void IngestionCall::Committed(const BatchResult& result) {
+  LogRejected("call", result);
   std::lock_guard lock(mutex_);
   if (finished_) return;
   finished_ = true;
@@ -102,6 +103,7 @@ void IngestionCall::Committed(const BatchResult& result) {
 void IngestionCall::Refuse(RefusedRequest refused) {
   const v1::RejectReason reason = refused.refusal.reason;
   hub_->intake->CountRejected(reason, refused.rows);
+  LogRejected("call", refused.refusal, refused.rows);
   const auto code = reason == v1::REJECT_REASON_OVERSIZE ? grpc::StatusCode::RESOURCE_EXHAUSTED
                                                          : grpc::StatusCode::INVALID_ARGUMENT;
   End({code, std::move(refused.refusal.message)});

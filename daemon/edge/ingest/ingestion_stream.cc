@@ -172,6 +172,7 @@ bool IngestionStream::Retry() {
 }
 
 void IngestionStream::Committed(uint64_t sequence, uint64_t bytes, const BatchResult& result) {
+  LogRejected("stream", result);
   std::lock_guard lock(mutex_);
   credit_.Return(bytes);
   replies_.Commit(sequence, result);
@@ -180,7 +181,10 @@ void IngestionStream::Committed(uint64_t sequence, uint64_t bytes, const BatchRe
 
 void IngestionStream::Refuse(uint64_t sequence, RefusedRequest refused) {
   Refusal& refusal = refused.refusal;
-  if (refused.rows > 0) hub_->intake->CountRejected(refusal.reason, refused.rows);
+  if (refused.rows > 0) {
+    hub_->intake->CountRejected(refusal.reason, refused.rows);
+    LogRejected("stream", refusal, refused.rows);
+  }
   if (!producer_.greeted()) {
     Close({grpc::StatusCode::INVALID_ARGUMENT, std::move(refusal.message)});
     return;

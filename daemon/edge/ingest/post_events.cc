@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/escape.h"
 #include "daemon/edge/decode/ndjson.h"
 #include "daemon/edge/ingest/request.h"
 #include "daemon/runtime/row_totals.h"
@@ -32,8 +33,13 @@ class Post : public std::enable_shared_from_this<Post> {
       const uint64_t rows = events_.rejected_by_reason[reason];
       if (rows > 0) hub_->intake->CountRejected(static_cast<v1::RejectReason>(reason), rows);
     }
+    if (!events_.errors.empty()) {
+      const LineError& first = events_.errors.front();
+      LogRejected("post", {first.reason, absl::StrCat("line ", first.line, ": ", first.message)},
+                  events_.rejected);
+    }
     if (hub_->draining()) {
-      Abandon(503, kStopping);
+      Abandon(503, "stopping", kStopping);
     } else if (!hub_->retry_queue.empty() || !SubmitRest()) {
       Wait();
     }
@@ -58,7 +64,7 @@ class Post : public std::enable_shared_from_this<Post> {
       }
       Await(-1);
       if (admission == Admission::kFull) return false;
-      Abandon(503, RefusalOf(admission, {}, expected).refusal.message);
+      Abandon(503, "stopping", RefusalOf(admission, {}, expected).refusal.message);
       return true;
     }
     Release();
@@ -75,18 +81,18 @@ class Post : public std::enable_shared_from_this<Post> {
     for (size_t i = next_; i < events_.batches.size(); ++i) {
       hub_->intake->CountShed(events_.batches[i].batch->rows);
     }
-    Abandon(429, kBusy);
+    Abandon(429, "shed", kBusy);
   }
 
   // Refuses all batches that were not submitted yet.
-  void Abandon(int code, const std::string& why) {
+  void Abandon(int code, const char* reason, const std::string& why) {
     {
       std::lock_guard lock(mutex_);
       code_ = code;
       for (; next_ < events_.batches.size(); ++next_) {
         const NdjsonBatch& batch = events_.batches[next_];
         rejected_ += batch.batch->rows;
-        AddError(batch.lines.front(), "busy", absl::StrCat("this line and later ones: ", why));
+        AddError(batch.lines.front(), reason, absl::StrCat("this line and later ones: ", why));
       }
     }
     Release();
@@ -98,6 +104,7 @@ class Post : public std::enable_shared_from_this<Post> {
   }
 
   void Committed(const BatchResult& result, const std::vector<uint32_t>& lines) {
+    LogRejected("post", result);
     {
       std::lock_guard lock(mutex_);
       accepted_ += result.applied_rows + result.late_rows;
@@ -137,7 +144,7 @@ class Post : public std::enable_shared_from_this<Post> {
     int code = code_;
     if (code == 200 && accepted_ == 0 && rejected > 0) code = 400;
     lock.unlock();
-    answer_(code, json::serialize(body) + "\n");
+    answer_(code, SafeJson(json::serialize(body)) + "\n");
   }
 
   IngestionHub* const hub_;

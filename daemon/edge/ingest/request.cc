@@ -7,6 +7,8 @@
 #include "base/check.h"
 #include "daemon/core/settings/limits.h"
 #include "daemon/edge/decode/names.h"
+#include "daemon/log/log.h"
+#include "daemon/runtime/row_totals.h"
 
 namespace faultline {
 
@@ -38,6 +40,23 @@ std::unique_ptr<EventBatch> DecodeRequest(v1::InferenceBatch* message, int64_t r
   return DecodeBatch(message, options, &refused->refusal);
 }
 
+void LogRejected(std::string_view source, const Refusal& refusal, uint64_t rows) {
+  Log(LogLevel::kWarn, "rows rejected",
+      {{"source", source},
+       {"rows", rows},
+       {"reason", RejectReasonName(refusal.reason)},
+       {"error", refusal.message}});
+}
+
+void LogRejected(std::string_view source, const BatchResult& result) {
+  if (result.batch_reason != v1::REJECT_REASON_UNSPECIFIED) {
+    LogRejected(source, {result.batch_reason, result.batch_error}, result.rejected_rows);
+  } else if (!result.row_errors.empty()) {
+    const v1::RowError& first = result.row_errors.front();
+    LogRejected(source, {first.reason(), first.message()}, result.rejected_rows);
+  }
+}
+
 AdmissionRefusal RefusalOf(Admission admission, const BatchName& name, uint64_t expected) {
   switch (admission) {
     case Admission::kOutOfOrder:
@@ -49,7 +68,8 @@ AdmissionRefusal RefusalOf(Admission admission, const BatchName& name, uint64_t 
     case Admission::kFenced:
       return {grpc::StatusCode::FAILED_PRECONDITION,
               {v1::REJECT_REASON_SEQUENCE,
-               "a larger epoch of this producer is connected; start again with a larger epoch"}};
+               absl::StrCat("this producer is at a larger epoch; epoch ", name.epoch,
+                            " is fenced off; restart the producer with a larger epoch")}};
     case Admission::kLimit:
       return {grpc::StatusCode::RESOURCE_EXHAUSTED,
               {v1::REJECT_REASON_LIMIT,

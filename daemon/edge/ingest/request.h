@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "daemon/edge/decode/decode.h"
 #include "daemon/edge/grpc/wire.h"
@@ -40,6 +41,11 @@ struct AdmissionRefusal {
 };
 // `admission` must be a refusal: not accepted, not a duplicate, not full.
 AdmissionRefusal RefusalOf(Admission admission, const BatchName& name, uint64_t expected);
+
+// Logs rows that were rejected. Like all messages of one kind, only the first ones of a flood.
+// `source`: how they came, such as "stream".
+void LogRejected(std::string_view source, const Refusal& refusal, uint64_t rows);
+void LogRejected(std::string_view source, const BatchResult& result);
 
 // Messages of calls, streams and posts alike: while the daemon drains, and when a call cannot wait
 // for space.

@@ -1,14 +1,9 @@
 #include "daemon/edge/metrics/page_text.h"
 
-#include <xxhash.h>
-
 #include <algorithm>
 #include <charconv>
 #include <cmath>
-#include <cstdio>
 #include <cstring>
-
-#include "base/characters.h"
 
 namespace faultline {
 namespace {
@@ -20,37 +15,19 @@ bool IsPlain(std::string_view value) {
          });
 }
 
-// Escapes for the format and replaces unsafe characters.
 void AppendValue(std::string_view value, std::string* out) {
   if (IsPlain(value)) {
     out->append(value);
     return;
   }
-  const std::string_view whole = value;
-  constexpr size_t kDigestBytes = 9;
-  const bool cut = whole.size() > kLabelBytesMax;
-  const size_t room = cut ? kLabelBytesMax - kDigestBytes : kLabelBytesMax;
-  bool changed = cut;
-  size_t taken = 0;
-  while (!value.empty()) {
-    const Character character = TakeCharacter(&value);
-    taken += character.bytes.size();
-    if (taken > room) break;
-    if (character.bytes == "\n") {
+  for (const char c : LabelValue(value)) {
+    if (c == '"' || c == '\\') out->push_back('\\');
+    if (c == '\n') {
       out->append("\\n");
-    } else if (character.unsafe()) {
-      out->push_back('?');
-      changed = true;
     } else {
-      if (character.bytes == "\"" || character.bytes == "\\") out->push_back('\\');
-      out->append(character.bytes);
+      out->push_back(c);
     }
   }
-  if (!changed) return;
-  char digest[kDigestBytes + 1];
-  std::snprintf(digest, sizeof digest, "~%08x",
-                static_cast<unsigned>(XXH3_64bits(whole.data(), whole.size())));
-  out->append(digest);
 }
 
 }  // namespace

@@ -7,16 +7,14 @@
 #include <string_view>
 #include <utility>
 
-namespace faultline {
+#include "base/label_value.h"
 
-// Label values longer than this are cut.
-inline constexpr size_t kLabelBytesMax = 128;
+namespace faultline {
 
 enum class MetricType : uint8_t { kCounter, kGauge, kHistogram };
 
-// The labels of a series, rendered: `{model="credit",version="7"}`. Values may be any text:
-// long values are cut, unsafe characters (base/characters.h) except line breaks become "?", and a
-// digest of the original is then appended, so that different values stay different.
+// The labels of a series, rendered: `{model="credit",version="7"}`. Values may be any text,
+// see LabelValue (base/label_value.h).
 class Labels {
  public:
   using Pair = std::pair<std::string_view, std::string_view>;

@@ -11,6 +11,8 @@
 #include <limits>
 
 #include "base/clean_text.h"
+#include "base/escape.h"
+#include "base/label_value.h"
 #include "daemon/core/incident/incident_words.h"
 #include "daemon/core/settings/limits.h"
 #include "daemon/edge/report/incident_sentence.h"
@@ -80,13 +82,13 @@ std::string TimeText(int64_t ns) {
 std::map<std::string, std::string> PostedAlerts::LabelsOf(const v1::Incident& incident) const {
   std::map<std::string, std::string> labels;
   for (const auto& [name, value] : incident.labels()) {
-    labels[LabelName(name)] = CleanText(value, kNameBytesMax);
+    labels[LabelName(name)] = LabelValue(value);
   }
-  for (const auto& [name, value] : options_.labels) labels[name] = value;
+  for (const auto& [name, value] : options_.labels) labels[LabelName(name)] = LabelValue(value);
   labels["alertname"] = kAlertName;
-  labels["model"] = CleanText(incident.model(), kNameBytesMax);
-  labels["version"] = CleanText(incident.version(), kNameBytesMax);
-  if (!incident.subject().empty()) labels["subject"] = CleanText(incident.subject(), kNameBytesMax);
+  labels["model"] = LabelValue(incident.model());
+  labels["version"] = LabelValue(incident.version());
+  if (!incident.subject().empty()) labels["subject"] = LabelValue(incident.subject());
   labels["severity"] = SeverityWord(incident.severity());
   if (incident.test()) labels["test"] = "true";
   std::erase_if(labels, [](const auto& label) { return label.first.empty(); });
@@ -192,7 +194,7 @@ PostedAlerts::Batch PostedAlerts::Take(int64_t steady_ns, int64_t wall_ns) {
     batch.alerts.emplace_back(key, posted.revision);
     if (batch.alerts.size() == kBatchMax) break;
   }
-  if (!batch.alerts.empty()) batch.body = json::serialize(all);
+  if (!batch.alerts.empty()) batch.body = SafeJson(json::serialize(all));
   return batch;
 }
 

@@ -1,6 +1,5 @@
 #include "daemon/edge/review/answer.h"
 
-#include <absl/strings/escaping.h>
 #include <absl/strings/str_cat.h>
 #include <pwd.h>
 
@@ -13,6 +12,7 @@
 
 #include "base/characters.h"
 #include "base/clock.h"
+#include "base/escape.h"
 #include "base/utf8.h"
 #include "daemon/core/settings/limits.h"
 #include "daemon/edge/grpc/peer_uid.h"
@@ -82,9 +82,7 @@ absl::Status CheckPageSize(uint32_t* page_size, uint32_t unset, uint32_t most) {
 }
 
 std::string NameModel(std::string_view name, std::string_view version) {
-  const auto quoted = [](std::string_view text) {
-    return "'" + absl::Utf8SafeCHexEscape(absl::string_view(text.data(), text.size())) + "'";
-  };
+  const auto quoted = [](std::string_view text) { return "'" + Escaped(text) + "'"; };
   return version.empty() ? quoted(name) : quoted(name) + " version " + quoted(version);
 }
 

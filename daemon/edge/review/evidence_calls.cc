@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "base/codec.h"
+#include "base/escape.h"
 #include "daemon/core/settings/limits.h"
 #include "daemon/core/signal/distribution.h"
 #include "daemon/edge/review/answer.h"
@@ -75,7 +76,7 @@ std::string ToJson(const google::protobuf::Message& message) {
   std::string json;
   // Fails only for messages with Any fields.
   (void)google::protobuf::util::MessageToJsonString(message, &json, options);
-  return json;
+  return SafeJson(json);
 }
 
 std::string VerdictsAsCsv(const v1::EvidenceBundle& bundle) {

@@ -1,11 +1,11 @@
 #include "daemon/edge/review/incident_reader.h"
 
-#include <absl/strings/escaping.h>
 #include <absl/strings/str_cat.h>
 
 #include <algorithm>
 #include <utility>
 
+#include "base/escape.h"
 #include "storage/tables/incident_id.h"
 #include "storage/tables/keys.h"
 
@@ -75,8 +75,7 @@ absl::StatusOr<FoundIncident> FindIncident(const Store& store, std::string_view 
   const absl::StatusOr<IncidentIdRange> range = ParseIncidentIdPrefix(id);
   if (!range.ok()) {
     return absl::InvalidArgumentError(
-        absl::StrCat("id: '", absl::CHexEscape(std::string(id)),
-                     "' is not an incident id: ", std::string(kIdWords)));
+        absl::StrCat("id: '", Escaped(id), "' is not an incident id: ", std::string(kIdWords)));
   }
   FoundIncident found;
   std::vector<uint64_t> ids;

@@ -49,7 +49,7 @@ TEST_F(LogTest, HostileTextStaysOnOneLine) {
 
 TEST_F(LogTest, EscapesWhatTerminalsObey) {
   // DEL, a C1 control (CSI as U+009B), a byte that is not UTF-8; good UTF-8 stays.
-  EXPECT_EQ(FormatLogText("x\x7F\xC2\x9B\xFF\xC3\xA9", {}, 0), "x\\x7f\\x9b\\xff\xC3\xA9");
+  EXPECT_EQ(FormatLogText("x\x7F\xC2\x9B\xFF\xC3\xA9", {}, 0), "x\\x7f\\u009b\\xff\xC3\xA9");
   EXPECT_EQ(FormatLogText("long " + std::string(5000, 'a'), {}, 0).size(), 4096u + 3);
 }
 

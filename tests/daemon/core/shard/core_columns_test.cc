@@ -30,6 +30,28 @@ TEST(CoreColumnsTest, WrongTypeRefusesTheBatchAndNamesTheColumn) {
   EXPECT_EQ(run.Snapshot()->signals->signals.size(), 1u) << "a refused batch adds no signal";
 }
 
+TEST(CoreColumnsTest, WrongTypeInAPostRefusesTheRowsThatHaveIt) {
+  CoreRun run(MakeSettings(kByRows));
+  run.Apply(BatchMaker(5).Number("age", Ones(5)).Make());
+  auto batch = BatchMaker(4).Number("new", Ones(4)).String("age", {"a", "b", "c", "d"}).Make();
+  batch->source = Source::kHttp;
+  batch->columns.back().nulls = {0b0101};
+  const BatchResult result = run.Apply(std::move(batch));
+  EXPECT_EQ(result.batch_reason, v1::REJECT_REASON_UNSPECIFIED);
+  EXPECT_EQ(result.applied_rows, 2u);
+  EXPECT_EQ(result.rejected_rows, 2u);
+  EXPECT_EQ(result.rejected_by_reason[v1::REJECT_REASON_TYPE], 2u);
+  EXPECT_EQ(result.rejected_by_reason[v1::REJECT_REASON_ID], 0u);
+  ASSERT_EQ(result.row_errors.size(), 2u);
+  EXPECT_EQ(result.row_errors[0].row(), 1u);
+  EXPECT_EQ(result.row_errors[0].reason(), v1::REJECT_REASON_TYPE);
+  EXPECT_EQ(result.row_errors[0].message(), "column age: expected numbers, got strings");
+  EXPECT_EQ(result.row_errors[1].row(), 3u);
+  run.TakeCheckpoint();
+  EXPECT_EQ(run.Snapshot()->totals.rejected_rows, 2u);
+  EXPECT_EQ(run.Snapshot()->totals.applied_rows, 7u);
+}
+
 TEST(CoreColumnsTest, UnknownColumnsAreLearntOrRefused) {
   CoreRun run(MakeSettings(kByRows));
   for (const std::string model : {"credit", "strict"}) {

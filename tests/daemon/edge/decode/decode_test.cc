@@ -153,6 +153,18 @@ TEST(DecodeTest, BadIdsRefuseTheirRowsAlone) {
   EXPECT_TRUE(batch->IsRefused(3));
 }
 
+TEST(DecodeTest, AnIdWithAControlCharacterIsRefusedAsInAPost) {
+  for (const char* id : {"a\nb", "\x7f", "a\u0085"}) {
+    v1::InferenceBatch message = Batch(1);
+    message.add_prediction_ids(id);
+    Refusal refusal;
+    const auto batch = Decode(message, &refusal);
+    ASSERT_NE(batch, nullptr);
+    ASSERT_EQ(batch->refused_rows, 1u) << ::testing::PrintToString(id);
+    EXPECT_EQ(batch->row_errors[0].message(), "the prediction id has a control character");
+  }
+}
+
 TEST(DecodeTest, RowErrorsAreBounded) {
   v1::InferenceBatch message = Batch(1000);
   for (int row = 0; row < 1000; ++row) message.add_prediction_ids("same");

@@ -139,6 +139,9 @@ TEST(NdjsonTest, ABadLineIsRefusedAlone) {
       {R"({"model":"m","status":1})", kSchema, "\"status\": expected a text"},
       {R"({"model":"m","latency_seconds":"1"})", kSchema, "expected a number"},
       {R"({"model":"m","status":"ok","features":{"status":1}})", kSchema, "is a duplicate"},
+      {R"({"model":"m","model":"n"})", kSchema, "duplicate key \"model\""},
+      {R"({"model":"m","features":{"x":1,"y\"}{:":2,"x":2}})", kSchema, "duplicate key \"x\""},
+      {R"({"model":"m","features":{"x" :1, "\u0078" : null}})", kSchema, "duplicate key \"x\""},
       {R"({"model":"m","time":"yesterday"})", v1::REJECT_REASON_TIME, "RFC 3339"},
       {R"({"model":"m","time":1700000000000})", v1::REJECT_REASON_TIME, "seconds since 1970"},
       {R"({"model":"m","time":true})", v1::REJECT_REASON_TIME, "RFC 3339"},
@@ -199,6 +202,13 @@ TEST(NdjsonTest, HugeNumbersAreLeftToTheCore) {
   ASSERT_EQ(events.rejected, 0u);
   EXPECT_EQ(At(*events.batches[0].batch, "a").numbers[0], -INFINITY);
   EXPECT_EQ(At(*events.batches[0].batch, "b").numbers[0], std::ldexp(1, 64));
+}
+
+TEST(NdjsonTest, SkipsAByteOrderMark) {
+  const NdjsonEvents events = ParseNdjson("\xEF\xBB\xBF{\"model\":\"m:\"}\n", {});
+  EXPECT_EQ(events.rejected, 0u);
+  ASSERT_EQ(events.batches.size(), 1u);
+  EXPECT_EQ(events.batches[0].batch->model, "m:");
 }
 
 }  // namespace

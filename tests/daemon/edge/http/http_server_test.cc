@@ -63,7 +63,11 @@ class HttpServerTest : public ::testing::Test {
              [this] { return ready_ ? absl::OkStatus() : absl::UnavailableError("starting"); }),
          .run = HttpRun::kAtOnce},
         {.path = "/-/reload", .handler = reload, .methods = HttpMethods::kPostOrPut},
-        {.path = "/v1/events", .handler = events, .methods = HttpMethods::kPost, .body = true},
+        {.path = "/v1/events",
+         .handler = events,
+         .methods = HttpMethods::kPost,
+         .body = true,
+         .oversize = [this] { ++oversize_; }},
         {.path = "/echo", .handler = echo, .subtree = true},
     };
     auto server = HttpServer::Start(options, routes);
@@ -88,11 +92,51 @@ class HttpServerTest : public ::testing::Test {
   std::function<std::string()> metrics_ = [] { return std::string("up 1\n"); };
   std::atomic<bool> ready_{true};
   std::atomic<bool> hold_{false};
+  std::atomic<int> oversize_{0};
   std::mutex mutex_;
   std::vector<HttpRequest> requests_;
   std::vector<HttpReply> held_;
   std::unique_ptr<HttpServer> server_;
 };
+
+TEST_F(HttpServerTest, WantsOneHostHeader) {
+  Start();
+  RawClient none(port());
+  none.Send("GET /metrics HTTP/1.1\r\n\r\n");
+  EXPECT_THAT(none.ReadAnswer(), StartsWith("HTTP/1.1 400 "));
+  RawClient two(port());
+  two.Send("GET /metrics HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n");
+  EXPECT_THAT(two.ReadAnswer(), StartsWith("HTTP/1.1 400 "));
+  RawClient old(port());
+  old.Send("GET /metrics HTTP/1.0\r\n\r\n");
+  EXPECT_THAT(old.ReadAll(), StartsWith("HTTP/1.1 200 ")) << "HTTP/1.0 has none";
+}
+
+TEST_F(HttpServerTest, RefusesBodiesInAnUnknownEncoding) {
+  Start();
+  for (const char* header : {"Content-Encoding: gzip\r\n", "Content-Encoding: identity, br\r\n"}) {
+    RawClient client(port());
+    client.Send(Post("/v1/events", "hi", header));
+    EXPECT_THAT(client.ReadAnswer(), StartsWith("HTTP/1.1 415 ")) << header;
+  }
+  RawClient chunked(port());
+  chunked.Send(
+      "POST /v1/events HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip, chunked\r\n\r\n"
+      "2\r\nhi\r\n0\r\n\r\n");
+  EXPECT_THAT(chunked.ReadAnswer(), StartsWith("HTTP/1.1 415 "));
+  RawClient plain(port());
+  EXPECT_THAT(plain.Ask(Post("/v1/events", "hi", "Content-Encoding: identity\r\n")),
+              StartsWith("HTTP/1.1 200 "));
+}
+
+TEST_F(HttpServerTest, CountsBodiesThatAreTooLargeUnderTheirRoute) {
+  Start({.body_bytes_max = 100});
+  RawClient client(port());
+  client.Send("POST /v1/events HTTP/1.1\r\nHost: x\r\nContent-Length: 101\r\n\r\n");
+  EXPECT_THAT(client.ReadAnswer(), StartsWith("HTTP/1.1 413 "));
+  EXPECT_EQ(server_->Read().requests["/v1/events 413"], 1u);
+  EXPECT_EQ(oversize_.load(), 1);
+}
 
 TEST_F(HttpServerTest, AnswersItsRoutes) {
   Start();
@@ -106,7 +150,7 @@ TEST_F(HttpServerTest, AnswersItsRoutes) {
   ready_ = false;
   EXPECT_THAT(client.Ask(Get("/-/ready")), StartsWith("HTTP/1.1 503 "));
   EXPECT_THAT(client.Ask(Post("/-/reload", "")), EndsWith("reloaded\n"));
-  EXPECT_THAT(client.Ask("PUT /-/reload HTTP/1.1\r\n\r\n"), EndsWith("reloaded\n"));
+  EXPECT_THAT(client.Ask("PUT /-/reload HTTP/1.1\r\nHost: x\r\n\r\n"), EndsWith("reloaded\n"));
   EXPECT_THAT(client.Ask(Post("/v1/events", "{\"a\":1}\n")), EndsWith("{}\n"));
   ASSERT_EQ(requests(), 1u);
   EXPECT_EQ(request(0).body, "{\"a\":1}\n");
@@ -154,7 +198,7 @@ TEST(HttpServerDeathTest, RoutesThatContradictThemselvesAbort) {
 TEST_F(HttpServerTest, HeadHasTheHeaderAlone) {
   Start();
   RawClient client(port());
-  ASSERT_TRUE(client.Send("HEAD /metrics HTTP/1.1\r\n\r\n"));
+  ASSERT_TRUE(client.Send("HEAD /metrics HTTP/1.1\r\nHost: x\r\n\r\n"));
   const std::string head = client.ReadAnswer(true);
   EXPECT_THAT(head, HasSubstr("Content-Length: 5\r\n"));
   EXPECT_THAT(head, EndsWith("\r\n\r\n"));
@@ -165,22 +209,22 @@ TEST_F(HttpServerTest, RefusesWhatIsWrong) {
   Start();
   RawClient client(port());
   EXPECT_THAT(client.Ask(Get("/nowhere")), StartsWith("HTTP/1.1 404 "));
-  const std::string wrong = client.Ask("DELETE /metrics HTTP/1.1\r\n\r\n");
+  const std::string wrong = client.Ask("DELETE /metrics HTTP/1.1\r\nHost: x\r\n\r\n");
   EXPECT_THAT(wrong, StartsWith("HTTP/1.1 405 "));
   EXPECT_THAT(wrong, HasSubstr("\r\nAllow: GET, HEAD\r\n"));
   EXPECT_THAT(client.Ask(Get("/v1/events")), HasSubstr("\r\nAllow: POST\r\n"));
   EXPECT_THAT(client.Ask(Get("/-/reload")), StartsWith("HTTP/1.1 405 "));
-  EXPECT_THAT(client.Ask("P /-/reload HTTP/1.1\r\n\r\n"), StartsWith("HTTP/1.1 405 "));
+  EXPECT_THAT(client.Ask("P /-/reload HTTP/1.1\r\nHost: x\r\n\r\n"), StartsWith("HTTP/1.1 405 "));
   EXPECT_THAT(client.Ask(Post("/-/reload", "", "Origin: http://evil.example\r\n")),
               StartsWith("HTTP/1.1 403 "));
   for (const char* text : {"\x16\x03\x01\x02\r\n\r\n", "GET\r\n\r\n", "GET / HTTP/9.9\r\n\r\n",
-                           "GET / HTTP/1.1\r\nContent-Length: x\r\n\r\n"}) {
+                           "GET / HTTP/1.1\r\nHost: x\r\nContent-Length: x\r\n\r\n"}) {
     RawClient other(port());
     ASSERT_TRUE(other.Send(text));
     EXPECT_THAT(other.ReadAll(), StartsWith("HTTP/1.1 400 ")) << text;
   }
   RawClient large(port());
-  large.Send("GET / HTTP/1.1\r\nX: " + std::string(9000, 'x') + "\r\n\r\n");
+  large.Send("GET / HTTP/1.1\r\nHost: x\r\nX: " + std::string(9000, 'x') + "\r\n\r\n");
   EXPECT_THAT(large.ReadAll(), StartsWith("HTTP/1.1 431 "));
 }
 
@@ -196,7 +240,7 @@ TEST_F(HttpServerTest, OversizeBodiesAreRefusedInTimeToBeRead) {
   over.FinishSending();
   EXPECT_THAT(over.ReadAll(), StartsWith("HTTP/1.1 413 "));
   RawClient chunked(port());
-  chunked.Send("POST /v1/events HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n");
+  chunked.Send("POST /v1/events HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n");
   for (int i = 0; i < 20; ++i) chunked.Send("2710\r\n" + std::string(10'000, 'x') + "\r\n");
   EXPECT_THAT(chunked.ReadAll(), StartsWith("HTTP/1.1 413 "));
   // An unexpected body is not read as a request.
@@ -212,12 +256,12 @@ TEST_F(HttpServerTest, OversizeBodiesAreRefusedInTimeToBeRead) {
 TEST_F(HttpServerTest, ChunksAndExpectations) {
   Start();
   RawClient client(port());
-  EXPECT_THAT(client.Ask("POST /v1/events HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+  EXPECT_THAT(client.Ask("POST /v1/events HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
                          "3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"),
               StartsWith("HTTP/1.1 200 "));
   EXPECT_EQ(request(0).body, "abcde");
-  ASSERT_TRUE(
-      client.Send("POST /v1/events HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n"));
+  ASSERT_TRUE(client.Send(
+      "POST /v1/events HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n"));
   EXPECT_THAT(client.ReadAnswer(), StartsWith("HTTP/1.1 100 "));
   EXPECT_THAT(client.Ask("hi"), StartsWith("HTTP/1.1 200 "));
   EXPECT_EQ(request(1).body, "hi");
@@ -245,7 +289,7 @@ TEST_F(HttpServerTest, SilentAndHalfOpenClientsDoNoHarm) {
     silent.push_back(std::make_unique<RawClient>(port()));
     if (i % 3 == 1) silent.back()->Send("GET /metr");
     if (i % 3 == 2)
-      silent.back()->Send("POST /v1/events HTTP/1.1\r\nContent-Length: 99999\r\n\r\nx");
+      silent.back()->Send("POST /v1/events HTTP/1.1\r\nHost: x\r\nContent-Length: 99999\r\n\r\nx");
   }
   RawClient client(port());
   EXPECT_THAT(client.Ask(Get("/metrics")), EndsWith("up 1\n"));

@@ -7,6 +7,7 @@
 #include <boost/json/value.hpp>
 #include <string>
 
+#include "daemon/log/log.h"
 #include "tests/daemon/edge/ingest/fake_intake.h"
 
 namespace faultline {
@@ -53,6 +54,17 @@ TEST_F(PostEventsTest, SaysWhatWasTakenAndWhatWasNot) {
 }
 
 TEST_F(PostEventsTest, NothingTakenIsABadRequest) { EXPECT_EQ(Post("nonsense").code, 400); }
+
+TEST_F(PostEventsTest, RejectedLinesAreLogged) {
+  const uint64_t dropped = LogLinesDropped();
+  ::testing::internal::CaptureStderr();
+  Post("{\"model\":\"m\"}\nnonsense\n");
+  const std::string log = ::testing::internal::GetCapturedStderr();
+  // Other tests of this process may have used up what the log takes at once.
+  if (LogLinesDropped() == dropped) {
+    EXPECT_THAT(log, HasSubstr("rows rejected source=post rows=1 reason=decode error=\"line 2: "));
+  }
+}
 
 TEST_F(PostEventsTest, AnEmptyBodyIsFine) {
   const Answer answer = Post("");
@@ -103,6 +115,7 @@ TEST_F(PostEventsTest, IsShedWhenTooManyWait) {
   EXPECT_EQ(answer.code, 429);
   EXPECT_EQ(answer.rejected, 2);
   EXPECT_EQ(intake_.shed(), 2u);
+  EXPECT_THAT(answer.body, HasSubstr("\"reason\":\"shed\"")) << "as the metric";
 }
 
 }  // namespace

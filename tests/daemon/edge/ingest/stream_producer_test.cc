@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "daemon/edge/ingest/request.h"
 #include "tests/daemon/edge/ingest/fake_intake.h"
 
 namespace faultline {
@@ -24,6 +25,13 @@ class StreamProducerTest : public ::testing::Test {
   FakeIntake intake_;
   StreamProducer producer_{&intake_};
 };
+
+TEST_F(StreamProducerTest, AFencedEpochIsToldWhichOne) {
+  const AdmissionRefusal refused = RefusalOf(Admission::kFenced, {"p", 3, 1}, 0);
+  EXPECT_EQ(refused.refusal.message,
+            "this producer is at a larger epoch; epoch 3 is fenced off; restart the producer with "
+            "a larger epoch");
+}
 
 TEST_F(StreamProducerTest, NamedProducerContinuesAfterItsCommittedSequence) {
   ASSERT_TRUE(producer_.Greet(Hello("p", 1)).ok());
