@@ -176,7 +176,6 @@ bool PaneStream::Decode(Decoder* in) {
     return false;
   }
   for (uint32_t signal = 0; signal < count; ++signal) parts_.Refresh(signal);
-  parts_.shown.Outdate();
   return in->Done();
 }
 
@@ -235,6 +234,8 @@ absl::Status PaneStream::FinishRestore() {
   }
   status = parts_.transforms.FinishRestore();
   if (!status.ok()) return status;
+  // Only now are the inputs of derived signals known, and with them which are ignored.
+  for (uint32_t signal = 0; signal < signals().size(); ++signal) parts_.Refresh(signal);
   parts_.panes.FinishRestore();
   parts_.signals.FinishRestore();
   parts_.references.FinishRestore();

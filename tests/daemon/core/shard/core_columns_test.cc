@@ -188,6 +188,8 @@ TEST(CoreColumnsTest, RowScoreDoesNotSeeIgnoredColumns) {
   run.TakeCheckpoint();
   EXPECT_EQ(run.Signal("row_score").missing, "ignored by the configuration");
   EXPECT_TRUE(run.incidents().empty());
+  run.Restart();
+  EXPECT_EQ(run.Signal("row_score").missing, "ignored by the configuration");
 }
 
 TEST(CoreColumnsTest, AMillionDistinctCategoriesStayBounded) {
