@@ -312,7 +312,7 @@ absl::StatusOr<std::vector<std::string>> Daemon::Reload(const Principal& by) {
   parts_->http->CountReload(config.ok());
   if (!config.ok()) {
     Log(LogLevel::kError, "configuration rejected; keeping the previous one",
-        {{"error", std::string(config.status().message())}});
+        {{"by", NameOf(by)}, {"error", std::string(config.status().message())}});
     return config.status();
   }
   const std::vector<std::string> names = NeedRestart(parts_->config, *config);

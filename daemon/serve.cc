@@ -39,7 +39,7 @@ void AddConfig(cli::Command app) {
       cli::Print(Escaped(*path) + ": ok\n");
       return cli::kExitOk;
     }
-    std::fprintf(stderr, "%s\n", EscapedLines(status.message()).c_str());
+    std::fprintf(stderr, "%s\n", EscapedLines(std::string(status.message())).c_str());
     return cli::kExitFailed;
   });
   cli::AddConfigImport(config);

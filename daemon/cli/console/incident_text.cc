@@ -165,12 +165,22 @@ std::string AlertsText(const v1::Incident& incident, const Style& style) {
   return Section(title, style) + grid.Text(style) + details;
 }
 
+// A name that the operating system did not verify is marked, so that it cannot pass for an account,
+// the daemon or the configuration.
+std::string ActorText(const v1::IncidentEvent& event) {
+  const v1::Actor& who = event.who();
+  const std::string name = Printable(event.actor());
+  if (!event.has_who() || who.kind() != v1::ACTOR_KIND_PERSON) return name;
+  if (!who.authenticated()) return name + ", unauthenticated";
+  return who.claimed_name().empty() ? name : name + ", as " + Printable(who.claimed_name());
+}
+
 std::string TimelineText(const v1::Incident& incident, const Style& style) {
   if (incident.timeline().empty()) return "";
   std::string out = Section("Timeline", style);
   for (const v1::IncidentEvent& event : incident.timeline()) {
     std::string text = Printable(event.text());
-    if (!event.actor().empty()) absl::StrAppend(&text, " (", Printable(event.actor()), ")");
+    if (!event.actor().empty()) absl::StrAppend(&text, " (", ActorText(event), ")");
     out += Entry("  ", TimeText(ToNs(event.time())) + "  ", text, style);
   }
   return out;

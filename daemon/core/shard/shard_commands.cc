@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "daemon/core/shard/shard_state.h"
+#include "storage/tables/incident_id.h"
 
 namespace faultline {
 namespace {
@@ -34,29 +35,31 @@ struct Runner {
   Effects* effects;
 
   void operator()(AcknowledgeIncident& command) {
-    result->status = Review(command.incident, [&](IncidentBook& book) {
+    result->status = Review(command.incident, "acknowledged", [&](IncidentBook& book) {
       return book.Acknowledge(command.incident, by, command.comment, now_ns);
     });
   }
   void operator()(ResolveIncident& command) {
-    result->status = Review(command.incident, [&](IncidentBook& book) {
+    result->status = Review(command.incident, "resolved", [&](IncidentBook& book) {
       return book.Resolve(command.incident, by, command.comment, now_ns);
     });
   }
   void operator()(CommentIncident& command) {
-    result->status = Review(command.incident, [&](IncidentBook& book) {
+    result->status = Review(command.incident, "comment added", [&](IncidentBook& book) {
       return book.Comment(command.incident, by, command.comment, now_ns);
     });
   }
   void operator()(ReopenIncident& command) {
-    result->status = Review(command.incident, [&](IncidentBook& book) {
+    result->status = Review(command.incident, "reopened", [&](IncidentBook& book) {
       return book.Reopen(command.incident, by, command.comment, now_ns);
     });
   }
   void operator()(SuppressIncident& command) {
-    result->status = Review(command.incident, [&](IncidentBook& book) {
-      return book.Suppress(command.incident, command.until_ns, by, command.comment, now_ns);
-    });
+    result->status = Review(
+        command.incident, command.until_ns > now_ns ? "suppressed" : "suppression ended",
+        [&](IncidentBook& book) {
+          return book.Suppress(command.incident, command.until_ns, by, command.comment, now_ns);
+        });
   }
   void operator()(CreateModel& command) { result->status = Create(command.model); }
   void operator()(DeleteModel& command) { result->status = Delete(command); }
@@ -101,12 +104,16 @@ struct Runner {
   }
 
   template <typename Decide>
-  absl::Status Review(uint64_t incident, Decide decide) {
+  absl::Status Review(uint64_t incident, const char* done, Decide decide) {
     absl::Status status = absl::NotFoundError("the incident does not exist");
     for (auto& [hash, model] : shard.models) {
+      const uint64_t revision = model->book().revision();
       const absl::Status said = decide(model->book());
       if (absl::IsNotFound(said)) continue;
       status = said;
+      if (model->book().revision() != revision) {
+        effects->AddNote(absl::StrCat("incident ", FormatIncidentId(incident), ": ", done));
+      }
       model->TakeIncidents(effects);
       if (const v1::Incident* found = model->book().Find(incident)) result->incident = *found;
       break;

@@ -15,6 +15,7 @@
 #include "daemon/core/settings/limits.h"
 #include "daemon/edge/review/answer.h"
 #include "daemon/edge/review/services.h"
+#include "daemon/log/log.h"
 #include "daemon/runtime/memory.h"
 #include "daemon/runtime/recording.h"
 #include "faultline/v1/admin.grpc.pb.h"
@@ -92,7 +93,7 @@ class AdminService final : public v1::AdminService::Service {
     return grpc::Status::OK;
   }
 
-  grpc::Status BackupState(grpc::ServerContext*, const v1::BackupStateRequest* request,
+  grpc::Status BackupState(grpc::ServerContext* context, const v1::BackupStateRequest* request,
                            v1::BackupStateResponse* response) override {
     absl::Status status = CheckText("folder", request->folder(), 1, kPathBytesMax);
     if (status.ok() && request->folder()[0] != '/') {
@@ -102,11 +103,14 @@ class AdminService final : public v1::AdminService::Service {
     const std::unique_lock lock(alone_, std::try_to_lock);
     if (!lock.owns_lock()) return Busy();
     status = parts_.store->Backup(request->folder());
-    if (status.ok()) response->set_bytes(FolderBytes(request->folder()));
-    return ToGrpcStatus(status);
+    if (!status.ok()) return ToGrpcStatus(status);
+    response->set_bytes(FolderBytes(request->folder()));
+    Log(LogLevel::kInfo, "state backed up",
+        {{"folder", request->folder()}, {"by", NameOf(CallerOf(*context, ""))}});
+    return grpc::Status::OK;
   }
 
-  grpc::Status EraseEvents(grpc::ServerContext*, const v1::EraseEventsRequest* request,
+  grpc::Status EraseEvents(grpc::ServerContext* context, const v1::EraseEventsRequest* request,
                            v1::EraseEventsResponse* response) override {
     const absl::Status valid =
         CheckText("prediction_id", request->prediction_id(), 1, kPredictionIdBytesMax, true);
@@ -119,8 +123,11 @@ class AdminService final : public v1::AdminService::Service {
     if (!lock.owns_lock()) return Busy();
     const absl::StatusOr<uint64_t> erased =
         parts_.recorder->Erase(request->prediction_id(), RemoveRows);
-    if (erased.ok()) response->set_erased_rows(*erased);
-    return ToGrpcStatus(erased.status());
+    if (!erased.ok()) return ToGrpcStatus(erased.status());
+    response->set_erased_rows(*erased);
+    Log(LogLevel::kInfo, "recorded rows erased",
+        {{"rows", *erased}, {"by", NameOf(CallerOf(*context, ""))}});
+    return grpc::Status::OK;
   }
 
   grpc::Status TestAlert(grpc::ServerContext* context, const v1::TestAlertRequest* request,

@@ -258,5 +258,27 @@ TEST(IncidentText, NothingUnprintableComesThrough) {
   EXPECT_EQ(text.find("\u202e"), std::string::npos);
 }
 
+// Who decided can be told from who only claims to be that person, or from the daemon itself.
+TEST(IncidentText, NamesThatAreNotVerifiedAreMarked) {
+  v1::Incident incident;
+  v1::IncidentEvent* event = incident.add_timeline();
+  event->set_text("resolved");
+  event->set_actor("daemon");
+  v1::Actor* who = event->mutable_who();
+  who->set_kind(v1::ACTOR_KIND_PERSON);
+  who->set_name("daemon");
+  EXPECT_NE(IncidentText(incident, kPlain).find("resolved (daemon, unauthenticated)"),
+            std::string::npos);
+  event->set_actor("root");
+  who->set_name("root");
+  who->set_authenticated(true);
+  EXPECT_NE(IncidentText(incident, kPlain).find("resolved (root)"), std::string::npos);
+  who->set_claimed_name("alice");
+  EXPECT_NE(IncidentText(incident, kPlain).find("resolved (root, as alice)"), std::string::npos);
+  who->set_kind(v1::ACTOR_KIND_DAEMON);
+  event->set_actor("daemon");
+  EXPECT_NE(IncidentText(incident, kPlain).find("resolved (daemon)"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace faultline::cli

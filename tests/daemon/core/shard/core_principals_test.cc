@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "daemon/core/contract/principal.h"
+#include "storage/tables/incident_id.h"
 #include "tests/daemon/core/core_run.h"
 
 namespace faultline::testing {
@@ -106,6 +107,31 @@ TEST(CorePrincipals, EveryCommandThatChangesAModelLeavesANoteOfWhoGaveIt) {
     EXPECT_EQ(run.notes().back().text, commands[i].first);
     EXPECT_EQ(run.notes().back().by, person);
   }
+}
+
+TEST(CorePrincipals, EveryDecisionOnAnIncidentLeavesANoteOfWhoMadeIt) {
+  CoreRun run = InAlarm();
+  const uint64_t id = run.incidents().begin()->first;
+  const Principal ada = Principal::Person("ada");
+  const auto expect = [&](const std::string& done, CommandAction decision) {
+    const size_t before = run.notes().size();
+    ASSERT_TRUE(run.Run(std::move(decision), kStart, ada).status.ok()) << done;
+    run.TakeCheckpoint();
+    ASSERT_EQ(run.notes().size(), before + 1) << done;
+    EXPECT_EQ(run.notes().back().text, "incident " + FormatIncidentId(id) + ": " + done);
+    EXPECT_EQ(run.notes().back().by, ada);
+  };
+  expect("acknowledged", AcknowledgeIncident{id, ""});
+  const size_t before = run.notes().size();
+  EXPECT_TRUE(run.Run(AcknowledgeIncident{id, ""}, kStart, ada).status.ok());
+  EXPECT_TRUE(absl::IsNotFound(run.Run(ResolveIncident{id + 1, ""}, kStart, ada).status));
+  run.TakeCheckpoint();
+  EXPECT_EQ(run.notes().size(), before) << "nothing changed";
+  expect("comment added", CommentIncident{id, "looking"});
+  expect("suppressed", SuppressIncident{id, "", kStart + 60 * kSecond});
+  expect("suppression ended", SuppressIncident{id, "", 0});
+  expect("resolved", ResolveIncident{id, ""});
+  expect("reopened", ReopenIncident{id, ""});
 }
 
 TEST(CorePrincipals, TimelinesNameWhoDeployedAndSilenced) {
