@@ -135,7 +135,7 @@ TEST_F(CommandsTest, AnIncidentFromTestAlertToResolution) {
   EXPECT_EQ(Ask({"incidents", "comment", id, "it is only a test"}).code, kExitOk);
   const Ran shown = Ask({"incidents", "show", id});
   EXPECT_NE(shown.out.find("it is only a test"), std::string::npos) << shown.out;
-  EXPECT_NE(shown.out.find("(zoe)"), std::string::npos) << shown.out;
+  EXPECT_NE(shown.out.find("(zoe, unauthenticated)"), std::string::npos) << shown.out;
   EXPECT_EQ(Ask({"incidents", "list", "--state", "resolved"}).out, "No incidents.\n");
   EXPECT_EQ(Ask({"incidents", "resolve", id}).code, kExitOk);
   EXPECT_EQ(Ask({"incidents", "resolve", id}).code, kExitFailed);
