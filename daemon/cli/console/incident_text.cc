@@ -169,7 +169,7 @@ std::string AlertsText(const v1::Incident& incident, const Style& style) {
 // the daemon or the configuration.
 std::string ActorText(const v1::IncidentEvent& event) {
   const v1::Actor& who = event.who();
-  const std::string name = Printable(event.actor());
+  std::string name = Printable(event.actor());
   if (!event.has_who() || who.kind() != v1::ACTOR_KIND_PERSON) return name;
   if (!who.authenticated()) return name + ", unauthenticated";
   return who.claimed_name().empty() ? name : name + ", as " + Printable(who.claimed_name());

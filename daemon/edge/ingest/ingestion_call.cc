@@ -38,7 +38,7 @@ bool IngestionCall::Decode(const grpc::ByteBuffer& request) {
   auto* message = arena.Make<v1::LogInferencesRequest>();
   RefusedRequest refused;
   if (!ReadRequest(request, limits, message, &refused)) {
-    Refuse(std::move(refused));
+    Refuse(refused);
     return false;
   }
   if (message->has_producer()) {
@@ -51,7 +51,7 @@ bool IngestionCall::Decode(const grpc::ByteBuffer& request) {
   }
   batch_ = DecodeRequest(message->mutable_batch(), hub_->now_ns(), limits, &refused);
   if (batch_ != nullptr) return true;
-  Refuse(std::move(refused));
+  Refuse(refused);
   return false;
 }
 
@@ -63,8 +63,8 @@ bool IngestionCall::Submit() {
       &expected);
   if (admission == Admission::kAccepted || admission == Admission::kDuplicate) return true;
   if (admission == Admission::kFull) return false;
-  AdmissionRefusal refused = RefusalOf(admission, name_, expected);
-  End({refused.code, std::move(refused.refusal.message)});
+  const AdmissionRefusal refused = RefusalOf(admission, name_, expected);
+  End({refused.code, refused.refusal.message});
   batch_.reset();
   return true;
 }
@@ -100,13 +100,13 @@ void IngestionCall::Committed(const BatchResult& result) {
   Finish(grpc::Status::OK);
 }
 
-void IngestionCall::Refuse(RefusedRequest refused) {
+void IngestionCall::Refuse(const RefusedRequest& refused) {
   const v1::RejectReason reason = refused.refusal.reason;
   hub_->intake->CountRejected(reason, refused.rows);
   LogRejected("call", refused.refusal, refused.rows);
   const auto code = reason == v1::REJECT_REASON_OVERSIZE ? grpc::StatusCode::RESOURCE_EXHAUSTED
                                                          : grpc::StatusCode::INVALID_ARGUMENT;
-  End({code, std::move(refused.refusal.message)});
+  End({code, refused.refusal.message});
 }
 
 void IngestionCall::End(const grpc::Status& status) {

@@ -38,7 +38,7 @@ class IngestionCall final : public grpc::ServerUnaryReactor,
   bool Retry();
   void Wait();
   void Committed(const BatchResult& result);
-  void Refuse(RefusedRequest refused);
+  void Refuse(const RefusedRequest& refused);
   void End(const grpc::Status& status);
 
   IngestionHub* const hub_;

@@ -142,7 +142,7 @@ bool IngestionStream::Submit() {
   incoming_.batch.reset();
   AdmissionRefusal refused = producer_.RefusalOf(admission, sequence);
   if (admission == Admission::kStopping) {
-    Close({refused.code, std::move(refused.refusal.message)});
+    Close({refused.code, refused.refusal.message});
   } else {
     Refuse(sequence, {std::move(refused.refusal), 0});
   }
@@ -186,7 +186,7 @@ void IngestionStream::Refuse(uint64_t sequence, RefusedRequest refused) {
     LogRejected("stream", refusal, refused.rows);
   }
   if (!producer_.greeted()) {
-    Close({grpc::StatusCode::INVALID_ARGUMENT, std::move(refusal.message)});
+    Close({grpc::StatusCode::INVALID_ARGUMENT, refusal.message});
     return;
   }
   std::lock_guard lock(mutex_);
