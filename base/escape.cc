@@ -5,7 +5,11 @@
 namespace faultline {
 
 void AppendEscape(const Character& character, std::string* out) {
-  absl::StrAppendFormat(out, character.bytes.size() == 1 ? "\\x%02x" : "\\u%04x", character.code);
+  if (character.bytes.size() == 1) {
+    absl::StrAppendFormat(out, "\\x%02x", character.code);
+  } else {
+    absl::StrAppendFormat(out, "\\u%04x", character.code);
+  }
 }
 
 namespace {
