@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
-#include <cstring>
 
 namespace faultline {
 namespace {
@@ -75,17 +74,15 @@ void PageText::Line(std::string_view labels, double value) {
   if (value >= 0 && value < 1e15 && value == std::floor(value)) {
     return Line(labels, static_cast<uint64_t>(value));
   }
-  char text[32];
-  char* end = text;
+  ++lines_;
   if (std::isinf(value)) {
-    std::memcpy(text, value > 0 ? "+Inf" : "-Inf", 4);
-    end = text + 4;
-  } else {
-    end = std::to_chars(text, text + sizeof text - 1, value).ptr;
+    out_->append(name_).append(labels).append(value > 0 ? "+Inf\n" : "-Inf\n");
+    return;
   }
+  char text[32];
+  char* end = std::to_chars(text, text + sizeof text - 1, value).ptr;
   *end++ = '\n';
   out_->append(name_).append(labels).append(text, static_cast<size_t>(end - text));
-  ++lines_;
 }
 
 void PageText::Line(std::string_view labels, uint64_t value) {
